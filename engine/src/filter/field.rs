@@ -1,0 +1,137 @@
+//! What a field is: the columns of the one table of fields, and the values
+//! that fields have.
+
+use std::net::IpAddr;
+
+use bumpalo::Bump;
+
+use crate::event::Event;
+use crate::state::{State, Thread};
+
+/// A value of a field for one event. Bytes borrow from the record, from the
+/// state, or from the event's arena.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    /// True or false.
+    Bool(bool),
+    /// Signed number.
+    Int(i64),
+    /// Unsigned number.
+    Uint(u64),
+    /// Floating-point number.
+    Double(f64),
+    /// Text; not necessarily UTF-8.
+    Text(&'a [u8]),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Address.
+    Ip(IpAddr),
+    /// Several values.
+    List(&'a [Value<'a>]),
+}
+
+/// Type of a field; decides which operators it takes and how it is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldType {
+    /// [`Value::Bool`].
+    Bool,
+    /// [`Value::Int`].
+    Int,
+    /// [`Value::Uint`].
+    Uint,
+    /// [`Value::Double`].
+    Double,
+    /// [`Value::Uint`], nanoseconds since the epoch.
+    AbsTime,
+    /// [`Value::Uint`], nanoseconds.
+    RelTime,
+    /// [`Value::Uint`], a port: constants may be names of services.
+    Port,
+    /// [`Value::Text`].
+    Text,
+    /// [`Value::Text`], a path.
+    Path,
+    /// [`Value::Bytes`].
+    Bytes,
+    /// [`Value::Ip`].
+    Ip,
+    /// [`Value::Ip`], compared with networks.
+    Net,
+    /// That of the argument which the field names (`evt.rawarg.X`).
+    Dynamic,
+}
+
+/// Whether a field takes an argument: `proc.aname[2]`, `proc.env[HOME]`, `evt.arg.fd`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArgKind {
+    /// No argument.
+    None,
+    /// May have a number.
+    OptionalIndex,
+    /// May have a name.
+    OptionalKey,
+    /// May have either.
+    OptionalIndexOrKey,
+    /// Must have a name.
+    Key,
+    /// Must have either.
+    IndexOrKey,
+}
+
+/// The argument that a rule gave.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FieldArg {
+    /// None.
+    None,
+    /// A number.
+    Index(u32),
+    /// A name.
+    Key(Box<str>),
+}
+
+/// How many values a field has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cardinality {
+    /// One.
+    One,
+    /// A list: `in` means that all elements are in the set, `intersects` that one is.
+    List,
+    /// Without an argument a list of alternatives ([`Value::List`]), of which
+    /// one must satisfy a comparison (`proc.aname`); with an argument one value.
+    AnyAncestor,
+    /// Both ends of a connection ([`Value::List`]): `!=` means that both
+    /// differ, every other comparison that one satisfies it (`fd.ip`).
+    BothEnds,
+}
+
+/// Everything that a field's value comes from.
+#[derive(Clone, Copy)]
+pub struct Context<'a> {
+    /// The event.
+    pub event: &'a Event<'a>,
+    /// The thread that made it, if known.
+    pub thread: Option<&'a Thread>,
+    /// All threads, users, containers.
+    pub state: &'a State,
+    /// Memory for values that must be put together; emptied after each event.
+    pub arena: &'a Bump,
+}
+
+/// Reads a field. `None`: the field has no value (`<NA>`).
+pub type Get = for<'a> fn(&Context<'a>, &FieldArg) -> Option<Value<'a>>;
+
+/// One row of the table of fields.
+pub struct Field {
+    /// Name, without argument.
+    pub name: &'static str,
+    /// Type.
+    pub ty: FieldType,
+    /// Argument.
+    pub arg: ArgKind,
+    /// How many values.
+    pub cardinality: Cardinality,
+    /// What it means, one line.
+    pub about: &'static str,
+    /// How it is read.
+    pub get: Get,
+}

@@ -1,0 +1,3 @@
+//! The condition language and the table of fields.
+
+pub mod field;

@@ -1,0 +1,16 @@
+//! The user-space half: from the records of a source to alerts.
+//!
+//! The modules stand in the order in which an event meets them: [`source`]
+//! delivers records, [`event`] reads them in place, [`state`] keeps processes
+//! and users, [`metadata`] knows containers, [`filter`] is the condition
+//! language with the table of fields, [`rules`] loads rule files and evaluates
+//! them, [`output`] formats alerts and sends them.
+#![deny(unsafe_code)]
+
+pub mod event;
+pub mod filter;
+pub mod metadata;
+pub mod output;
+pub mod rules;
+pub mod source;
+pub mod state;

@@ -1,0 +1,1 @@
+//! Containers: ids from control groups, names and images from the runtimes.

@@ -1,0 +1,1 @@
+//! Rule files: loading, diagnostics, evaluation.

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! Root of the files that both halves compile.
+
+pub mod control;
+pub mod event;
+pub mod flags;
+pub mod layout;
+pub mod record;
+pub mod ring;
+pub mod syscall;
+
+/// Version of everything in this directory. Raise it with every change that an
+/// old reader or writer would misunderstand; [`layout::DIGEST`] catches those
+/// that were forgotten.
+pub const ABI_VERSION: u32 = 1;

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! `/dev/falco`: ioctl numbers, their arguments, and what can be mapped.
+
+use super::ring::LOSSES;
+use super::syscall::SYSCALL_WORDS;
+
+/// Path of the device node.
+pub const DEVICE_PATH: &str = "/dev/falco";
+/// Name under which the device is registered.
+pub const DEVICE_NAME: &str = "falco";
+
+const MAGIC: u32 = 0xFA;
+const WRITE: u32 = 1;
+const READ: u32 = 2;
+
+/// The kernel's own composition of an ioctl number.
+const fn number(direction: u32, nr: u32, size: usize) -> u32 {
+    direction << 30 | (size as u32) << 16 | MAGIC << 8 | nr
+}
+
+/// Reads [`Version`]. Allowed at any time.
+pub const IOCTL_VERSION: u32 = number(READ, 0, core::mem::size_of::<Version>());
+/// Takes [`Setup`], makes the rings. Once for each open, before any mapping.
+pub const IOCTL_SETUP: u32 = number(WRITE, 1, core::mem::size_of::<Setup>());
+/// Takes [`Interest`], attaches and detaches hooks. As often as wanted.
+pub const IOCTL_INTEREST: u32 = number(WRITE, 2, core::mem::size_of::<Interest>());
+/// Reads [`Stats`]. After setup.
+pub const IOCTL_STATS: u32 = number(READ, 3, core::mem::size_of::<Stats>());
+
+/// What the kernel half was built from.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Version {
+    /// [`super::ABI_VERSION`] of the kernel half.
+    pub abi: u32,
+    /// One more than the highest CPU number that can ever have a ring.
+    pub cpus: u32,
+    /// [`super::layout::DIGEST`] of the kernel half.
+    pub digest: u64,
+    /// Ring size in bytes that a [`Setup`] of 0 gives (module parameter).
+    pub ring_bytes: u64,
+}
+
+/// What a reader asks for.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Setup {
+    /// [`super::ABI_VERSION`] of the reader; another one is refused (`EPROTO`).
+    pub abi: u32,
+    /// Bytes in one ring from which a waiting reader is woken; 0 means any.
+    pub watermark: u32,
+    /// [`super::layout::DIGEST`] of the reader; another one is refused (`EPROTO`).
+    pub digest: u64,
+    /// Bytes of each ring, a power of two, or 0 for the module's default.
+    pub ring_bytes: u64,
+}
+
+/// Which hooks make records.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Bit `n`: system call `n` of the kernel's own architecture.
+    pub syscalls: [u64; SYSCALL_WORDS],
+    /// [`hook`] bits.
+    pub hooks: u64,
+}
+
+/// Bits of [`Interest::hooks`].
+pub mod hook {
+    /// A process image was replaced.
+    pub const EXEC: u64 = 1 << 0;
+    /// A task was made.
+    pub const FORK: u64 = 1 << 1;
+    /// A task ended.
+    pub const EXIT: u64 = 1 << 2;
+    /// All of them.
+    pub const ALL: u64 = EXEC | FORK | EXIT;
+}
+
+/// Sums over all rings since setup.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records written.
+    pub records: u64,
+    /// Records lost, by cause ([`super::ring::Loss`]).
+    pub lost: [u64; LOSSES],
+    /// Records lost because their CPU came up after setup and has no ring.
+    pub lost_no_ring: u64,
+}
+
+/// What can be mapped; the ring's CPU and the region form the file offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u64)]
+pub enum Region {
+    /// One page, [`super::ring::ProducerPage`], read-only.
+    Producer = 0,
+    /// One page, [`super::ring::ConsumerPage`], read-write.
+    Consumer = 1,
+    /// Twice the ring's size: the data area twice in a row, read-only.
+    Data = 2,
+}
+
+const REGION_SHIFT: u32 = 32;
+const CPU_SHIFT: u32 = 36;
+
+/// File offset for `mmap` of a region of a CPU's ring.
+pub const fn map_offset(cpu: u32, region: Region) -> u64 {
+    (cpu as u64) << CPU_SHIFT | (region as u64) << REGION_SHIFT
+}
+
+/// The inverse of [`map_offset`]; `None` for an offset that names nothing.
+pub const fn map_target(offset: u64) -> Option<(u32, Region)> {
+    let region = match (offset >> REGION_SHIFT) & 0xF {
+        0 => Region::Producer,
+        1 => Region::Consumer,
+        2 => Region::Data,
+        _ => return None,
+    };
+    if offset & 0xFFFF_FFFF != 0 {
+        return None;
+    }
+    Some(((offset >> CPU_SHIFT) as u32, region))
+}
+
+const _: () = {
+    use core::mem::size_of;
+    assert!(size_of::<Version>() == 24);
+    assert!(size_of::<Setup>() == 24);
+    assert!(size_of::<Interest>() == 8 * (SYSCALL_WORDS + 1));
+    assert!(size_of::<Stats>() == 8 * (LOSSES + 2));
+};

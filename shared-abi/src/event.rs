@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! The one table of events: names, categories, parameters with their types, and
+//! where the kernel half takes each from.
+//!
+//! Parameters come first in the order in which Falco numbers them
+//! (`evt.arg[n]`); ours, marked `+`, follow and are not printed by `evt.args`.
+
+use super::flags::{self, FlagTable};
+use super::ring;
+
+/// What a slot holds, and how it is printed.
+#[derive(Clone, Copy)]
+pub enum ParamType {
+    /// Result: a negative errno or a number.
+    Errno,
+    /// File descriptor number, `AT_FDCWD` (-100), or a negative errno.
+    Fd,
+    /// Process or thread id, or a negative errno.
+    Pid,
+    /// User id; `u32::MAX` is unset.
+    Uid,
+    /// Group id; `u32::MAX` is unset.
+    Gid,
+    /// Signal number.
+    Signal,
+    /// Signed number.
+    Int,
+    /// Unsigned number, printed in decimal.
+    Uint,
+    /// Unsigned number, printed in hexadecimal.
+    Hex,
+    /// Unsigned number, printed in octal.
+    Octal,
+    /// Nanoseconds since the epoch.
+    Time,
+    /// Permission bits.
+    Mode(&'static FlagTable),
+    /// Bits with names.
+    Flags(&'static FlagTable),
+    /// A value with a name.
+    Enum(&'static FlagTable),
+    /// Number of a system call of the kernel's architecture.
+    Syscall,
+    /// Span: text without a terminating NUL.
+    Text,
+    /// Span: path as the program gave it.
+    Path,
+    /// Span: path relative to the directory of an earlier parameter.
+    RelPath,
+    /// Span: NUL-separated strings.
+    Strings,
+    /// Span: bytes.
+    Bytes,
+    /// Span: address family (1 byte) and address, see [`sockaddr`].
+    SockAddr,
+    /// Span: address family (1 byte) and both ends, see [`sockaddr`].
+    SockTuple,
+}
+
+impl ParamType {
+    /// Whether the slot holds a [`super::record::Span`].
+    pub const fn is_span(self) -> bool {
+        matches!(
+            self,
+            Self::Text
+                | Self::Path
+                | Self::RelPath
+                | Self::Strings
+                | Self::Bytes
+                | Self::SockAddr
+                | Self::SockTuple
+        )
+    }
+
+    /// A number for the digest of the table; never stored.
+    const fn code(self) -> u8 {
+        match self {
+            Self::Errno => 1,
+            Self::Fd => 2,
+            Self::Pid => 3,
+            Self::Uid => 4,
+            Self::Gid => 5,
+            Self::Signal => 6,
+            Self::Int => 7,
+            Self::Uint => 8,
+            Self::Hex => 9,
+            Self::Octal => 10,
+            Self::Time => 11,
+            Self::Mode(_) => 12,
+            Self::Flags(_) => 13,
+            Self::Enum(_) => 14,
+            Self::Syscall => 15,
+            Self::Text => 16,
+            Self::Path => 17,
+            Self::RelPath => 18,
+            Self::Strings => 19,
+            Self::Bytes => 20,
+            Self::SockAddr => 21,
+            Self::SockTuple => 22,
+        }
+    }
+}
+
+/// Encoding of [`ParamType::SockAddr`] and [`ParamType::SockTuple`].
+///
+/// | family | address | tuple |
+/// | --- | --- | --- |
+/// | [`INET`](sockaddr::INET) | ip (4), port (2) | source ip, source port, destination ip, destination port |
+/// | [`INET6`](sockaddr::INET6) | ip (16), port (2) | the same with 16-byte addresses |
+/// | [`UNIX`](sockaddr::UNIX) | path | two 8-byte identities of the ends (0 where unknown), path |
+///
+/// Addresses are in network order, ports in the host's. Another family is its
+/// byte alone.
+pub mod sockaddr {
+    /// `AF_UNIX`.
+    pub const UNIX: u8 = 1;
+    /// `AF_INET`.
+    pub const INET: u8 = 2;
+    /// `AF_INET6`.
+    pub const INET6: u8 = 10;
+    /// Longest encoding in bytes: a tuple of unix sockets.
+    pub const MAX: usize = 1 + 8 + 8 + 108;
+}
+
+/// Where the kernel half takes a parameter of a system call from. Arguments
+/// count from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The return value.
+    Return,
+    /// A register, as a signed 32-bit number.
+    Signed(u8),
+    /// A register, as an unsigned 32-bit number.
+    Word(u8),
+    /// A register, whole.
+    Long(u8),
+    /// A NUL-terminated string in user memory.
+    Str(u8),
+    /// The directory that the relative path in the second argument starts from:
+    /// the descriptor in the first, or the working directory ([`CWD`]). No value
+    /// when the path is absolute.
+    Base(u8, u8),
+    /// `open(2)` flags in a register.
+    OpenFlags(u8),
+    /// Mode of a file to be made; 0 when the flags in the first argument make none.
+    OpenMode(u8, u8),
+    /// A field of `struct open_how` in user memory: 0 flags, 1 mode, 2 resolve.
+    OpenHow(u8, u8),
+    /// Device of the file that the returned descriptor refers to.
+    FileDev,
+    /// Inode of the file that the returned descriptor refers to.
+    FileIno,
+    /// Socket address in user memory: pointer and length.
+    SockAddr(u8, u8),
+    /// Both ends of the socket whose descriptor is in the argument ([`RETURNED`]).
+    SockTuple(u8),
+    /// Share of the accept queue in use, in percent, of the listening socket.
+    QueuePercent(u8),
+    /// Length of its accept queue.
+    QueueLen(u8),
+    /// Limit of its accept queue.
+    QueueMax(u8),
+    /// `unlinkat` flags.
+    UnlinkFlags(u8),
+    /// `ptrace` request.
+    Ptrace(u8),
+    /// `mount` flags, without the historical magic.
+    MountFlags(u8),
+    /// Permission bits.
+    Permissions(u8),
+    /// The number of the call itself.
+    Number,
+    /// A fact about the calling task, filled by the task code.
+    Task,
+    /// Filled by the hook of this event.
+    Hook,
+    /// The module does not supply it; it is there to keep Falco's numbering.
+    None,
+}
+
+/// First argument of [`Source::Base`]: the working directory.
+pub const CWD: u8 = 0xFF;
+/// Argument of [`Source::SockTuple`]: the returned descriptor.
+pub const RETURNED: u8 = 0xFF;
+
+/// One parameter of an event.
+pub struct Param {
+    /// Name, as in `evt.arg.NAME`.
+    pub name: &'static str,
+    /// Type.
+    pub ty: ParamType,
+    /// Origin.
+    pub source: Source,
+    /// Ours: not part of Falco's numbering, not printed by `evt.args`.
+    pub extra: bool,
+}
+
+/// Coarse group of an event, as in `evt.category`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Category {
+    /// Files.
+    File,
+    /// Network.
+    Net,
+    /// Processes.
+    Process,
+    /// Users.
+    User,
+    /// Signals.
+    Signal,
+    /// Everything else.
+    Other,
+}
+
+impl Category {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Net => "net",
+            Self::Process => "process",
+            Self::User => "user",
+            Self::Signal => "signal",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// What a lost record would have told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Class {
+    /// A program was started.
+    Exec = 0,
+    /// A task was made.
+    Fork = 1,
+    /// A task ended.
+    Exit = 2,
+    /// A file was opened.
+    Open = 3,
+    /// Connections.
+    Net = 4,
+    /// Names, modes and mounts of files.
+    File = 5,
+    /// Credentials.
+    Credentials = 6,
+    /// Everything else.
+    Other = 7,
+}
+
+/// Number of [`Class`]es.
+pub const CLASSES: usize = 8;
+
+/// Name of each [`Class`], in order.
+pub const CLASS_NAMES: [&str; CLASSES] = [
+    "exec",
+    "fork",
+    "exit",
+    "open",
+    "net",
+    "file",
+    "credentials",
+    "other",
+];
+
+/// One event.
+pub struct EventInfo {
+    /// Name, as in `evt.type`. Empty: the name is that of the system call.
+    pub name: &'static str,
+    /// Group.
+    pub category: Category,
+    /// Kind of loss when it could not be written.
+    pub class: Class,
+    /// May use the room that is kept for process life cycles.
+    pub priority: bool,
+    /// For the engine's state only; rules do not see it.
+    pub internal: bool,
+    /// Parameters, one slot each.
+    pub params: &'static [Param],
+}
+
+macro_rules! param {
+    ($name:ident $ty:expr, $source:expr) => {
+        Param {
+            name: stringify!($name),
+            ty: $ty,
+            source: $source,
+            extra: false,
+        }
+    };
+    (+ $name:ident $ty:expr, $source:expr) => {
+        Param {
+            name: stringify!($name),
+            ty: $ty,
+            source: $source,
+            extra: true,
+        }
+    };
+}
+
+macro_rules! events {
+    ($(
+        $(#[$doc:meta])*
+        $event:ident $slots:ident $name:literal $category:ident $class:ident $($mark:ident)* {
+            $( $([$plus:tt])? $param:ident: $ty:expr, $source:expr; )*
+        }
+    )*) => {
+        /// Identity of an event; the number in [`super::record::RecordHeader::event`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u16)]
+        pub enum Event { $( $(#[$doc])* $event ),* }
+
+        /// All events, indexed by [`Event`].
+        pub const EVENTS: &[EventInfo] = &[$( EventInfo {
+            name: $name,
+            category: Category::$category,
+            class: Class::$class,
+            priority: false $(|| mark_priority!($mark))*,
+            internal: false $(|| mark_internal!($mark))*,
+            params: {
+                // In scope for the rows above alone.
+                #[allow(unused_imports)]
+                use {ParamType::*, Source::Base, Source::Hook, Source::Signed, Source::Long,
+                     Source::Number, Source::Return, Source::Str, Source::Task, Source::Word};
+                &[$( param!($($plus)? $param $ty, $source) ),*]
+            },
+        } ),*];
+
+        /// All events in order.
+        pub const ALL: &[Event] = &[$( Event::$event ),*];
+
+        $(
+            /// Slot numbers of the event of the same name.
+            #[allow(non_camel_case_types, dead_code, missing_docs)]
+            pub mod $slots {
+                #[derive(Clone, Copy)]
+                #[repr(usize)]
+                pub enum Slot { $( $param ),* , END }
+            }
+        )*
+    };
+}
+
+macro_rules! mark_priority {
+    (priority) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}
+
+macro_rules! mark_internal {
+    (internal) => {
+        true
+    };
+    ($other:ident) => {
+        false
+    };
+}
+
+events! {
+    /// A system call without parameters of its own.
+    Syscall syscall "" Other Other {
+        ID: Syscall, Number;
+        nativeID: Uint, Number;
+        [+] res: Errno, Return;
+    }
+    /// A program was started (by either call), or could not be.
+    Execve execve "execve" Process Exec priority {
+        res: Errno, Return;
+        exe: Text, Task;
+        args: Strings, Task;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Task;
+        fdlimit: Uint, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Task;
+        env: Strings, Task;
+        tty: Uint, Task;
+        vpgid: Pid, Task;
+        loginuid: Uid, Task;
+        flags: Flags(&flags::EXECVE_FLAGS), Task;
+        cap_inheritable: Hex, Task;
+        cap_permitted: Hex, Task;
+        cap_effective: Hex, Task;
+        exe_ino: Uint, Task;
+        exe_ino_ctime: Time, Task;
+        exe_ino_mtime: Time, Task;
+        uid: Uid, Task;
+        trusted_exepath: Path, Task;
+        pgid: Pid, Task;
+        gid: Gid, Task;
+        filename: Path, Hook;
+        [+] vtid: Pid, Task;
+        [+] vpid: Pid, Task;
+        [+] sid: Pid, Task;
+        [+] ruid: Uid, Task;
+        [+] rgid: Gid, Task;
+        [+] pidns: Uint, Task;
+    }
+    /// A failed `execveat`.
+    Execveat execveat "execveat" Process Exec priority {
+        res: Errno, Return;
+        exe: Text, Task;
+        args: Strings, Task;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Task;
+        fdlimit: Uint, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Task;
+        env: Strings, Task;
+        tty: Uint, Task;
+        vpgid: Pid, Task;
+        loginuid: Uid, Task;
+        flags: Flags(&flags::EXECVE_FLAGS), Task;
+        cap_inheritable: Hex, Task;
+        cap_permitted: Hex, Task;
+        cap_effective: Hex, Task;
+        exe_ino: Uint, Task;
+        exe_ino_ctime: Time, Task;
+        exe_ino_mtime: Time, Task;
+        uid: Uid, Task;
+        trusted_exepath: Path, Task;
+        pgid: Pid, Task;
+        gid: Gid, Task;
+        [+] filename: Path, Hook;
+        [+] vtid: Pid, Task;
+        [+] vpid: Pid, Task;
+        [+] sid: Pid, Task;
+        [+] ruid: Uid, Task;
+        [+] rgid: Gid, Task;
+        [+] pidns: Uint, Task;
+    }
+    /// `clone` returned, in the parent (the child's id) or in the child (0).
+    Clone clone "clone" Process Fork priority {
+        res: Pid, Return;
+        exe: Text, Source::None;
+        args: Strings, Source::None;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Source::None;
+        fdlimit: Int, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Source::None;
+        flags: Flags(&flags::CLONE_FLAGS), Hook;
+        uid: Uint, Task;
+        gid: Uint, Task;
+        vtid: Pid, Task;
+        vpid: Pid, Task;
+        pidns_init_start_ts: Uint, Task;
+    }
+    /// `clone3`, likewise.
+    Clone3 clone3 "clone3" Process Fork priority {
+        res: Pid, Return;
+        exe: Text, Source::None;
+        args: Strings, Source::None;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Source::None;
+        fdlimit: Int, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Source::None;
+        flags: Flags(&flags::CLONE_FLAGS), Hook;
+        uid: Uint, Task;
+        gid: Uint, Task;
+        vtid: Pid, Task;
+        vpid: Pid, Task;
+        pidns_init_start_ts: Uint, Task;
+    }
+    /// `fork`, likewise.
+    Fork fork "fork" Process Fork priority {
+        res: Pid, Return;
+        exe: Text, Source::None;
+        args: Strings, Source::None;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Source::None;
+        fdlimit: Int, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Source::None;
+        flags: Flags(&flags::CLONE_FLAGS), Hook;
+        uid: Uint, Task;
+        gid: Uint, Task;
+        vtid: Pid, Task;
+        vpid: Pid, Task;
+        pidns_init_start_ts: Uint, Task;
+    }
+    /// `vfork`, likewise.
+    Vfork vfork "vfork" Process Fork priority {
+        res: Pid, Return;
+        exe: Text, Source::None;
+        args: Strings, Source::None;
+        tid: Pid, Task;
+        pid: Pid, Task;
+        ptid: Pid, Task;
+        cwd: Text, Source::None;
+        fdlimit: Int, Task;
+        pgft_maj: Uint, Task;
+        pgft_min: Uint, Task;
+        vm_size: Uint, Task;
+        vm_rss: Uint, Task;
+        vm_swap: Uint, Task;
+        comm: Text, Task;
+        cgroups: Strings, Source::None;
+        flags: Flags(&flags::CLONE_FLAGS), Hook;
+        uid: Uint, Task;
+        gid: Uint, Task;
+        vtid: Pid, Task;
+        vpid: Pid, Task;
+        pidns_init_start_ts: Uint, Task;
+    }
+    /// A task was made: written by its parent before the child runs, so that the
+    /// engine knows the child before the child's first event.
+    TaskNew task_new "task_new" Process Fork priority internal {
+        tid: Pid, Hook;
+        pid: Pid, Hook;
+        ptid: Pid, Hook;
+        vtid: Pid, Hook;
+        vpid: Pid, Hook;
+        comm: Text, Hook;
+        start: Time, Hook;
+        pidns: Uint, Hook;
+    }
+    /// A task ended.
+    Procexit procexit "procexit" Process Exit priority {
+        status: Errno, Hook;
+        ret: Errno, Hook;
+        sig: Signal, Hook;
+        core: Uint, Hook;
+        reaper_tid: Pid, Hook;
+    }
+    /// The call does not return; written at its entry.
+    Exit exit "exit" Process Exit {
+        [+] status: Int, Signed(0);
+    }
+    /// The call does not return; written at its entry.
+    ExitGroup exit_group "exit_group" Process Exit {
+        [+] status: Int, Signed(0);
+    }
+    /// A file was opened.
+    Open open "open" File Open {
+        fd: Fd, Return;
+        name: Path, Str(0);
+        flags: Flags(&flags::FILE_FLAGS), Source::OpenFlags(1);
+        mode: Octal, Source::OpenMode(1, 2);
+        dev: Hex, Source::FileDev;
+        ino: Uint, Source::FileIno;
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A file was opened.
+    Openat openat "openat" File Open {
+        fd: Fd, Return;
+        dirfd: Fd, Signed(0);
+        name: RelPath, Str(1);
+        flags: Flags(&flags::FILE_FLAGS), Source::OpenFlags(2);
+        mode: Octal, Source::OpenMode(2, 3);
+        dev: Hex, Source::FileDev;
+        ino: Uint, Source::FileIno;
+        [+] base: Path, Base(0, 1);
+    }
+    /// A file was opened.
+    Openat2 openat2 "openat2" File Open {
+        fd: Fd, Return;
+        dirfd: Fd, Signed(0);
+        name: RelPath, Str(1);
+        flags: Flags(&flags::FILE_FLAGS), Source::OpenHow(2, 0);
+        mode: Octal, Source::OpenHow(2, 1);
+        resolve: Flags(&flags::OPENAT2_FLAGS), Source::OpenHow(2, 2);
+        dev: Hex, Source::FileDev;
+        ino: Uint, Source::FileIno;
+        [+] base: Path, Base(0, 1);
+    }
+    /// A file was made and opened for writing.
+    Creat creat "creat" File Open {
+        fd: Fd, Return;
+        name: Path, Str(0);
+        mode: Octal, Word(1);
+        dev: Hex, Source::FileDev;
+        ino: Uint, Source::FileIno;
+        creat_flags: Hex, Source::None;
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A connection was begun.
+    Connect connect "connect" Net Net {
+        res: Errno, Return;
+        tuple: SockTuple, Source::SockTuple(0);
+        fd: Fd, Signed(0);
+        addr: SockAddr, Source::SockAddr(1, 2);
+    }
+    /// A connection was taken.
+    Accept accept "accept" Net Net {
+        fd: Fd, Return;
+        tuple: SockTuple, Source::SockTuple(RETURNED);
+        queuepct: Uint, Source::QueuePercent(0);
+        queuelen: Uint, Source::QueueLen(0);
+        queuemax: Uint, Source::QueueMax(0);
+    }
+    /// A connection was taken.
+    Accept4 accept4 "accept4" Net Net {
+        fd: Fd, Return;
+        tuple: SockTuple, Source::SockTuple(RETURNED);
+        queuepct: Uint, Source::QueuePercent(0);
+        queuelen: Uint, Source::QueueLen(0);
+        queuemax: Uint, Source::QueueMax(0);
+        flags: Hex, Word(3);
+    }
+    /// A socket got its address.
+    Bind bind "bind" Net Net {
+        res: Errno, Return;
+        addr: SockAddr, Source::SockAddr(1, 2);
+        fd: Fd, Signed(0);
+    }
+    /// A name was removed.
+    Unlink unlink "unlink" File File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A name was removed.
+    Unlinkat unlinkat "unlinkat" File File {
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        name: RelPath, Str(1);
+        flags: Flags(&flags::UNLINKAT_FLAGS), Source::UnlinkFlags(2);
+        [+] base: Path, Base(0, 1);
+    }
+    /// A name was changed.
+    Rename rename "rename" File File {
+        res: Errno, Return;
+        oldpath: Path, Str(0);
+        newpath: Path, Str(1);
+        [+] oldbase: Path, Base(CWD, 0);
+        [+] newbase: Path, Base(CWD, 1);
+    }
+    /// A name was changed.
+    Renameat renameat "renameat" File File {
+        res: Errno, Return;
+        olddirfd: Fd, Signed(0);
+        oldpath: RelPath, Str(1);
+        newdirfd: Fd, Signed(2);
+        newpath: RelPath, Str(3);
+        [+] oldbase: Path, Base(0, 1);
+        [+] newbase: Path, Base(2, 3);
+    }
+    /// A name was changed.
+    Renameat2 renameat2 "renameat2" File File {
+        res: Errno, Return;
+        olddirfd: Fd, Signed(0);
+        oldpath: RelPath, Str(1);
+        newdirfd: Fd, Signed(2);
+        newpath: RelPath, Str(3);
+        flags: Flags(&flags::RENAMEAT2_FLAGS), Word(4);
+        [+] oldbase: Path, Base(0, 1);
+        [+] newbase: Path, Base(2, 3);
+    }
+    /// Permissions were changed.
+    Chmod chmod "chmod" File File {
+        res: Errno, Return;
+        filename: Path, Str(0);
+        mode: Mode(&flags::CHMOD_MODE), Source::Permissions(1);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// Permissions were changed.
+    Fchmod fchmod "fchmod" File File {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        mode: Mode(&flags::CHMOD_MODE), Source::Permissions(1);
+    }
+    /// Permissions were changed.
+    Fchmodat fchmodat "fchmodat" File File {
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        filename: RelPath, Str(1);
+        mode: Mode(&flags::CHMOD_MODE), Source::Permissions(2);
+        [+] base: Path, Base(0, 1);
+    }
+    /// Permissions were changed. Falco knows this call by name alone.
+    Fchmodat2 fchmodat2 "fchmodat2" File File {
+        [+] res: Errno, Return;
+        [+] dirfd: Fd, Signed(0);
+        [+] filename: RelPath, Str(1);
+        [+] mode: Mode(&flags::CHMOD_MODE), Source::Permissions(2);
+        [+] flags: Hex, Word(3);
+        [+] base: Path, Base(0, 1);
+    }
+    /// User ids were changed.
+    Setuid setuid "setuid" User Credentials {
+        res: Errno, Return;
+        uid: Uid, Word(0);
+    }
+    /// Group ids were changed.
+    Setgid setgid "setgid" User Credentials {
+        res: Errno, Return;
+        gid: Gid, Word(0);
+    }
+    /// User ids were changed.
+    Setreuid setreuid "setreuid" User Credentials {
+        res: Errno, Return;
+        ruid: Uid, Word(0);
+        euid: Uid, Word(1);
+    }
+    /// Group ids were changed.
+    Setregid setregid "setregid" User Credentials {
+        res: Errno, Return;
+        rgid: Uid, Word(0);
+        egid: Uid, Word(1);
+    }
+    /// User ids were changed.
+    Setresuid setresuid "setresuid" User Credentials {
+        res: Errno, Return;
+        ruid: Uid, Word(0);
+        euid: Uid, Word(1);
+        suid: Uid, Word(2);
+    }
+    /// Group ids were changed.
+    Setresgid setresgid "setresgid" User Credentials {
+        res: Errno, Return;
+        rgid: Gid, Word(0);
+        egid: Gid, Word(1);
+        sgid: Gid, Word(2);
+    }
+    /// A process was traced.
+    Ptrace ptrace "ptrace" Process Other {
+        res: Errno, Return;
+        addr: Hex, Long(2);
+        data: Hex, Long(3);
+        request: Enum(&flags::PTRACE_REQUESTS), Source::Ptrace(0);
+        pid: Pid, Signed(1);
+    }
+    /// A file system was mounted.
+    Mount mount "mount" File File {
+        res: Errno, Return;
+        dev: Text, Str(0);
+        dir: Path, Str(1);
+        r#type: Text, Str(2);
+        flags: Flags(&flags::MOUNT_FLAGS), Source::MountFlags(3);
+    }
+    /// A signal was sent.
+    Kill kill "kill" Signal Other {
+        res: Errno, Return;
+        pid: Pid, Signed(0);
+        sig: Signal, Word(1);
+    }
+}
+
+impl Event {
+    /// The event with this number.
+    #[inline]
+    pub fn from_number(number: u16) -> Option<Self> {
+        ALL.get(number as usize).copied()
+    }
+
+    /// Its row of the table.
+    #[inline]
+    pub const fn info(self) -> &'static EventInfo {
+        &EVENTS[self as usize]
+    }
+}
+
+const fn mix(hash: u64, bytes: &[u8]) -> u64 {
+    let mut hash = hash;
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0000_0100_0000_01B3);
+        i += 1;
+    }
+    // A separator, so that ("ab", "c") differs from ("a", "bc").
+    (hash ^ 0xFF).wrapping_mul(0x0000_0100_0000_01B3)
+}
+
+/// Fingerprint (FNV-1a) of the whole table: names, order, parameters, types.
+pub const DIGEST: u64 = {
+    let mut hash = 0xCBF2_9CE4_8422_2325;
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let event = &EVENTS[e];
+        hash = mix(hash, event.name.as_bytes());
+        let mut p = 0;
+        while p < event.params.len() {
+            let param = &event.params[p];
+            hash = mix(hash, param.name.as_bytes());
+            hash = mix(hash, &[param.ty.code(), param.extra as u8]);
+            p += 1;
+        }
+        hash = mix(hash, &[event.class as u8]);
+        e += 1;
+    }
+    hash = mix(hash, &[ring::LOSSES as u8, CLASSES as u8]);
+    hash
+};
+
+const _: () = {
+    let mut e = 0;
+    while e < EVENTS.len() {
+        assert!(EVENTS[e].params.len() <= super::record::MAX_SLOTS);
+        e += 1;
+    }
+};

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! The ring of one CPU: its two shared pages and the protocol.
+//!
+//! Positions are bytes since the ring was made; they only grow and are taken
+//! modulo the ring's size, a power of two. There is one producer at a time (the
+//! CPU itself, with preemption off) and one consumer (the reader).
+//!
+//! Producer: read `consumed`, store `reserved`, copy the record, store
+//! `committed` (release). Consumer: load `committed` (acquire), read records in
+//! place, store `consumed` (release) once none of them is borrowed any more.
+//! The producer's page is mapped read-only by the reader; of all that the
+//! reader can write the producer takes `consumed` alone, and distrusts it.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use super::event::CLASSES;
+use super::record::{padded, MAX_RECORD};
+
+/// Written once by the kernel, so that a reader can tell a foreign page.
+pub const RING_MAGIC: u64 = u64::from_le_bytes(*b"FALCORNG");
+
+/// Smallest ring in bytes: holds several of the longest records.
+pub const RING_MIN: usize = 8 * MAX_RECORD;
+/// Largest ring in bytes.
+pub const RING_MAX: usize = 512 << 20;
+/// Size of a ring in bytes unless something else is asked for.
+pub const RING_DEFAULT: usize = 8 << 20;
+
+/// Why a record was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum Loss {
+    /// The reader was too slow.
+    Full = 0,
+    /// A hook fired while another wrote on the same CPU.
+    Nested = 1,
+    /// No memory to build the record in.
+    NoMemory = 2,
+    /// The reader's position made no sense.
+    Invalid = 3,
+}
+
+/// Number of [`Loss`] causes.
+pub const LOSSES: usize = 4;
+
+/// Name of each [`Loss`] cause, in order.
+pub const LOSS_NAMES: [&str; LOSSES] = ["full", "nested", "no_memory", "invalid"];
+
+/// The page that the kernel writes and the reader maps read-only.
+#[repr(C, align(64))]
+pub struct ProducerPage {
+    /// [`RING_MAGIC`].
+    pub magic: AtomicU64,
+    /// Size of the data area in bytes, a power of two.
+    pub size: AtomicU64,
+    /// Number of the CPU.
+    pub cpu: AtomicU64,
+    _constant: [u64; 5],
+    /// End of the last record begun.
+    pub reserved: AtomicU64,
+    /// End of the last record complete.
+    pub committed: AtomicU64,
+    /// Records written since the ring was made.
+    pub records: AtomicU64,
+    _producer: [u64; 5],
+    /// Records lost, by cause and by class.
+    pub lost: [[AtomicU64; CLASSES]; LOSSES],
+}
+
+/// The page that the reader writes.
+#[repr(C, align(64))]
+pub struct ConsumerPage {
+    /// End of the last record that the reader is done with.
+    pub consumed: AtomicU64,
+    _consumer: [u64; 7],
+}
+
+/// Claim on a piece of the ring, to be written and committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// Position of the first byte.
+    pub start: u64,
+    /// Bytes, a multiple of 8.
+    pub len: u32,
+}
+
+/// Part of the ring that only records with priority may use: process exec,
+/// fork and exit must survive a flood of everything else.
+#[inline]
+pub const fn priority_room(size: u64) -> u64 {
+    size / 16
+}
+
+/// Claims `len` bytes (rounded up) for the producer.
+///
+/// # Errors
+/// [`Loss::Full`] when the reader has not made room, [`Loss::Invalid`] when its
+/// position is ahead of ours or too far behind.
+#[inline]
+pub fn reserve(
+    producer: &ProducerPage,
+    consumer: &ConsumerPage,
+    size: u64,
+    len: usize,
+    priority: bool,
+) -> Result<Reservation, Loss> {
+    let start = producer.reserved.load(Ordering::Relaxed);
+    // Acquire: the reader's loads of the old bytes come before our stores.
+    let consumed = consumer.consumed.load(Ordering::Acquire);
+    let used = start.wrapping_sub(consumed);
+    if used > size || consumed % 8 != 0 {
+        return Err(Loss::Invalid);
+    }
+    let len = padded(len) as u64;
+    let kept = if priority { 0 } else { priority_room(size) };
+    if used + len + kept > size {
+        return Err(Loss::Full);
+    }
+    producer.reserved.store(start + len, Ordering::Relaxed);
+    // The timestamp is taken after this store: a reader that sees the clock
+    // past a record's time also sees that the record was begun.
+    core::sync::atomic::fence(Ordering::Release);
+    Ok(Reservation {
+        start,
+        len: len as u32,
+    })
+}
+
+/// Publishes what was written into the reservation.
+#[inline]
+pub fn commit(producer: &ProducerPage, reservation: Reservation) {
+    let records = producer.records.load(Ordering::Relaxed);
+    producer.records.store(records + 1, Ordering::Relaxed);
+    producer.committed.store(
+        reservation.start + u64::from(reservation.len),
+        Ordering::Release,
+    );
+}
+
+/// Splits `len` bytes at `position` into the part before the end of the data
+/// area and the part at its beginning: `(offset, first, second)`.
+#[inline]
+pub const fn split(position: u64, len: usize, size: u64) -> (usize, usize, usize) {
+    let offset = (position & (size - 1)) as usize;
+    let before_end = size as usize - offset;
+    if len <= before_end {
+        (offset, len, 0)
+    } else {
+        (offset, before_end, len - before_end)
+    }
+}
+
+/// Counts a record that was not written. Only the ring's own CPU calls this.
+#[inline]
+pub fn count_loss(producer: &ProducerPage, loss: Loss, class: usize) {
+    let counter = &producer.lost[loss as usize][class];
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+const _: () = {
+    use core::mem::{offset_of, size_of};
+    assert!(offset_of!(ProducerPage, reserved) == 64);
+    assert!(offset_of!(ProducerPage, committed) == 72);
+    assert!(offset_of!(ProducerPage, lost) == 128);
+    assert!(size_of::<ProducerPage>() <= 4096);
+    assert!(size_of::<ConsumerPage>() == 64);
+    assert!(RING_MIN.is_power_of_two() && RING_DEFAULT.is_power_of_two());
+};
