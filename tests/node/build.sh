@@ -181,7 +181,7 @@ part_images() {
         tar --create bin sbin lib lib64 "${programs[@]}" usr/lib/apt \
             etc/passwd etc/group etc/shadow etc/os-release usr/lib/os-release \
             etc/debian_version etc/ld.so.conf etc/ld.so.conf.d etc/apt/apt.conf.d \
-            etc/nsswitch.conf usr/share/keyrings |
+            etc/nsswitch.conf usr/share/keyrings usr/share/dpkg usr/share/apt |
             tar --extract --directory "build/web"
     )
     # shellcheck disable=SC2016 # for the shell inside
