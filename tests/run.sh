@@ -7,6 +7,7 @@
 #   --quick   all but the full node: minutes less, for the way to a change
 #
 # The details of each step are in target/test/. What the machine lacks is installed.
+# shellcheck disable=SC2317 # the checks are called by name
 set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/node/lib.sh"
@@ -86,7 +87,7 @@ require_cargo() {
 }
 
 shell_scripts() {
-    git ls-files --cached --others --exclude-standard | while read -r file; do
+    "$NODE_DIR/files.sh" | while IFS= read -r -d '' file; do
         [ -f "$file" ] || continue
         case "$(head -c 64 "$file" | head -n 1)" in
         # A shell with a name that the checker does not know; it is looked at as sh below.
@@ -112,9 +113,9 @@ versions_agree() {
     [ -n "$workspace" ] && [ "$workspace" = "$dkms" ]
 }
 
-# The kernel's edition and no reordering of what the workspace does not know.
+# Outside the workspace, so cargo does not see it; the edition is that of the kernel.
 kernel_format() {
-    rustfmt --check --edition 2021 kmod/falco_kmod.rs
+    rustfmt --check --edition 2021 kmod/main.rs
 }
 
 documents() {

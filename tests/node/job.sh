@@ -30,8 +30,7 @@ scenario)
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.
     mkdir "$job/src"
-    (cd "$TOP" && git ls-files -z --cached --others --exclude-standard |
-        tar --create --null --files-from - --ignore-failed-read) 2>/dev/null |
+    "$NODE_DIR/files.sh" | tar --create --directory "$TOP" --null --files-from - |
         tar --extract --directory "$job/src"
     install -D "$engine" "$job/src/target/release/falco-engine"
     ;;
