@@ -13,9 +13,11 @@ pub(crate) fn boot() -> u64 {
 
 /// Nanoseconds since the epoch of a moment of the boot-time clock.
 pub(crate) fn epoch_of(boot: u64) -> u64 {
+    // The distance of both clocks to the monotonic one, so that a moment has
+    // the same name whenever it is asked for.
     // SAFETY: May be called outside of NMIs.
-    let now = unsafe { bindings::ktime_get_real() };
+    let real = unsafe { bindings::ktime_mono_to_any(0, bindings::tk_offsets_TK_OFFS_REAL) };
     // SAFETY: As above.
-    let since_boot = unsafe { bindings::ktime_get_boottime() };
-    boot.wrapping_add((now - since_boot) as u64)
+    let since_boot = unsafe { bindings::ktime_mono_to_any(0, bindings::tk_offsets_TK_OFFS_BOOT) };
+    boot.wrapping_add((real - since_boot) as u64)
 }

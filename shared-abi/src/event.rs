@@ -356,10 +356,21 @@ pub struct EventInfo {
     pub params: &'static [Param],
 }
 
+/// The name that an identifier stands for: `r#type` is `type`.
+const fn plain(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', name @ ..] => match core::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => identifier,
+        },
+        _ => identifier,
+    }
+}
+
 macro_rules! param {
     ($name:ident $ty:expr, $source:expr) => {
         Param {
-            name: stringify!($name),
+            name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
             extra: false,
@@ -367,7 +378,7 @@ macro_rules! param {
     };
     (+ $name:ident $ty:expr, $source:expr) => {
         Param {
-            name: stringify!($name),
+            name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
             extra: true,
