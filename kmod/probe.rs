@@ -147,13 +147,14 @@ unsafe fn call_of_interest(
 unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, id: c_long) {
     // SAFETY: The tracepoint passes what was registered.
     let session = unsafe { session(data) };
+    // Most calls of interest are recorded when they return.
+    if !EVENT_BY_NUMBER.get(id as usize).is_some_and(|&event| never_returns(event)) {
+        return;
+    }
     // SAFETY: The tracepoint passes the registers of this call.
     let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
         return;
     };
-    if !never_returns(event) {
-        return;
-    }
     session.record(event, Task::current(), |record| {
         record.mark(flag::ENTRY);
         capture::syscall(record, event, &call);

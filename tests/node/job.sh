@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, scenario or stress
+#   job.sh NAME DIRECTORY      NAME is fast, scenario, stress or cost
 #
 # The engine, the module and the helper must have been built. FALCO_ENGINE, FALCO_KMOD and
 # FALCO_POD name other ones than those of this checkout.
@@ -23,6 +23,10 @@ fast)
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"
     cp "$engine" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    ;;
+cost)
+    cp "$TOP/target/release/examples/syscall_cost" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 scenario)
