@@ -1,0 +1,72 @@
+//! Alerts on standard output.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use super::{Channel, Failure, Fate, LineWriter, Opened, Written};
+use crate::config::Outputs as Settings;
+use crate::output::format::Line;
+
+/// Lines kept back with `buffered_outputs`.
+const BUFFERED_LINES: usize = 64;
+
+pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
+    // Not through the library's own buffer, which would tear a batch into
+    // lines and hold a lock that other threads want.
+    let out = io::stdout()
+        .as_fd()
+        .try_clone_to_owned()
+        .map_err(|error| format!("standard output cannot be used: {error}"))?;
+    let channel = Stdout {
+        out: out.into(),
+        writer: LineWriter::default(),
+        buffered: settings.buffered,
+        kept: Vec::new(),
+    };
+    Ok(Opened {
+        channel: Box::new(channel),
+        away: None,
+    })
+}
+
+struct Stdout {
+    out: File,
+    writer: LineWriter,
+    buffered: bool,
+    kept: Vec<Arc<Line>>,
+}
+
+impl Channel for Stdout {
+    fn write(&mut self, lines: &[Arc<Line>]) -> Written {
+        if self.buffered && self.kept.len() + lines.len() < BUFFERED_LINES {
+            self.kept.extend_from_slice(lines);
+            return Written {
+                done: lines.len(),
+                failure: None,
+            };
+        }
+        let (done, result) = self.writer.write(&mut self.out, &self.kept);
+        self.kept.drain(..done);
+        let (done, result) = match result {
+            Ok(()) => self.writer.write(&mut self.out, lines),
+            Err(error) => (0, Err(error)),
+        };
+        let failure = result.err().map(|error| Failure {
+            // Who closed his end of a pipe does not come back.
+            fate: match error.kind() {
+                ErrorKind::BrokenPipe => Fate::Lose,
+                _ => Fate::Wait,
+            },
+            reason: format!("cannot write to standard output: {error}"),
+        });
+        Written { done, failure }
+    }
+
+    fn finish(&mut self) {
+        // Nobody is left to be told of an error.
+        let _ = self.writer.write(&mut self.out, &self.kept);
+        self.kept.clear();
+    }
+}
