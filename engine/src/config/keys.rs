@@ -125,11 +125,13 @@ pub static KEYS: &[Key<Config>] = &[
          sorted by name. What does not exist is an error, but for *.local.yaml and *.d, which \
          are there for the owner of the machine to make.",
     ),
-    other(
+    full(
         "rules_file",
-        LIST,
+        Kind::Special {
+            form: "a list of texts",
+            set: old_rules_files,
+        },
         "",
-        pending(&["[]"], "its new name is rules_files"),
         "Old name of rules_files.",
     ),
     other(
@@ -997,6 +999,21 @@ fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader) {
             format!("engine.kind `{kind}` does not exist yet; the only kind now is `kmod`"),
         ),
         _ => reader.mismatch("engine.kind", "`kmod`", node),
+    }
+}
+
+fn old_rules_files(config: &mut Config, node: &Node, reader: &mut Reader) {
+    let names: Option<Vec<Text>> = match &node.value {
+        Value::Scalar { .. } => text(node).map(|name| vec![name]),
+        Value::List(items) => items.iter().map(text).collect(),
+        Value::Map(_) => None,
+    };
+    match names {
+        Some(names) => {
+            config.rules_files = names;
+            reader.warning(&node.at, "rules_file is the old name of rules_files");
+        }
+        None => reader.mismatch("rules_file", "a list of texts", node),
     }
 }
 

@@ -2,7 +2,10 @@
 //! table of keys ([`KEYS`]) by which both are read.
 
 mod diagnostic;
+mod expand;
 mod keys;
+mod overrides;
+mod rules_files;
 mod schema;
 mod tree;
 
@@ -13,6 +16,7 @@ use std::sync::Arc;
 
 pub use diagnostic::{Diagnostic, Invalid, Location, Severity};
 pub use keys::{APPEND_KEYS, KEYS, MATCH_KEYS};
+pub use rules_files::{expand_path, rules_files};
 pub use schema::{Key, Kind, Reader, Support, Text};
 pub use tree::{Node, Value};
 
@@ -244,12 +248,16 @@ pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
 pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
     let file: Arc<str> = file.into();
     let fail = |diagnostic| Invalid(vec![diagnostic]);
-    let root = tree::parse(&file, text).map_err(fail)?;
-    let _ = overrides;
+    let mut root = tree::parse(&file, text).map_err(fail)?;
+    for text in overrides {
+        overrides::apply(&mut root, text).map_err(fail)?;
+    }
+    expand::expand(&mut root, &|name| std::env::var(name).ok());
 
     let mut config = defaults();
     let mut reader = Reader::default();
     reader.map(KEYS, "", &root, &mut config);
+    check_relations(&root, &mut reader);
     let diagnostics = reader.diagnostics;
     if diagnostics
         .iter()
@@ -261,6 +269,31 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
         config,
         warnings: diagnostics,
     })
+}
+
+/// What no row of the table can see alone.
+fn check_relations(root: &Node, reader: &mut Reader) {
+    if let (Some(_), Some(old)) = (root.get("rules_files"), root.get("rules_file")) {
+        reader.error(
+            &old.at,
+            "rules_file is the old name of rules_files; only one may be given",
+        );
+    }
+    // Falco loads every plugin that is configured unless it is told which.
+    if root.get("load_plugins").is_none()
+        && let Some(Node {
+            at,
+            value: Value::List(plugins),
+        }) = root.get("plugins")
+        && plugins
+            .iter()
+            .any(|plugin| plugin.get("name").and_then(Node::text) != Some("container"))
+    {
+        reader.warning(
+            at,
+            "key plugins is not supported yet: plugins are not loaded",
+        );
+    }
 }
 
 /// What holds where the file says nothing: the defaults of [`KEYS`].

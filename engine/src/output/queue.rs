@@ -344,7 +344,10 @@ impl Writer {
                     }
                     Err(_) => return false,
                 },
-                recv(self.control) -> message => self.obey(message.ok()),
+                recv(self.control) -> message => match message {
+                    Ok(message) => self.obey(&message),
+                    Err(_) => self.orphaned(),
+                },
             }
         }
         match self.lines.try_recv() {
@@ -354,15 +357,18 @@ impl Writer {
         true
     }
 
-    fn obey(&mut self, message: Option<Control>) {
+    fn obey(&mut self, message: &Control) {
         match message {
-            Some(Control::Reopen) => self.channel.reopen(),
-            Some(Control::Finish(deadline)) => self.deadline = Some(deadline),
-            None => {
-                self.deadline = Some(Instant::now());
-                self.control = never();
-            }
+            Control::Reopen => self.channel.reopen(),
+            Control::Finish(deadline) => self.deadline = Some(*deadline),
         }
+    }
+
+    /// Nobody can write or control any more, which happens only if the start
+    /// of another output failed.
+    fn orphaned(&mut self) {
+        self.deadline = Some(Instant::now());
+        self.control = never();
     }
 
     fn write(&mut self) {
@@ -397,7 +403,7 @@ impl Writer {
     fn pause(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         while let Ok(message) = self.control.recv_deadline(until) {
-            self.obey(Some(message));
+            self.obey(&message);
         }
         // At the end of the program the last tries come fast.
         if self.deadline.is_some()

@@ -56,9 +56,9 @@ impl FileChannel {
                 Err(error) => return (0, Err(error)),
             },
         };
-        if self.writer.torn && file.metadata().is_ok_and(|data| data.len() == 0) {
-            // The broken line was moved away with its file.
-            self.writer.torn = false;
+        if self.writer.begun > 0 && file.metadata().is_ok_and(|data| data.len() == 0) {
+            // The first half of the line was moved away with its file.
+            self.writer.begun = 0;
         }
         let (done, result) = self.writer.write(&mut file, lines);
         if self.keep_alive && result.is_ok() {
