@@ -324,7 +324,7 @@ fn rules_files_are_found_in_order() {
     );
     let text = format!("rules_files:\n  - {}", path("other.yaml"));
     let errors = rules_files(&config(&text).rules_files).unwrap_err();
-    let shown = errors[0].to_string();
+    let shown = errors.to_string();
     assert!(
         shown.starts_with("falco.yaml:2:5: error: cannot read the rules in"),
         "{shown}"
@@ -355,7 +355,6 @@ fn every_key_of_the_table_is_read_and_warned_of_once() {
     let mut text = String::new();
     let mut expected = 0;
     for key in config::KEYS.iter().filter(|key| key.name != "rules_file") {
-        // As one flow map per line, so that nesting needs no thought.
         let value = other_value(key.name, &key.kind, key.default);
         writeln!(text, "{}={value}", key.name).unwrap();
         expected += usize::from(!matches!(key.support, Support::Full | Support::Follows(_)));
@@ -369,6 +368,44 @@ fn every_key_of_the_table_is_read_and_warned_of_once() {
         lines(loaded.warnings.iter())
     );
     assert!(config::KEYS.len() > 100);
+}
+
+/// The keys below `prefix` as nested maps.
+fn nested(prefix: &str, indent: usize, text: &mut String) {
+    let mut seen = Vec::new();
+    for key in config::KEYS.iter().filter(|key| key.name != "rules_file") {
+        let Some(rest) = key.name.strip_prefix(prefix) else {
+            continue;
+        };
+        let (name, below) = rest.split_once('.').unwrap_or((rest, ""));
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        write!(text, "{:indent$}{name}:", "").unwrap();
+        if below.is_empty() {
+            writeln!(text, " {}", other_value(key.name, &key.kind, key.default)).unwrap();
+        } else {
+            text.push('\n');
+            nested(&format!("{prefix}{name}."), indent + 2, text);
+        }
+    }
+}
+
+#[test]
+fn a_file_with_every_key_loads() {
+    let mut text = String::new();
+    nested("", 0, &mut text);
+    let loaded = from_text("falco.yaml", &text, &[]).unwrap();
+    assert!(loaded.warnings.len() > 20);
+    assert!(
+        loaded
+            .warnings
+            .iter()
+            .all(|warning| warning.at.line > 0 && warning.at.column > 1)
+    );
+    assert!(!lines(loaded.warnings.iter()).contains("unknown"));
+    assert!(loaded.config.outputs.format.json && loaded.config.outputs.file.enabled);
 }
 
 #[test]

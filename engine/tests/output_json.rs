@@ -97,6 +97,25 @@ fn text() {
 }
 
 #[test]
+fn an_alert_is_one_line() {
+    let forged = Alert {
+        message: "a\r\n00:00:00: Error b".into(),
+        ..alert()
+    };
+    assert_eq!(
+        formatter(DEFAULT).line(&forged).body(),
+        "Error a  00:00:00: Error b"
+    );
+    let line = formatter(Format {
+        json: true,
+        ..DEFAULT
+    })
+    .line(&forged);
+    assert_eq!(line.text().lines().count(), 1);
+    assert!(line.text().contains("Error a\\r\\n00:00:00: Error b\""));
+}
+
+#[test]
 fn json() {
     let line = formatter(Format {
         json: true,

@@ -45,7 +45,8 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub(crate) fn error(at: &Location, text: impl Into<String>) -> Self {
+    /// Something fatal.
+    pub fn error(at: &Location, text: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             at: at.clone(),
@@ -53,7 +54,8 @@ impl Diagnostic {
         }
     }
 
-    pub(crate) fn warning(at: &Location, text: impl Into<String>) -> Self {
+    /// Something that can be lived with.
+    pub fn warning(at: &Location, text: impl Into<String>) -> Self {
         Self {
             severity: Severity::Warning,
             at: at.clone(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Invalid};
 use super::schema::Text;
 
 /// The files of `rules_files` in the order in which they are loaded.
@@ -12,7 +12,7 @@ use super::schema::Text;
 /// A name that does not exist is an error, since rules that are not there
 /// alert nobody, but for `*.local.yaml` and `*.d`: those are for the owner of
 /// the machine to make, or not.
-pub fn rules_files(names: &[Text]) -> Result<Vec<PathBuf>, Vec<Diagnostic>> {
+pub fn rules_files(names: &[Text]) -> Result<Vec<PathBuf>, Invalid> {
     let mut files = Vec::new();
     let mut errors = Vec::new();
     for name in names {
@@ -29,7 +29,7 @@ pub fn rules_files(names: &[Text]) -> Result<Vec<PathBuf>, Vec<Diagnostic>> {
     if errors.is_empty() {
         Ok(files)
     } else {
-        Err(errors)
+        Err(Invalid(errors))
     }
 }
 

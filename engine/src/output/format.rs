@@ -62,6 +62,10 @@ impl Formatter {
         let (text, body) = self.text(alert);
         let (text, body) = if self.format.json {
             (self.json(alert, &text), 0)
+        } else if text.contains(['\n', '\r']) {
+            // One alert is one line, or a process could write alerts of its
+            // own choice by its name.
+            (text.replace(['\n', '\r'], " "), body)
         } else {
             (text, body)
         };

@@ -70,3 +70,67 @@ impl Channel for Stdout {
         self.kept.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    use super::*;
+    use crate::config::Format;
+    use crate::output::clock::Clock;
+    use crate::output::format::Formatter;
+    use crate::output::{Alert, Priority};
+
+    fn line(message: &str) -> Arc<Line> {
+        let clock = Clock::with_zone(jiff::tz::TimeZone::UTC);
+        Arc::new(
+            Formatter::with(Format::default(), clock, String::new()).line(&Alert {
+                time: 0,
+                priority: Priority::Error,
+                rule: "r".into(),
+                source: "syscall".into(),
+                tags: Arc::new([]),
+                message: message.into(),
+                fields: Vec::new(),
+            }),
+        )
+    }
+
+    fn channel(out: impl Into<OwnedFd>, buffered: bool) -> Stdout {
+        let out = File::from(out.into());
+        Stdout {
+            out,
+            writer: LineWriter::default(),
+            buffered,
+            kept: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn buffered_lines_come_in_order_and_all_at_the_end() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut channel = channel(writer, true);
+        let mut expected = String::new();
+        for number in 0..BUFFERED_LINES + 10 {
+            let line = line(&number.to_string());
+            expected += line.text();
+            expected.push('\n');
+            assert!(channel.write(&[line]).failure.is_none());
+        }
+        channel.finish();
+        drop(channel);
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_closed_pipe_does_not_come_back() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let written = channel(writer, false).write(&[line("x")]);
+        assert_eq!(written.done, 0);
+        assert_eq!(written.failure.unwrap().fate, Fate::Lose);
+    }
+}
