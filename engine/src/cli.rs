@@ -25,13 +25,17 @@ pub struct Cli {
     #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
     pub config: PathBuf,
 
-    /// Load rules from FILE, or from every *.yaml and *.yml in it if it is a
-    /// directory. Replaces rules_files of the configuration; may be repeated
+    /// Load rules from FILE instead of rules_files (repeatable)
+    ///
+    /// A directory stands for the *.yaml and *.yml files in it, sorted by name.
     #[arg(short = 'r', value_name = "FILE")]
     pub rules: Vec<PathBuf>,
 
-    /// Check the rules in FILE, print what is wrong and exit. May be repeated;
-    /// the files are read in order, as with -r
+    /// Check the rules in FILE and exit (repeatable)
+    ///
+    /// Several files are read in order, as with -r, so that a later one can
+    /// change the rules of an earlier one. The exit code is 1 if a rule is
+    /// wrong.
     #[arg(short = 'V', long = "validate", value_name = "FILE")]
     pub validate: Vec<PathBuf>,
 
@@ -39,10 +43,20 @@ pub struct Cli {
     #[arg(short = 'M', value_name = "SECONDS")]
     pub seconds: Option<u64>,
 
-    /// Set a key of the configuration, as in -o json_output=true or
-    /// -o append_output[0].when='evt.type = open'. Dots lead into maps, [N]
-    /// into lists, [] adds to a list; the value is YAML. May be repeated
-    #[arg(short = 'o', long = "option", value_name = "KEY=VALUE")]
+    /// Set a key of the configuration (repeatable)
+    ///
+    /// Dots lead into maps, [N] into lists, [] adds to a list; a backslash takes
+    /// the meaning from the next character. A value that begins with {, [ or a
+    /// quote is YAML, any other is taken as it is:
+    ///
+    ///   -o file_output.enabled=true
+    ///   -o 'rules_files[]=/etc/falco/more.yaml'
+    #[arg(
+        short = 'o',
+        long = "option",
+        value_name = "KEY=VALUE",
+        verbatim_doc_comment
+    )]
     pub options: Vec<String>,
 
     /// Write every alert at once, whatever buffered_outputs says
@@ -53,7 +67,7 @@ pub struct Cli {
     #[arg(short = 'P', long = "pidfile", value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
 
-    /// Print versions and exit
+    /// Print the versions of program, kernel ABI and rule language, and exit
     #[arg(long = "version")]
     pub version: bool,
 }

@@ -207,6 +207,35 @@ fn a_daemon_that_comes_late_gets_everything() {
 }
 
 #[test]
+fn the_end_waits_for_the_daemon_but_not_longer_than_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = settings(directory.path());
+    let outputs = Outputs::start(&settings).unwrap();
+    outputs.send(&alert("gone"));
+    // Long enough for the pauses between tries to have grown.
+    thread::sleep(Duration::from_millis(1500));
+    let start = Instant::now();
+    let status = outputs.shutdown(Duration::from_millis(300))[0];
+    assert!(
+        (250..700).contains(&start.elapsed().as_millis()),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!((status.written, status.lost), (0, 1));
+
+    let outputs = Outputs::start(&settings).unwrap();
+    outputs.send(&alert("in time"));
+    let path = settings.syslog_socket.clone();
+    let daemon = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(300));
+        Daemon::start(&path).read()
+    });
+    let status = outputs.shutdown(LIMIT)[0];
+    assert_eq!((status.written, status.lost), (1, 0));
+    assert_eq!(stored(&daemon.join().unwrap()), "Error in time");
+}
+
+#[test]
 fn a_daemon_that_does_not_read_holds_up_nobody() {
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(directory.path());

@@ -402,8 +402,12 @@ impl Writer {
     /// Waits before the next try, but hears what the program wants.
     fn pause(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
+        let until = self.deadline.map_or(until, |deadline| deadline.min(until));
         while let Ok(message) = self.control.recv_deadline(until) {
             self.obey(&message);
+            if matches!(message, Control::Finish(_)) {
+                break;
+            }
         }
         // At the end of the program the last tries come fast.
         if self.deadline.is_some()
