@@ -5,6 +5,8 @@
 //! and is read without a lock.
 
 pub mod cgroup;
+pub mod cri;
+pub mod grpc;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
