@@ -32,6 +32,29 @@ pub enum Expr {
     Check(Check),
 }
 
+impl Expr {
+    /// Calls back with the name of each macro and with each constant, which
+    /// may name a list.
+    pub fn visit(&self, on_macro: &mut dyn FnMut(&Name), on_literal: &mut dyn FnMut(&Literal)) {
+        match self {
+            Self::And(parts) | Self::Or(parts) => {
+                for part in parts {
+                    part.visit(on_macro, on_literal);
+                }
+            }
+            Self::Not(inner) => inner.visit(on_macro, on_literal),
+            Self::Macro(name) => on_macro(name),
+            Self::Check(check) => match &check.right {
+                Right::Value(literal) => on_literal(literal),
+                Right::List(list) | Right::Modified(_, list) => {
+                    list.items.iter().for_each(on_literal);
+                }
+                Right::None | Right::Operand(_) => {}
+            },
+        }
+    }
+}
+
 /// A name that is resolved later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Name {

@@ -90,6 +90,29 @@ pub struct Compiled {
     pub levels: usize,
 }
 
+impl Compiled {
+    /// Both must hold.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            node: Node::And([self.node, other.node].into()),
+            events: self.events.and(&other.events),
+            levels: self.levels.max(other.levels) + 1,
+        }
+    }
+
+    /// It must not hold.
+    #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "it stands beside `and`")]
+    pub fn not(self) -> Self {
+        Self {
+            node: Node::Not(Box::new(self.node)),
+            events: self.events.not(),
+            levels: self.levels + 1,
+        }
+    }
+}
+
 /// Compiles a condition.
 ///
 /// # Errors
@@ -118,14 +141,7 @@ impl Compiler<'_> {
         match expr {
             Expr::And(parts) => self.join(parts, Node::And, Events::and),
             Expr::Or(parts) => self.join(parts, Node::Or, Events::or),
-            Expr::Not(inner) => {
-                let inner = self.expr(inner);
-                Compiled {
-                    node: Node::Not(Box::new(inner.node)),
-                    events: inner.events.not(),
-                    levels: inner.levels + 1,
-                }
-            }
+            Expr::Not(inner) => self.expr(inner).not(),
             Expr::Macro(name) => self.macro_use(name),
             Expr::Check(check) => self.check(check).unwrap_or_else(|error| {
                 self.errors.push(error);
@@ -243,18 +259,13 @@ impl Compiler<'_> {
         };
         if field.field.name == "evt.type" {
             let node = Node::Event(Box::new(set));
-            return Ok(Some(match check.op {
-                Op::Ne => Compiled {
-                    node: Node::Not(Box::new(node)),
-                    events: events.not(),
-                    levels: 2,
-                },
-                _ => Compiled {
-                    node,
-                    events,
-                    levels: 1,
-                },
-            }));
+            let compiled = Compiled {
+                node,
+                events,
+                levels: 1,
+            };
+            let negated = check.op == Op::Ne;
+            return Ok(Some(if negated { compiled.not() } else { compiled }));
         }
         // Several calls can make events of one kind, and some events are made
         // by none: only where a check holds is known.

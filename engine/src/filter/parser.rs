@@ -61,6 +61,45 @@ pub fn parse_field(text: &str) -> Result<FieldRef, Error> {
     }
 }
 
+/// Parses a field or a transformer's call and nothing else.
+///
+/// # Errors
+/// When the text is neither.
+pub fn parse_operand(text: &str) -> Result<Operand, Error> {
+    let field = match parse_call(text) {
+        Ok(call) if call.span.end == text.len() => return Ok(Operand::Call(call)),
+        _ => parse_field(text)?,
+    };
+    Ok(Operand::Field(field))
+}
+
+/// A constant as an item of a list gives it: in quotes with escapes, or bare.
+///
+/// # Errors
+/// When it has an unknown escape.
+pub fn parse_item(text: &str) -> Result<Literal, Error> {
+    let whole = Span::new(0, text.len());
+    let bare = |quoted| Literal {
+        bytes: text.as_bytes().to_vec(),
+        quoted,
+        span: whole,
+    };
+    let Some(quote) = text.bytes().next().filter(|b| matches!(b, b'"' | b'\'')) else {
+        return Ok(bare(false));
+    };
+    match Grammar::parse(Rule::quoted, text) {
+        Ok(mut pairs) => match pairs.next() {
+            Some(pair) if pair.as_str().len() == text.len() => Ok(Literal {
+                bytes: unescape(&text[1..text.len() - 1], quote, 1)?,
+                quoted: true,
+                span: whole,
+            }),
+            _ => Ok(bare(true)),
+        },
+        Err(_) => Ok(bare(true)),
+    }
+}
+
 /// Parses a transformer's call at the start of the text; the rest of the text
 /// is left alone.
 ///
@@ -283,7 +322,7 @@ fn right<'i>(op: Op, mut rest: impl Iterator<Item = Pair<'i, Rule>>) -> Result<R
         }
         Rule::list | Rule::name => Ok(Right::List(list(pair)?)),
         Rule::quoted | Rule::bare | Rule::number if !op.takes_list() => {
-            Ok(Right::Value(literal(pair)?))
+            Ok(Right::Value(literal(&pair)?))
         }
         _ => Err(unexpected(at)),
     }
@@ -305,7 +344,7 @@ fn list(pair: Pair<'_, Rule>) -> Result<List, Error> {
     let items = pair
         .into_inner()
         .filter(|item| matches!(item.as_rule(), Rule::quoted | Rule::bare))
-        .map(literal)
+        .map(|item| literal(&item))
         .collect::<Result<_, _>>()?;
     Ok(List { items, span: at })
 }
@@ -339,8 +378,8 @@ fn arg(pair: Pair<'_, Rule>) -> Result<Arg, Error> {
     Ok(match pair.as_rule() {
         Rule::call => Arg::Operand(operand_of(call(pair)?)),
         Rule::field => Arg::Operand(Operand::Field(field(pair)?)),
-        Rule::quoted => Arg::Text(literal(pair)?),
-        Rule::number => Arg::Number(literal(pair)?),
+        Rule::quoted => Arg::Text(literal(&pair)?),
+        Rule::number => Arg::Number(literal(&pair)?),
         Rule::arg_list => {
             let items = pair
                 .into_inner()
@@ -369,7 +408,7 @@ fn field(pair: Pair<'_, Rule>) -> Result<FieldRef, Error> {
 fn field_arg(pair: Pair<'_, Rule>) -> Result<String, Error> {
     let at = span(&pair);
     let inner = pair.into_inner().next().ok_or_else(|| unexpected(at))?;
-    let bytes = literal(inner)?.bytes;
+    let bytes = literal(&inner)?.bytes;
     String::from_utf8(bytes).map_err(|_| unexpected(at))
 }
 
@@ -380,8 +419,8 @@ fn name(pair: &Pair<'_, Rule>) -> Name {
     }
 }
 
-fn literal(pair: Pair<'_, Rule>) -> Result<Literal, Error> {
-    let at = span(&pair);
+fn literal(pair: &Pair<'_, Rule>) -> Result<Literal, Error> {
+    let at = span(pair);
     let text = pair.as_str();
     let quoted = pair.as_rule() == Rule::quoted;
     let bytes = if quoted {

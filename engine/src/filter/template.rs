@@ -148,14 +148,15 @@ impl Template {
         }
     }
 
-    /// The fields of the text with their values, in the text's order.
-    pub fn values<'a>(
-        &'a self,
-        ctx: &'a Context<'a>,
-    ) -> impl Iterator<Item = (Arc<str>, FieldValue)> + 'a {
-        self.fields
-            .iter()
-            .map(|(name, operand)| (Arc::clone(name), typed(name, operand.get(ctx), ctx)))
+    /// Adds the fields of the text with their values, in the text's order,
+    /// those left out that are there already.
+    pub fn values<'a>(&'a self, ctx: &Context<'a>, out: &mut Vec<(Arc<str>, FieldValue)>) {
+        for (name, operand) in &self.fields {
+            if out.iter().all(|(known, _)| known != name) {
+                let value = typed(name, operand.get(ctx), ctx);
+                out.push((Arc::clone(name), value));
+            }
+        }
     }
 
     /// Texts of all fields in it.

@@ -56,10 +56,13 @@ impl PathTrie {
         let node = &mut self.nodes[at];
         let child = if glob::is_pattern(component) {
             let known = node.patterns.iter().find(|(p, _)| **p == *component);
-            known.map(|(_, child)| *child).unwrap_or_else(|| {
-                node.patterns.push((component.into(), new));
-                new
-            })
+            match known {
+                Some((_, child)) => *child,
+                None => {
+                    node.patterns.push((component.into(), new));
+                    new
+                }
+            }
         } else {
             *node.literal.entry(component.into()).or_insert(new)
         };
