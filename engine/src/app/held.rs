@@ -39,7 +39,13 @@ fn is_pending(thread: &Thread) -> bool {
 impl Waiting {
     /// Holds the event if its container is not known yet. `false`: it is, or
     /// too many wait already.
-    pub(super) fn hold(&mut self, event: &Event<'_>, record: &[u8], thread: Option<&Thread>, epoch_offset: i64) -> bool {
+    pub(super) fn hold(
+        &mut self,
+        event: &Event<'_>,
+        record: &[u8],
+        thread: Option<&Thread>,
+        epoch_offset: i64,
+    ) -> bool {
         let Some(thread) = thread.filter(|t| is_pending(t)) else {
             return false;
         };

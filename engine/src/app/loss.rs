@@ -64,8 +64,14 @@ fn details(last: &[Lost], now: &[Lost]) -> String {
         let same = |l: &&Lost| (l.cpu, l.cause, l.class) == (lost.cpu, lost.cause, lost.class);
         let count = lost.count - last.iter().find(same).map_or(0, |l| l.count);
         if count > 0 {
-            let cpu = lost.cpu.map_or_else(|| "?".to_owned(), |cpu| cpu.to_string());
-            let _ = write!(text, " cpu={cpu} cause={} class={} count={count}", lost.cause, lost.class);
+            let cpu = lost
+                .cpu
+                .map_or_else(|| "?".to_owned(), |cpu| cpu.to_string());
+            let _ = write!(
+                text,
+                " cpu={cpu} cause={} class={} count={count}",
+                lost.cause, lost.class
+            );
         }
     }
     text
@@ -107,12 +113,23 @@ mod tests {
         let mut watch = Watch::new();
         assert_eq!(watch.look(counters(10, 0), 0), None);
         let first = watch.look(counters(20, 5), 1).unwrap();
-        assert!(first.message.ends_with("5 records lost"), "{}", first.message);
+        assert!(
+            first.message.ends_with("5 records lost"),
+            "{}",
+            first.message
+        );
         // Too soon for another alert, but nothing of it is forgotten.
         assert_eq!(watch.look(counters(30, 7), 2), None);
         watch.alerted = None;
         let second = watch.look(counters(40, 8), 3).unwrap();
-        assert!(second.message.ends_with("3 records lost"), "{}", second.message);
-        assert_eq!(details(&counters(0, 5).lost, &counters(0, 8).lost), " cpu=1 cause=full class=open count=3");
+        assert!(
+            second.message.ends_with("3 records lost"),
+            "{}",
+            second.message
+        );
+        assert_eq!(
+            details(&counters(0, 5).lost, &counters(0, 8).lost),
+            " cpu=1 cause=full class=open count=3"
+        );
     }
 }

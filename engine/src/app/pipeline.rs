@@ -11,9 +11,9 @@ use super::signals::Signals;
 use crate::event::Event;
 use crate::filter::field::Context;
 use crate::output::{Alert, Outputs, Statistics};
-use crate::rules::Ruleset;
+use crate::rules::{Ruleset, Scratch};
 use crate::source::{Batch, Source, kmod::KmodSource};
-use crate::state::State;
+use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
@@ -31,26 +31,40 @@ pub(super) struct Pipeline {
 /// Everything but the source, which hands records to it.
 struct Rest {
     state: State,
-    ruleset: Ruleset,
-    outputs: Outputs,
-    statistics: Statistics,
+    evaluator: Evaluator,
     waiting: Waiting,
-    arena: Bump,
     events: u64,
     broken: u64,
 }
 
+/// From an event with its state to alerts.
+struct Evaluator {
+    ruleset: Ruleset,
+    scratch: Scratch,
+    arena: Bump,
+    outputs: Outputs,
+    statistics: Statistics,
+}
+
 impl Pipeline {
-    pub(super) fn new(source: KmodSource, state: State, ruleset: Ruleset, outputs: Outputs) -> Self {
+    pub(super) fn new(
+        source: KmodSource,
+        state: State,
+        ruleset: Ruleset,
+        outputs: Outputs,
+    ) -> Self {
         Self {
             source,
             rest: Rest {
                 state,
-                ruleset,
-                outputs,
-                statistics: Statistics::default(),
+                evaluator: Evaluator {
+                    ruleset,
+                    scratch: Scratch::default(),
+                    arena: Bump::new(),
+                    outputs,
+                    statistics: Statistics::default(),
+                },
                 waiting: Waiting::default(),
-                arena: Bump::new(),
                 events: 0,
                 broken: 0,
             },
@@ -66,7 +80,11 @@ impl Pipeline {
         let mut watch = Watch::new();
         let Self { source, rest } = self;
         while !signals.stop() {
-            let mut wait = if rest.waiting.is_empty() { IDLE } else { HOLDING };
+            let mut wait = if rest.waiting.is_empty() {
+                IDLE
+            } else {
+                HOLDING
+            };
             if let Some(end) = end {
                 let left = end.saturating_duration_since(Instant::now());
                 if left.is_zero() {
@@ -78,15 +96,15 @@ impl Pipeline {
             let batch = source.read(wait, &mut |record| rest.take(record, epoch_offset))?;
             rest.release_held();
             if signals.reopen() {
-                rest.outputs.reopen();
+                rest.evaluator.outputs.reopen();
             }
             if signals.reload() {
                 warn!("SIGHUP: a changed configuration needs a restart");
             }
             if watch.is_due() {
-                let alert = watch.look(source.counters()?, rest.now(source.epoch_offset()));
+                let alert = watch.look(source.counters()?, now(source.epoch_offset()));
                 if let Some(alert) = alert {
-                    rest.send(&alert);
+                    rest.evaluator.send(&alert);
                 }
                 rest.state.tick();
             }
@@ -101,7 +119,12 @@ impl Pipeline {
     /// Ends capture; what is left are the outputs and the statistics.
     pub(super) fn finish(mut self) -> (Outputs, Statistics) {
         self.rest.flush_held();
-        (self.rest.outputs, self.rest.statistics)
+        let Evaluator {
+            outputs,
+            statistics,
+            ..
+        } = self.rest.evaluator;
+        (outputs, statistics)
     }
 }
 
@@ -120,12 +143,11 @@ impl Rest {
             }
         };
         self.state.before(&event);
-        let internal = event.info().internal;
-        let thread = self.state.thread(event.header.tid);
-        if !internal && !self.waiting.hold(&event, record, thread, epoch_offset) {
-            let context = self.state.context(&event, &self.arena);
-            evaluate(&self.ruleset, &context, &self.outputs, &mut self.statistics);
-            self.arena.reset();
+        if !event.info().internal && self.evaluator.ruleset.wants(&event) {
+            let thread = self.state.thread(event.header.tid);
+            if !self.waiting.hold(&event, record, thread, epoch_offset) {
+                self.evaluator.evaluate(&event, thread, &self.state);
+            }
         }
         self.state.after(&event);
     }
@@ -133,18 +155,11 @@ impl Rest {
     /// Lets the rules look at events whose container is known by now.
     fn release_held(&mut self) {
         for held in self.waiting.release() {
-            let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) else {
-                continue;
-            };
-            let context = Context {
-                event: &event,
-                // As it was: the process may have gone meanwhile.
-                thread: Some(&held.thread),
-                state: &self.state,
-                arena: &self.arena,
-            };
-            evaluate(&self.ruleset, &context, &self.outputs, &mut self.statistics);
-            self.arena.reset();
+            if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
+                // The thread as it was: the process may have gone meanwhile.
+                let thread = Some(&held.thread);
+                self.evaluator.evaluate(&event, thread, &self.state);
+            }
         }
     }
 
@@ -155,23 +170,36 @@ impl Rest {
             self.release_held();
         }
     }
+}
+
+impl Evaluator {
+    fn evaluate(&mut self, event: &Event<'_>, thread: Option<&Thread>, state: &State) {
+        let context = Context {
+            event,
+            thread,
+            state,
+            arena: &self.arena,
+        };
+        let (outputs, statistics) = (&self.outputs, &mut self.statistics);
+        let mut sink = |alert: Alert| {
+            statistics.record(&alert);
+            outputs.send(&alert);
+        };
+        self.ruleset
+            .evaluate(&context, &mut self.scratch, &mut sink);
+        self.arena.reset();
+    }
 
     fn send(&mut self, alert: &Alert) {
         self.statistics.record(alert);
         self.outputs.send(alert);
     }
-
-    fn now(&self, epoch_offset: i64) -> u64 {
-        use nix::time::{ClockId, clock_gettime};
-        clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |t| {
-            (t.tv_sec() * 1_000_000_000 + t.tv_nsec() + epoch_offset).cast_unsigned()
-        })
-    }
 }
 
-fn evaluate(ruleset: &Ruleset, context: &Context<'_>, outputs: &Outputs, statistics: &mut Statistics) {
-    ruleset.evaluate(context, &mut |alert: Alert| {
-        statistics.record(&alert);
-        outputs.send(&alert);
-    });
+/// Nanoseconds since the epoch, on the clock of the events.
+fn now(epoch_offset: i64) -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |t| {
+        (t.tv_sec() * 1_000_000_000 + t.tv_nsec() + epoch_offset).cast_unsigned()
+    })
 }

@@ -10,47 +10,41 @@ use log::{info, warn};
 
 use crate::cli::Cli;
 use crate::config::{self, Config, RuleMatching};
+use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::{Containers, cri};
-use crate::rules::append::{AppendOutput, ExtraField, Match, Placement};
-use crate::rules::{LoadOptions, LoadResult, RuleSource, Ruleset, files, load};
+use crate::rules::{
+    AppendOutput, Diagnostic, ExtraField, LoadOptions, LoadResult, Match, Placement, Ruleset,
+    Severity, files,
+};
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 
 /// `-V`: says what is wrong with the rules.
 pub(super) fn validate(cli: &Cli) -> ExitCode {
-    let result = cli
-        .files_to_validate()
-        .map_err(anyhow::Error::from)
-        .and_then(|paths| read_rules(&paths, &LoadOptions::default()));
-    match result {
-        Ok(LoadResult {
-            ruleset: Some(_),
-            diagnostics,
-        }) => {
-            for diagnostic in &diagnostics {
-                println!("{diagnostic}");
-            }
-            for path in &cli.validate {
-                let remark = if diagnostics.is_empty() { "" } else { ", with warnings" };
-                println!("{}: Ok{remark}", path.display());
-            }
-            ExitCode::SUCCESS
-        }
-        Ok(LoadResult { diagnostics, .. }) => {
-            for diagnostic in diagnostics {
-                println!("{diagnostic}");
-            }
-            for path in &cli.validate {
-                println!("{}: Invalid", path.display());
-            }
-            ExitCode::FAILURE
-        }
+    let paths = match cli.files_to_validate() {
+        Ok(paths) => paths,
         Err(error) => {
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
+            eprintln!("Error: {error}");
+            return ExitCode::FAILURE;
         }
+    };
+    let LoadResult {
+        ruleset,
+        diagnostics,
+    } = read_rules(&paths, &LoadOptions::default());
+    for diagnostic in &diagnostics {
+        println!("{diagnostic}");
     }
+    let (verdict, code) = match (ruleset, diagnostics.is_empty()) {
+        (None, _) => ("Invalid", ExitCode::FAILURE),
+        (Some(_), true) => ("Ok", ExitCode::SUCCESS),
+        (Some(_), false) => ("Ok, with warnings", ExitCode::SUCCESS),
+    };
+    for path in &cli.validate {
+        println!("{}: {verdict}", path.display());
+    }
+    code
 }
 
 /// Loads the rules that command line and configuration name.
@@ -69,35 +63,46 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> 
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&paths, &options)?;
+    } = read_rules(&paths, &options);
     let Some(ruleset) = ruleset else {
         // On standard error, each with its place, whatever the log is set to.
         for diagnostic in &diagnostics {
             eprintln!("{diagnostic}");
         }
-        let errors = diagnostics.iter().filter(|d| d.is_error()).count();
-        bail!("the rules have {errors} error(s), see above");
+        bail!("{} error(s) in the rules, see above", errors(&diagnostics));
     };
     for diagnostic in diagnostics {
         warn!("{diagnostic}");
     }
-    info!("{} rules are active", ruleset.len());
+    let active = ruleset.rules().filter(|rule| rule.active).count();
+    info!("{active} of {} rules are active", ruleset.rules().len());
     Ok(ruleset)
 }
 
-fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> anyhow::Result<LoadResult> {
-    let mut sources: Vec<RuleSource> = Vec::new();
-    for path in paths {
-        sources.push(files::read(path)?);
+fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics
+        .iter()
+        .filter(|d| d.severity() == Severity::Error)
+        .count()
+}
+
+/// Reads and loads all files, so that everything that is wrong is told at once.
+fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
+    let (sources, mut diagnostics) = files::read(paths);
+    let unreadable = errors(&diagnostics) > 0;
+    let mut result = Ruleset::load(&sources, &FieldTable::new(FIELDS), options);
+    diagnostics.append(&mut result.diagnostics);
+    LoadResult {
+        ruleset: result.ruleset.filter(|_| !unreadable),
+        diagnostics,
     }
-    Ok(load(&sources, FieldTable::standard(), options))
 }
 
 /// What the configuration says, in the loader's terms.
 fn append_output(entry: &config::AppendOutput) -> AppendOutput {
     let text = |t: &config::Text| t.value.clone();
     AppendOutput {
-        matching: Match {
+        matches: Match {
             source: entry.matching.source.as_ref().map(text),
             rule: entry.matching.rule.as_ref().map(text),
             tags: entry.matching.tags.iter().map(text).collect(),
@@ -106,9 +111,12 @@ fn append_output(entry: &config::AppendOutput) -> AppendOutput {
         extra_fields: entry
             .extra_fields
             .iter()
-            .map(|field| ExtraField {
-                name: field.name.value.clone(),
-                format: field.format.as_ref().map(text),
+            .map(|field| match &field.format {
+                None => ExtraField::Field(text(&field.name)),
+                Some(format) => ExtraField::Formatted {
+                    name: text(&field.name),
+                    format: text(format),
+                },
             })
             .collect(),
         placement: match entry.placement {
@@ -116,7 +124,6 @@ fn append_output(entry: &config::AppendOutput) -> AppendOutput {
             config::Placement::BeforeClosingParenthesis => Placement::BeforeClosingParenthesis,
         },
         when: entry.when.as_ref().map(text),
-        ..AppendOutput::default()
     }
 }
 
@@ -126,7 +133,11 @@ pub(super) fn open_source(config: &Config, ruleset: &Ruleset) -> anyhow::Result<
     let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
-    source.set_interest(&interest(ruleset.syscalls().chain(state_syscalls())))?;
+    let mut wanted = interest(state_syscalls());
+    for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
+        *ours |= rules;
+    }
+    source.set_interest(&wanted)?;
     Ok(source)
 }
 
