@@ -259,10 +259,17 @@ impl State {
             return;
         }
         self.refreshed = Some(now);
+        if self.proc.is_some() {
+            self.host_users.refresh();
+            self.sweep();
+        }
+    }
+
+    /// Looks for a few threads; takes out those that are gone for a while.
+    pub fn sweep(&mut self) {
         let Some(proc) = &mut self.proc else {
             return;
         };
-        self.host_users.refresh();
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
         }
