@@ -22,8 +22,9 @@ run: ## Build everything, boot the virtual node and show an alert from a contain
 test: ## Check and test everything; the last line says how many passed
 	@tests/run.sh
 
-bench: ## Measure the engine's phases
+bench: ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace
+	@tests/cost.sh
 
 engine: ## Build falco-engine
 	cargo build --release --locked --package falco-engine

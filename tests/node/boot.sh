@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Boots the virtual node for one job and hands back the job's exit status.
 #
-#   boot.sh [--fast] [--time-limit SECONDS] [--log DIR] [--memory MB] JOBDIR
+#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] JOBDIR
 #
 # JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
 # printed; the kernel's messages go to console.log.
@@ -10,6 +10,8 @@
 #                   disk is never written to: changes go to a temporary file.
 #   --fast          the kernel and a small memory file system: busybox, the job in /job, and
 #                   the libraries that the job's programs load. Seconds instead of a minute.
+#   --icount        one processor whose clock ticks once for each instruction of the guest:
+#                   what a nanosecond is there does not depend on this machine.
 #
 # Exit status: the job's own; 124 when the time is up; 125 when the node ended without a word;
 # 126 when the kernel complained (whatever the job said: a splat is a failure).
@@ -18,12 +20,14 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 fast=
+icount=
 limit=600
 memory=2048
 logs=
 while [ $# -gt 1 ]; do
     case "$1" in
     --fast) fast=1 ;;
+    --icount) icount=1 ;;
     --time-limit) limit="$2" && shift ;;
     --memory) memory="$2" && shift ;;
     --log) logs="$2" && shift ;;
@@ -75,11 +79,13 @@ make_initramfs() {
     (cd "$root" && find . | cpio --quiet --create --format newc) | zstd -q -1 >"$work/initrd"
 }
 
-machine=(-nodefaults -no-user-config -display none -no-reboot -smp 2 -m "$memory")
-if grep -qE '^flags.* (svm|vmx)( |$)' /proc/cpuinfo && [ -w /dev/kvm ]; then
-    machine+=(-accel kvm -cpu host)
+machine=(-nodefaults -no-user-config -display none -no-reboot -m "$memory")
+if [ -n "$icount" ]; then
+    machine+=(-smp 1 -accel tcg -cpu max -icount shift=0,sleep=off)
+elif grep -qE '^flags.* (svm|vmx)( |$)' /proc/cpuinfo && [ -w /dev/kvm ]; then
+    machine+=(-smp 2 -accel kvm -cpu host)
 else
-    machine+=(-accel 'tcg,thread=multi' -cpu max)
+    machine+=(-smp 2 -accel 'tcg,thread=multi' -cpu max)
 fi
 machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
     -chardev "file,id=output,path=$output" -serial chardev:output)
@@ -98,7 +104,7 @@ else
         -drive "if=virtio,format=raw,readonly=on,file=$work/job.tar")
 fi
 
-step "booting the ${fast:+fast }node (${machine[9]} ${machine[10]})"
+step "booting the ${fast:+fast }node (${machine[*]:6:4})"
 TMPDIR="$work" qemu-system-x86_64 "${machine[@]}" </dev/null >"$logs/qemu.log" 2>&1 &
 qemu_pid=$!
 tail --pid="$qemu_pid" --sleep-interval=0.2 -n +1 -f "$output" 2>/dev/null |

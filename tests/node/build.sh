@@ -77,6 +77,8 @@ stage_root() {
     rm -rf "$new"/.done-* "$new"/var/lib/apt/lists/* "$new"/var/cache/apt/*.bin \
         "$new/etc/apt/apt.conf.d/90proxy"
     mkdir -p "$new/build" "$new/var/lib/apt/lists/partial"
+    # Says that caches made from /usr are up to date, so that the first boot makes none.
+    touch "$new/etc/.updated" "$new/var/.updated"
 }
 
 # Runs a command inside the root that is being made.
@@ -166,7 +168,7 @@ part_images() {
         "$new/opt/images/pause.tar"
 
     work="$new/build/web"
-    mkdir -p "$work"/{etc,proc,sys,dev,tmp,run,root,var/lib/apt/lists/partial} \
+    mkdir -p "$work"/{etc,proc,sys,dev,tmp,run,root,etc/apt/preferences.d,var/lib/apt/lists/partial} \
         "$work"/var/{cache/apt/archives/partial,log/apt,lib/dpkg}
     chmod 1777 "$work/tmp"
     touch "$work/var/lib/dpkg/status"

@@ -12,9 +12,13 @@ FALCO_CACHE="${FALCO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/falco}"
 # shellcheck disable=SC2034 # used by those who source this
 NODE_NAME=controlplane
 
-# One line of progress on standard error: time of day, seconds so far, what happens now.
+# One line of progress on standard error: time of day, seconds so far, what happens now. Where
+# there is a log, it gets the line too.
 step() {
-    printf '%(%H:%M:%S)T [%4ds] %s\n' -1 "$SECONDS" "$*" >&2
+    local line
+    printf -v line '%(%H:%M:%S)T [%4ds] %s' -1 "$SECONDS" "$*"
+    printf '%s\n' "$line" >&2
+    [ -z "${log:-}" ] || printf '%s\n' "$line" >>"$log"
 }
 
 die() {

@@ -11,6 +11,7 @@ pub mod constant;
 pub mod error;
 pub mod events;
 pub mod field;
+pub mod fields;
 pub mod operand;
 pub mod ops;
 pub mod parser;

@@ -1,1 +1,314 @@
 //! Containers: ids from control groups, names and images from the runtimes.
+//!
+//! A thread's container is one [`Container`], shared by all its threads. What a
+//! runtime knows of it is put in once, by whichever thread asked the runtime,
+//! and is read without a lock.
+
+pub mod cgroup;
+pub mod cri;
+pub mod grpc;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use crate::state::users::Users;
+pub use cgroup::Runtime;
+
+/// Bytes of an id that are shown.
+pub const SHORT_ID: usize = 12;
+
+/// What a runtime knows of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Info {
+    /// Kind of the runtime that knows it.
+    pub runtime: Option<Runtime>,
+    /// Name.
+    pub name: String,
+    /// Image as it was asked for, with its tag.
+    pub image: String,
+    /// Image without tag and digest.
+    pub image_repository: String,
+    /// Tag of the image.
+    pub image_tag: String,
+    /// Digest of the image in the registry.
+    pub image_digest: String,
+    /// Id of the image.
+    pub image_id: String,
+    /// Whether it runs privileged, if that is known.
+    pub privileged: Option<bool>,
+    /// Labels of the container.
+    pub labels: Vec<(String, String)>,
+    /// Mounts.
+    pub mounts: Vec<Mount>,
+    /// When it was started, nanoseconds since the epoch; 0 if unknown.
+    pub started: u64,
+    /// Shares the pid namespace of the host, if that is known.
+    pub host_pid: Option<bool>,
+    /// Shares the network of the host, if that is known.
+    pub host_network: Option<bool>,
+    /// Shares the IPC namespace of the host, if that is known.
+    pub host_ipc: Option<bool>,
+    /// The pod that it is in.
+    pub pod: Option<Pod>,
+}
+
+/// A mount of a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mount {
+    /// Path on the host.
+    pub source: String,
+    /// Path in the container.
+    pub destination: String,
+    /// May not be written to.
+    pub readonly: bool,
+    /// How mounts below it spread: `private`, `rslave`, `rshared`.
+    pub propagation: &'static str,
+}
+
+/// A pod.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pod {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Uid.
+    pub uid: String,
+    /// Full id of its sandbox.
+    pub sandbox_id: String,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
+    /// Primary address, empty on the host's network.
+    pub ip: String,
+}
+
+const IDLE: u8 = 0;
+const ASKED: u8 = 1;
+const UNKNOWN: u8 = 2;
+
+/// One container.
+#[derive(Debug)]
+pub struct Container {
+    id: Box<str>,
+    runtime: Runtime,
+    info: OnceLock<Info>,
+    /// Users of the container's own file system.
+    users: OnceLock<Users>,
+    info_state: AtomicU8,
+    users_state: AtomicU8,
+}
+
+impl Container {
+    /// A container of which only the control group told.
+    pub fn new(id: &str, runtime: Runtime) -> Self {
+        Self {
+            id: id.into(),
+            runtime,
+            info: OnceLock::new(),
+            users: OnceLock::new(),
+            info_state: AtomicU8::new(IDLE),
+            users_state: AtomicU8::new(IDLE),
+        }
+    }
+
+    /// The whole id.
+    pub fn full_id(&self) -> &str {
+        &self.id
+    }
+
+    /// The first 12 characters of the id.
+    pub fn id(&self) -> &str {
+        self.id.get(..SHORT_ID).unwrap_or(&self.id)
+    }
+
+    /// Kind of runtime.
+    pub fn runtime(&self) -> Runtime {
+        self.runtime
+    }
+
+    /// What a runtime knows, once it answered.
+    pub fn info(&self) -> Option<&Info> {
+        self.info.get()
+    }
+
+    /// The container's users, once they were read.
+    pub fn users(&self) -> Option<&Users> {
+        self.users.get()
+    }
+
+    /// Whether an answer is on its way.
+    pub fn is_pending(&self) -> bool {
+        (self.info_state.load(Ordering::Acquire) == ASKED && self.info.get().is_none())
+            || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none())
+    }
+
+    /// Puts in what a runtime knows. The first answer stays.
+    pub fn publish(&self, info: Info) {
+        let _ = self.info.set(info);
+    }
+
+    /// Tells that no runtime knows the container.
+    pub fn publish_unknown(&self) {
+        self.info_state.store(UNKNOWN, Ordering::Release);
+    }
+
+    /// Puts in the users of the container.
+    pub fn publish_users(&self, users: Users) {
+        let _ = self.users.set(users);
+    }
+
+    /// Tells that the users of the container cannot be read.
+    pub fn publish_no_users(&self) {
+        self.users_state.store(UNKNOWN, Ordering::Release);
+    }
+
+    /// Whether nobody has asked for the users yet; from now on somebody has.
+    pub(crate) fn ask_users(&self) -> bool {
+        self.users_state
+            .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+/// Asks the runtimes about a container.
+pub trait Ask: Send + Sync {
+    /// Begins to ask; must not wait. The answer is published in the container.
+    /// `false`: nobody can be asked.
+    fn ask(&self, container: &Arc<Container>) -> bool;
+}
+
+/// All containers that were seen, by full id.
+#[derive(Default)]
+pub struct Containers {
+    known: Mutex<HashMap<Box<str>, Arc<Container>>>,
+    asker: OnceLock<Box<dyn Ask>>,
+}
+
+impl std::fmt::Debug for Containers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Containers({})", self.len())
+    }
+}
+
+/// More containers than a node runs: beyond it those that no thread is in go.
+const MANY: usize = 512;
+
+impl Containers {
+    /// None, and nobody to ask.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives somebody to ask, once. Containers that were seen before are asked for.
+    pub fn set_asker(&self, asker: Box<dyn Ask>) {
+        if self.asker.set(asker).is_ok() {
+            let seen: Vec<_> = self.lock().values().cloned().collect();
+            for container in seen {
+                self.request(&container);
+            }
+        }
+    }
+
+    /// Number of containers.
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The container with this full id, if it was seen.
+    pub fn lookup(&self, id: &str) -> Option<Arc<Container>> {
+        self.lock().get(id).cloned()
+    }
+
+    /// The container with this full id. At first sight the runtimes are asked.
+    pub fn get(&self, id: &str, runtime: Runtime) -> Arc<Container> {
+        let container = {
+            let mut known = self.lock();
+            if let Some(container) = known.get(id) {
+                return Arc::clone(container);
+            }
+            if known.len() >= MANY {
+                known.retain(|_, c| Arc::strong_count(c) > 1);
+            }
+            let container = Arc::new(Container::new(id, runtime));
+            known.insert(id.into(), Arc::clone(&container));
+            container
+        };
+        self.request(&container);
+        container
+    }
+
+    /// Asks the runtimes about a container, if nobody did.
+    pub fn request(&self, container: &Arc<Container>) {
+        let Some(asker) = self.asker.get() else {
+            return;
+        };
+        let first = container.info.get().is_none()
+            && container
+                .info_state
+                .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
+                .is_ok();
+        if first && !asker.ask(container) {
+            container.publish_unknown();
+        }
+    }
+
+    /// Whether an answer about this container is on its way.
+    pub fn is_pending(&self, id: &str) -> bool {
+        self.lookup(id).is_some_and(|c| c.is_pending())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Container>>> {
+        // A map is whole even when a thread died with the lock.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    struct Count(Arc<AtomicUsize>);
+
+    impl Ask for Count {
+        fn ask(&self, _: &Arc<Container>) -> bool {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            true
+        }
+    }
+
+    #[test]
+    fn each_container_is_asked_for_once() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let containers = Containers::new();
+        let early = containers.get("early", Runtime::Docker);
+        assert!(!early.is_pending());
+        containers.set_asker(Box::new(Count(Arc::clone(&asked))));
+        let late = containers.get("late", Runtime::Docker);
+        let again = containers.get("late", Runtime::Docker);
+        assert!(Arc::ptr_eq(&late, &again));
+        containers.request(&late);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert!(early.is_pending() && containers.is_pending("late"));
+        late.publish(Info::default());
+        early.publish_unknown();
+        assert!(!early.is_pending() && !late.is_pending());
+    }
+
+    #[test]
+    fn containers_without_threads_go() {
+        let containers = Containers::new();
+        let kept = containers.get("kept", Runtime::Docker);
+        for i in 0..2 * MANY {
+            containers.get(&format!("{i}"), Runtime::Docker);
+        }
+        assert!(containers.len() <= MANY);
+        assert!(Arc::ptr_eq(&kept, &containers.lookup("kept").unwrap()));
+    }
+}

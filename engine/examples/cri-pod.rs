@@ -1,0 +1,173 @@
+//! Runs a pod with one container through a runtime's CRI socket, for tests of a
+//! node: `cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--command WORD…] [-- WORD…]`
+//!
+//! The pod is on the host's network. `--command` replaces what the image would
+//! run; what follows `--` is executed in the container once it runs, its output is
+//! passed on, and its exit code is that of this command. The pod stays.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use falco_engine::metadata::cri::api::{self, NODE, SERVICE};
+use falco_engine::metadata::grpc::{Channel, Error};
+use prost::Message;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+struct Arguments {
+    socket: String,
+    namespace: String,
+    pod: String,
+    container: String,
+    image: String,
+    command: Vec<String>,
+    exec: Vec<String>,
+}
+
+fn arguments() -> Option<Arguments> {
+    let mut words = std::env::args().skip(1);
+    let mut arguments = Arguments {
+        socket: words.next()?,
+        namespace: words.next()?,
+        pod: words.next()?,
+        container: words.next()?,
+        image: words.next()?,
+        command: Vec::new(),
+        exec: Vec::new(),
+    };
+    let mut in_command = false;
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--" => arguments.exec.extend(words.by_ref()),
+            "--command" if !in_command => in_command = true,
+            _ if in_command => arguments.command.push(word),
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
+
+async fn call<Answer: Message + Default>(
+    channel: &Channel,
+    method: &str,
+    request: &impl Message,
+) -> Result<Answer, Error> {
+    channel
+        .call(&format!("{SERVICE}/{method}"), request, LIMIT)
+        .await
+}
+
+async fn run(arguments: Arguments) -> Result<i32, Error> {
+    let channel = Channel::connect(Path::new(&arguments.socket), LIMIT).await?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    // Any text will do as long as no two pods have the same.
+    let uid = format!("{:032x}", now.map_or(0, |now| now.as_nanos()));
+    let labels = BTreeMap::from([
+        ("io.kubernetes.pod.name".to_owned(), arguments.pod.clone()),
+        (
+            "io.kubernetes.pod.namespace".to_owned(),
+            arguments.namespace.clone(),
+        ),
+        ("io.kubernetes.pod.uid".to_owned(), uid.clone()),
+    ]);
+    let host_network = api::NamespaceOption {
+        network: NODE,
+        pid: 1,
+        ipc: 0,
+    };
+    let sandbox = api::PodSandboxConfig {
+        metadata: Some(api::PodSandboxMetadata {
+            name: arguments.pod,
+            uid,
+            namespace: arguments.namespace,
+            attempt: 0,
+        }),
+        labels: labels.clone(),
+        linux: Some(api::LinuxPodSandboxConfig {
+            security_context: Some(api::LinuxSandboxSecurityContext {
+                namespace_options: Some(host_network.clone()),
+                ..Default::default()
+            }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let request = api::RunPodSandboxRequest {
+        config: Some(sandbox.clone()),
+    };
+    let pod: api::RunPodSandboxResponse = call(&channel, "RunPodSandbox", &request).await?;
+    let mut container_labels = labels;
+    container_labels.insert(
+        "io.kubernetes.container.name".to_owned(),
+        arguments.container.clone(),
+    );
+    let request = api::CreateContainerRequest {
+        pod_sandbox_id: pod.pod_sandbox_id.clone(),
+        config: Some(api::ContainerConfig {
+            metadata: Some(api::ContainerMetadata {
+                name: arguments.container,
+                attempt: 0,
+            }),
+            image: Some(api::ImageSpec {
+                image: arguments.image.clone(),
+                user_specified_image: arguments.image,
+            }),
+            command: arguments.command,
+            labels: container_labels,
+            linux: Some(api::LinuxContainerConfig {
+                security_context: Some(api::LinuxContainerSecurityContext {
+                    privileged: false,
+                    namespace_options: Some(host_network),
+                }),
+            }),
+            ..Default::default()
+        }),
+        sandbox_config: Some(sandbox),
+    };
+    let created: api::CreateContainerResponse = call(&channel, "CreateContainer", &request).await?;
+    let container_id = created.container_id;
+    let request = api::StartContainerRequest {
+        container_id: container_id.clone(),
+    };
+    let _: api::Empty = call(&channel, "StartContainer", &request).await?;
+    eprintln!("pod {} container {container_id}", pod.pod_sandbox_id);
+    if arguments.exec.is_empty() {
+        return Ok(0);
+    }
+    let request = api::ExecSyncRequest {
+        container_id,
+        cmd: arguments.exec,
+        timeout: LIMIT.as_secs().cast_signed(),
+    };
+    let done: api::ExecSyncResponse = call(&channel, "ExecSync", &request).await?;
+    // Nobody is left to tell when the output is closed.
+    let _ = std::io::stdout().write_all(&done.stdout);
+    let _ = std::io::stderr().write_all(&done.stderr);
+    Ok(done.exit_code)
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = arguments() else {
+        eprintln!(
+            "usage: cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--command WORD…] [-- WORD…]"
+        );
+        return ExitCode::from(2);
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let result = match runtime {
+        Ok(runtime) => runtime.block_on(run(arguments)),
+        Err(error) => Err(Error::Io(error)),
+    };
+    match result {
+        Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        Err(error) => {
+            eprintln!("cri-pod: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The one table of fields. What `--list` prints, which names a rule may use, of
+//! which type they are and how they are read: all of it comes from here.
+
+mod args;
+mod clock;
+mod container;
+mod evt;
+mod fd;
+mod names;
+mod path;
+mod proc;
+mod user;
+
+use std::fmt::{self, Write};
+
+use bumpalo::Bump;
+use bumpalo::collections::{String as BumpString, Vec as BumpVec};
+
+use super::field::{
+    ArgKind::{self, IndexOrKey, Key, OptionalIndex, OptionalIndexOrKey, OptionalKey},
+    Cardinality::{self, AnyAncestor, BothEnds},
+    Field,
+    FieldType::{self, AbsTime, Bool, Dynamic, Int, Ip, Net, Port, RelTime, Text, Uint},
+    Get, Value,
+};
+
+const fn row(name: &'static str, ty: FieldType, about: &'static str, get: Get) -> Field {
+    Field {
+        name,
+        ty,
+        arg: ArgKind::None,
+        cardinality: Cardinality::One,
+        about,
+        get,
+    }
+}
+
+impl Field {
+    const fn arg(self, arg: ArgKind) -> Self {
+        Self { arg, ..self }
+    }
+
+    const fn many(self, cardinality: Cardinality) -> Self {
+        Self {
+            cardinality,
+            ..self
+        }
+    }
+}
+
+/// All fields, by class.
+#[rustfmt::skip]
+pub static FIELDS: &[Field] = &[
+    row("evt.num", Uint, "number of the event since the start", evt::num),
+    row("evt.time", Text, "local time of day, with nanoseconds", evt::time),
+    row("evt.time.s", Text, "local time of day, whole seconds", evt::time_s),
+    row("evt.time.iso8601", Text, "UTC, as ISO 8601 with nanoseconds", evt::time_iso8601),
+    row("evt.datetime", Text, "local date and time, with nanoseconds", evt::datetime),
+    row("evt.datetime.s", Text, "local date and time, whole seconds", evt::datetime_s),
+    row("evt.rawtime", AbsTime, "nanoseconds since the epoch", evt::rawtime),
+    row("evt.rawtime.s", AbsTime, "whole seconds since the epoch", evt::rawtime_s),
+    row("evt.rawtime.ns", AbsTime, "nanoseconds behind the whole second", evt::rawtime_ns),
+    row("evt.source", Text, "where events come from: syscall", evt::source),
+    row("evt.is_async", Bool, "not made by a system call or a hook of the kernel", evt::is_async),
+    row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", evt::hostname),
+    row("evt.dir", Text, "deprecated: always <", evt::dir),
+    row("evt.type", Text, "name of the event, which is nearly always that of a system call", evt::kind),
+    row("evt.type.is", Uint, "1 for events of the named type, else 0", evt::type_is).arg(IndexOrKey),
+    row("syscall.type", Text, "name of the system call", evt::syscall),
+    row("evt.category", Text, "group of the event: file, net, process, …", evt::category),
+    row("evt.cpu", Int, "processor on which it happened", evt::cpu),
+    row("evt.args", Text, "all arguments as name=value", args::all),
+    row("evt.info", Text, "the same as evt.args", args::all),
+    row("evt.arg", Text, "one argument as text, by name or number", args::one).arg(IndexOrKey),
+    row("evt.rawarg", Dynamic, "one argument in its own type, by name", args::raw).arg(Key),
+    row("evt.res", Text, "SUCCESS, or the name of the error", evt::res),
+    row("evt.rawres", Int, "the returned number", evt::rawres),
+    row("evt.failed", Bool, "whether the call failed", evt::failed),
+    row("evt.count", Uint, "always 1", evt::count),
+    row("evt.count.error", Uint, "1 if the call failed, else 0", evt::count_error),
+    row("evt.count.exit", Uint, "1 for calls that returned", evt::count_exit),
+    row("evt.is_open_read", Bool, "a file was opened for reading", evt::is_open_read),
+    row("evt.is_open_write", Bool, "a file was opened for writing", evt::is_open_write),
+    row("evt.is_open_exec", Bool, "a file was made that may be run", evt::is_open_exec),
+    row("evt.is_open_create", Bool, "a file was made by opening it", evt::is_open_create),
+    row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", path::abspath).arg(OptionalKey),
+
+    row("proc.name", Text, "name of the task", proc::name),
+    row("proc.pname", Text, "proc.name of the parent", proc::pname),
+    row("proc.aname", Text, "proc.name of an ancestor: [1] is the parent; without number, of any", proc::aname).arg(OptionalIndex).many(AnyAncestor),
+    row("proc.exe", Text, "first element of the argument vector", proc::exe),
+    row("proc.pexe", Text, "proc.exe of the parent", proc::pexe),
+    row("proc.aexe", Text, "proc.exe of an ancestor", proc::aexe).arg(OptionalIndex).many(AnyAncestor),
+    row("proc.exepath", Text, "path of the executable file", proc::exepath),
+    row("proc.pexepath", Text, "proc.exepath of the parent", proc::pexepath),
+    row("proc.aexepath", Text, "proc.exepath of an ancestor", proc::aexepath).arg(OptionalIndex).many(AnyAncestor),
+    row("proc.args", Text, "the arguments behind the first, or one of them by number", proc::args).arg(OptionalIndex),
+    row("proc.aargs", Text, "proc.args of an ancestor, or of all", proc::aargs).arg(OptionalIndex),
+    row("proc.cmdline", Text, "name and arguments", proc::cmdline),
+    row("proc.pcmdline", Text, "proc.cmdline of the parent", proc::pcmdline),
+    row("proc.acmdline", Text, "proc.cmdline of an ancestor", proc::acmdline).arg(OptionalIndex).many(AnyAncestor),
+    row("proc.cmdnargs", Uint, "number of arguments behind the first", proc::cmdnargs),
+    row("proc.cmdlenargs", Uint, "bytes of the arguments behind the first", proc::cmdlenargs),
+    row("proc.exeline", Text, "all arguments", proc::exeline),
+    row("proc.env", Text, "environment, or one variable by name", proc::env).arg(OptionalKey),
+    row("proc.aenv", Text, "environment of an ancestor, or a variable by name", proc::aenv).arg(OptionalIndexOrKey).many(AnyAncestor),
+    row("proc.cwd", Text, "working directory, with a slash at its end", proc::cwd),
+    row("proc.loginshellid", Int, "process id of the oldest shell among the ancestors", proc::loginshellid),
+    row("proc.tty", Uint, "controlling terminal, 0 if none", proc::tty),
+    row("proc.pid", Int, "process id", proc::pid),
+    row("proc.ppid", Int, "process id of the parent", proc::ppid),
+    row("proc.apid", Int, "process id of an ancestor", proc::apid).arg(OptionalIndex).many(AnyAncestor),
+    row("proc.vpid", Int, "process id in its own pid namespace", proc::vpid),
+    row("proc.pvpid", Int, "proc.vpid of the parent", proc::pvpid),
+    row("proc.sid", Int, "session id", proc::sid),
+    row("proc.sname", Text, "proc.name of the session's leader", proc::sname),
+    row("proc.sid.exe", Text, "proc.exe of the session's leader", proc::sid_exe),
+    row("proc.sid.exepath", Text, "proc.exepath of the session's leader", proc::sid_exepath),
+    row("proc.vpgid", Int, "process group id in its own pid namespace", proc::vpgid),
+    row("proc.vpgid.name", Text, "proc.name of the group's leader", proc::pgid_name),
+    row("proc.vpgid.exe", Text, "proc.exe of the group's leader", proc::pgid_exe),
+    row("proc.vpgid.exepath", Text, "proc.exepath of the group's leader", proc::pgid_exepath),
+    row("proc.pgid", Int, "process group id", proc::pgid),
+    row("proc.pgid.name", Text, "proc.name of the group's leader", proc::pgid_name),
+    row("proc.pgid.exe", Text, "proc.exe of the group's leader", proc::pgid_exe),
+    row("proc.pgid.exepath", Text, "proc.exepath of the group's leader", proc::pgid_exepath),
+    row("proc.duration", RelTime, "nanoseconds since the process was made", proc::duration),
+    row("proc.ppid.duration", RelTime, "nanoseconds since the parent was made", proc::ppid_duration),
+    row("proc.pid.ts", RelTime, "when the process was made, nanoseconds since the epoch", proc::pid_ts),
+    row("proc.ppid.ts", RelTime, "when the parent was made, nanoseconds since the epoch", proc::ppid_ts),
+    row("proc.is_exe_writable", Bool, "the user may write to the executable", proc::is_exe_writable),
+    row("proc.is_exe_upper_layer", Bool, "the executable is on the upper layer of an overlay", proc::is_exe_upper_layer),
+    row("proc.is_exe_lower_layer", Bool, "the executable is on a lower layer of an overlay", proc::is_exe_lower_layer),
+    row("proc.is_exe_from_memfd", Bool, "the executable is held in memory alone", proc::is_exe_from_memfd),
+    row("proc.is_sid_leader", Bool, "the process leads its session", proc::is_sid_leader),
+    row("proc.is_vpgid_leader", Bool, "the process leads its group, by proc.vpgid", proc::is_vpgid_leader),
+    row("proc.is_pgid_leader", Bool, "the process leads its group, by proc.pgid", proc::is_pgid_leader),
+    row("proc.exe_ino", Int, "inode of the executable", proc::exe_ino),
+    row("proc.exe_ino.ctime", AbsTime, "when its inode changed, nanoseconds since the epoch", proc::exe_ctime),
+    row("proc.exe_ino.mtime", AbsTime, "when it was written to, nanoseconds since the epoch", proc::exe_mtime),
+    row("proc.exe_ino.ctime_duration_proc_start", AbsTime, "nanoseconds from the inode's change to the making of the process", proc::exe_ctime_to_start),
+    row("proc.exe_ino.ctime_duration_pidns_start", AbsTime, "nanoseconds from the making of the pid namespace to the inode's change", proc::exe_ctime_from_pidns),
+    row("proc.pidns_init_start_ts", Uint, "when the pid namespace was made, nanoseconds since the epoch", proc::pidns_start),
+    row("proc.nthreads", Uint, "living threads of the process", proc::nthreads),
+    row("proc.nchilds", Uint, "living threads of the process but for the first", proc::nchilds),
+    row("proc.vmsize", Uint, "virtual memory in KiB", proc::vmsize),
+    row("proc.vmrss", Uint, "resident memory in KiB", proc::vmrss),
+    row("proc.vmswap", Uint, "swapped memory in KiB", proc::vmswap),
+    row("proc.fdlimit", Int, "most descriptors that may be open", proc::fdlimit),
+    row("thread.tid", Int, "thread id", proc::tid),
+    row("thread.vtid", Int, "thread id in its own pid namespace", proc::vtid),
+    row("thread.ismain", Bool, "the first thread of its process", proc::ismain),
+    row("thread.cap_permitted", Text, "permitted capabilities", proc::cap_permitted),
+    row("thread.cap_inheritable", Text, "inheritable capabilities", proc::cap_inheritable),
+    row("thread.cap_effective", Text, "effective capabilities", proc::cap_effective),
+    row("thread.cgroups", Text, "all control groups as subsystem=path", proc::cgroups),
+    row("thread.cgroup", Text, "path of one control group, by subsystem", proc::cgroup).arg(Key),
+    row("thread.pfmajor", Uint, "major page faults", proc::pfmajor),
+    row("thread.pfminor", Uint, "minor page faults", proc::pfminor),
+
+    row("user.uid", Uint, "effective user id", user::uid),
+    row("user.name", Text, "name of the effective user", user::name),
+    row("user.homedir", Text, "home directory of the effective user", user::homedir),
+    row("user.shell", Text, "login shell of the effective user", user::shell),
+    row("user.loginuid", Int, "id of the user who logged in, -1 if nobody did", user::loginuid),
+    row("user.loginname", Text, "name of the user who logged in", user::loginname),
+    row("group.gid", Uint, "effective group id", user::gid),
+    row("group.name", Text, "name of the effective group", user::group),
+
+    row("fd.num", Int, "number of the descriptor", fd::num),
+    row("fd.type", Text, "kind of the descriptor: file, directory, ipv4, ipv6, unix, …", fd::kind),
+    row("fd.typechar", Text, "the same as one letter", fd::typechar),
+    row("fd.name", Text, "path, or both ends of a socket", fd::name),
+    row("fd.nameraw", Text, "path as the program gave it", fd::nameraw),
+    row("fd.directory", Text, "directory that the file is in", fd::directory),
+    row("fd.filename", Text, "name of the file without directory", fd::filename),
+    row("fd.ip", Ip, "address of either end", fd::either_ip).many(BothEnds),
+    row("fd.cip", Ip, "address of the client", fd::cip),
+    row("fd.sip", Ip, "address of the server", fd::sip),
+    row("fd.lip", Ip, "local address", fd::lip),
+    row("fd.rip", Ip, "remote address", fd::rip),
+    row("fd.port", Port, "port of either end", fd::port).many(BothEnds),
+    row("fd.cport", Port, "port of the client", fd::cport),
+    row("fd.sport", Port, "port of the server", fd::sport),
+    row("fd.lport", Port, "local port", fd::lport),
+    row("fd.rport", Port, "remote port", fd::rport),
+    row("fd.proto", Port, "port of either end, for names of services", fd::port).many(BothEnds),
+    row("fd.cproto", Text, "port of the client as text", fd::cproto),
+    row("fd.sproto", Text, "port of the server as text", fd::sproto),
+    row("fd.lproto", Text, "local port as text", fd::lproto),
+    row("fd.rproto", Text, "remote port as text", fd::rproto),
+    row("fd.net", Net, "address of either end, for networks", fd::either_ip).many(BothEnds),
+    row("fd.cnet", Net, "address of the client, for networks", fd::cip),
+    row("fd.snet", Net, "address of the server, for networks", fd::sip),
+    row("fd.lnet", Net, "local address, for networks", fd::lip),
+    row("fd.rnet", Net, "remote address, for networks", fd::rip),
+    row("fd.l4proto", Text, "tcp, or <NA> if that is not known", fd::l4proto),
+    row("fd.sockfamily", Text, "ip or unix", fd::sockfamily),
+    row("fd.is_server", Bool, "this process is the server", fd::is_server),
+    row("fd.connected", Bool, "the socket is connected", fd::connected),
+    row("fd.name_changed", Bool, "the event gave the descriptor its name", fd::name_changed),
+    row("fd.uid", Text, "thread id and number of the descriptor", fd::uid),
+    row("fd.containername", Text, "container id, colon, name", fd::containername),
+    row("fd.containerdirectory", Text, "container id, colon, directory", fd::containerdirectory),
+    row("fd.dev", Int, "device of the file", fd::dev),
+    row("fd.dev.major", Int, "major number of the device", fd::dev_major),
+    row("fd.dev.minor", Int, "minor number of the device", fd::dev_minor),
+    row("fd.ino", Int, "inode of the file", fd::ino),
+    row("fd.is_upper_layer", Bool, "the file is on the upper layer of an overlay", fd::is_upper_layer),
+    row("fd.is_lower_layer", Bool, "the file is on a lower layer of an overlay", fd::is_lower_layer),
+
+    row("fs.path.name", Text, "absolute path of a call with one path", path::name),
+    row("fs.path.nameraw", Text, "the same as the program gave it", path::nameraw),
+    row("fs.path.source", Text, "absolute path that a call with two starts from", path::source),
+    row("fs.path.sourceraw", Text, "the same as the program gave it", path::sourceraw),
+    row("fs.path.target", Text, "absolute path that a call with two leads to", path::target),
+    row("fs.path.targetraw", Text, "the same as the program gave it", path::targetraw),
+
+    row("container.id", Text, "first 12 characters of the container's id, or host", container::id),
+    row("container.full_id", Text, "the container's id, or host", container::full_id),
+    row("container.name", Text, "name of the container, or host", container::name),
+    row("container.image", Text, "image with its tag", container::image),
+    row("container.image.id", Text, "id of the image", container::image_id),
+    row("container.image.repository", Text, "image without tag", container::image_repository),
+    row("container.image.tag", Text, "tag of the image", container::image_tag),
+    row("container.image.digest", Text, "digest of the image in its registry", container::image_digest),
+    row("container.type", Text, "kind of the runtime", container::kind),
+    row("container.privileged", Bool, "the container is privileged", container::privileged),
+    row("container.mounts", Text, "all mounts as source:destination:mode:writable:propagation", container::mounts),
+    row("container.start_ts", AbsTime, "when the container was started, nanoseconds since the epoch", container::start_ts),
+    row("container.duration", RelTime, "nanoseconds since then", container::duration),
+    row("container.ip", Text, "address of the container's pod", container::ip),
+    row("container.host_pid", Bool, "in the host's pid namespace", container::host_pid),
+    row("container.host_network", Bool, "on the host's network", container::host_network),
+    row("container.host_ipc", Bool, "in the host's IPC namespace", container::host_ipc),
+    row("container.label", Text, "one label of the container", container::label).arg(Key),
+    row("container.labels", Text, "all labels of the container", container::labels),
+    row("k8s.pod.name", Text, "name of the pod", container::pod_name),
+    row("k8s.ns.name", Text, "namespace of the pod", container::ns_name),
+    row("k8s.pod.id", Text, "the same as k8s.pod.uid", container::pod_uid),
+    row("k8s.pod.uid", Text, "uid of the pod", container::pod_uid),
+    row("k8s.pod.sandbox_id", Text, "first 12 characters of the id of the pod's sandbox", container::sandbox_id),
+    row("k8s.pod.full_sandbox_id", Text, "id of the pod's sandbox", container::full_sandbox_id),
+    row("k8s.pod.label", Text, "one label of the pod", container::pod_label).arg(Key),
+    row("k8s.pod.labels", Text, "all labels of the pod", container::pod_labels),
+    row("k8s.pod.ip", Text, "address of the pod", container::pod_ip),
+];
+
+/// The field with this name.
+pub fn find(name: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|field| field.name == name)
+}
+
+/// Parts as one text.
+fn joined<'a>(
+    arena: &'a Bump,
+    separator: &[u8],
+    parts: impl IntoIterator<Item = impl AsRef<[u8]>>,
+) -> &'a [u8] {
+    let mut text = BumpVec::new_in(arena);
+    for (i, part) in parts.into_iter().enumerate() {
+        if i > 0 {
+            text.extend_from_slice_copy(separator);
+        }
+        text.extend_from_slice_copy(part.as_ref());
+    }
+    text.into_bump_slice()
+}
+
+fn format_in<'a>(arena: &'a Bump, text: fmt::Arguments<'_>) -> &'a [u8] {
+    let mut all = BumpString::new_in(arena);
+    // Writing to memory does not fail, nor does what is written here.
+    let _ = all.write_fmt(text);
+    all.into_bump_str().as_bytes()
+}
+
+/// Text put together like `format!`.
+macro_rules! text_in {
+    ($arena:expr, $($format:tt)*) => {
+        $crate::filter::fields::format_in($arena, format_args!($($format)*))
+    };
+}
+use text_in;
+
+/// A list of values.
+fn list<'a>(arena: &'a Bump, values: impl IntoIterator<Item = Value<'a>>) -> Value<'a> {
+    let mut all = BumpVec::new_in(arena);
+    all.extend(values);
+    Value::List(all.into_bump_slice())
+}

@@ -1,0 +1,265 @@
+//! Arguments of an event as text, and the getters that give them.
+//!
+//! An argument has its own text (a number, mostly) and perhaps a resolved one (a
+//! name for the number, an absolute path). `evt.arg` is the resolved text if
+//! there is one; `evt.args` has both: `fd=3(<f>/etc/passwd)`.
+
+use bumpalo::collections::{String as BumpString, Vec as BumpVec};
+use falco_abi::event::{Event as Kind, Param, ParamType, Source};
+use falco_abi::flags::FlagTable;
+
+use super::clock::Civil;
+use super::fd::{Address, Fd};
+use super::names::{errno, signal};
+use super::user::signed;
+use super::{joined, path, text_in};
+use crate::event::syscall_name;
+use crate::filter::field::{Context, FieldArg, Value};
+
+type Answer<'a> = Option<Value<'a>>;
+
+/// The working directory in place of a descriptor.
+const AT_FDCWD: i64 = -100;
+
+/// An argument as text.
+struct Rendered<'a> {
+    own: &'a [u8],
+    resolved: Option<&'a [u8]>,
+}
+
+impl<'a> Rendered<'a> {
+    fn own(own: &'a [u8]) -> Self {
+        Self {
+            own,
+            resolved: None,
+        }
+    }
+}
+
+/// What an argument without value shows.
+fn missing(ty: ParamType) -> &'static [u8] {
+    match ty {
+        ParamType::Bytes | ParamType::Strings | ParamType::SockTuple => b"NULL",
+        _ => b"<NA>",
+    }
+}
+
+/// Bytes that cannot be printed become dots.
+fn printable<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
+    let mut text = BumpVec::with_capacity_in(bytes.len(), ctx.arena);
+    let shown = |b: u8| if matches!(b, b' '..=b'~') { b } else { b'.' };
+    text.extend(bytes.iter().map(|&b| shown(b)));
+    text.into_bump_slice()
+}
+
+fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
+    let mut left = value as u32;
+    let mut names = BumpString::new_in(ctx.arena);
+    for &(name, bits) in table.entries {
+        // A name uses its bits up, so that the one for two bits keeps the ones
+        // for either from being shown.
+        if bits != 0 && left & bits == bits {
+            left &= !bits;
+            if !names.is_empty() {
+                names.push('|');
+            }
+            names.push_str(name);
+        }
+    }
+    (!names.is_empty()).then(|| names.into_bump_str().as_bytes())
+}
+
+fn enum_name(table: &FlagTable, value: u64) -> Option<&'static [u8]> {
+    let entry = table.entries.iter().find(|(_, v)| u64::from(*v) == value);
+    entry.map(|(name, _)| name.as_bytes())
+}
+
+/// The descriptor as `<kind>name`, if the event tells.
+fn descriptor<'a>(ctx: &Context<'a>, param: &Param, num: i64) -> Option<&'a [u8]> {
+    if num == AT_FDCWD {
+        return Some(b"AT_FDCWD");
+    }
+    if num < 0 {
+        return errno(num).map(str::as_bytes);
+    }
+    let fd = Fd::of(ctx).filter(|fd| fd.num == num)?;
+    // `dirfd` may have the number that the call returned.
+    if param.source != Source::Return && ctx.event.info().params[0].name == "fd" {
+        return None;
+    }
+    let name = fd.name(ctx)?;
+    let kind = text_in!(ctx.arena, "<{}{}>", fd.kind.letter(), fd.proto_letter());
+    Some(joined(ctx.arena, b"", [kind, name]))
+}
+
+/// Name of a task. A number that the program itself gave is one of its own
+/// pid namespace.
+fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
+    if id < 0 {
+        return errno(id).map(str::as_bytes);
+    }
+    let own = ctx.thread.is_none_or(|t| t.vtid == t.tid);
+    let global = matches!(param.source, Source::Task | Source::Hook);
+    if !own && !global {
+        return None;
+    }
+    let thread = ctx.state.thread(u32::try_from(id).ok()?)?;
+    Some(&thread.comm)
+}
+
+fn number<'a>(ctx: &Context<'a>, param: &Param, value: u64) -> Rendered<'a> {
+    let arena = ctx.arena;
+    let int = value.cast_signed();
+    let container = ctx.thread.and_then(|t| t.container.as_deref());
+    let decimal = || text_in!(arena, "{int}");
+    let (own, resolved) = match param.ty {
+        ParamType::Errno => {
+            let name = if int < 0 { errno(int) } else { None };
+            (decimal(), name.map(str::as_bytes))
+        }
+        ParamType::Fd => (decimal(), descriptor(ctx, param, int)),
+        ParamType::Pid => (decimal(), task(ctx, param, int)),
+        ParamType::Uid | ParamType::Gid => {
+            let id = value as u32;
+            let name = match (param.ty, signed(id)) {
+                (_, -1) => "<NONE>",
+                (ParamType::Uid, _) => ctx.state.user_name(container, id),
+                _ => ctx.state.group_name(container, id),
+            };
+            let known = (name != "<NA>").then_some(name.as_bytes());
+            (text_in!(arena, "{}", signed(id)), known)
+        }
+        ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
+        ParamType::Int => (decimal(), None),
+        ParamType::Uint => (text_in!(arena, "{value}"), None),
+        ParamType::Hex => (text_in!(arena, "{value:X}"), None),
+        ParamType::Octal => (octal(ctx, value), None),
+        ParamType::Time => {
+            let at = Civil::local(value);
+            let (date, clock, fraction) = (at.date(), at.clock(), at.fraction());
+            (text_in!(arena, "{date} {clock}.{fraction}"), None)
+        }
+        ParamType::Mode(table) => (octal(ctx, value), flag_names(ctx, table, value)),
+        ParamType::Flags(table) => (text_in!(arena, "{value}"), flag_names(ctx, table, value)),
+        ParamType::Enum(table) => (text_in!(arena, "{value}"), enum_name(table, value)),
+        ParamType::Syscall => {
+            let name = syscall_name(value as u32).map(str::as_bytes);
+            (text_in!(arena, "{value}"), name)
+        }
+        // Spans, which have no number.
+        _ => (missing(param.ty), None),
+    };
+    Rendered { own, resolved }
+}
+
+/// Octal with a zero in front, as C has it.
+fn octal<'a>(ctx: &Context<'a>, value: u64) -> &'a [u8] {
+    match value {
+        0 => b"0",
+        value => text_in!(ctx.arena, "0{value:o}"),
+    }
+}
+
+fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> Rendered<'a> {
+    match param.ty {
+        ParamType::Path | ParamType::RelPath => {
+            let slots = path::in_slot(ctx.event.kind, slot);
+            let whole = slots.and_then(|slots| path::absolute(ctx, slots));
+            Rendered {
+                own: bytes,
+                resolved: whole.filter(|whole| *whole != bytes),
+            }
+        }
+        ParamType::Strings => {
+            let end: &[u8] = if bytes.last().is_none_or(|&b| b == 0) {
+                b""
+            } else {
+                b"."
+            };
+            let shown = printable(ctx, bytes);
+            Rendered::own(joined(ctx.arena, b"", [shown, end]))
+        }
+        ParamType::Bytes => Rendered::own(printable(ctx, bytes)),
+        ParamType::SockAddr => Rendered::own(match Address::of_addr(bytes) {
+            Some(address) => address.text(ctx),
+            None => missing(param.ty),
+        }),
+        ParamType::SockTuple => Rendered::own(match Address::of_tuple(bytes) {
+            Some(address) => address.text(ctx),
+            None => missing(param.ty),
+        }),
+        _ => Rendered::own(bytes),
+    }
+}
+
+fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
+    let event = ctx.event;
+    if let Some(bytes) = event.bytes(slot) {
+        return span(ctx, slot, param, bytes);
+    }
+    if let Some(value) = event.number(slot) {
+        return number(ctx, param, value);
+    }
+    Rendered::own(missing(param.ty))
+}
+
+pub(super) fn all<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let mut text = BumpVec::new_in(ctx.arena);
+    // A call without parameters of its own shows none.
+    let params = match ctx.event.kind {
+        Kind::Syscall => &[],
+        _ => ctx.event.info().params,
+    };
+    for (slot, param) in params.iter().enumerate().filter(|(_, p)| !p.extra) {
+        if !text.is_empty() {
+            text.push(b' ');
+        }
+        let rendered = render(ctx, slot, param);
+        text.extend_from_slice_copy(param.name.as_bytes());
+        text.push(b'=');
+        text.extend_from_slice_copy(rendered.own);
+        if let Some(resolved) = rendered.resolved.filter(|r| !r.is_empty()) {
+            text.push(b'(');
+            text.extend_from_slice_copy(resolved);
+            text.push(b')');
+        }
+    }
+    Some(Value::Text(text.into_bump_slice()))
+}
+
+fn find<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Option<(usize, &'static Param)> {
+    match arg {
+        FieldArg::Key(name) => ctx.event.param(name),
+        FieldArg::Index(index) => {
+            let slot = *index as usize;
+            let param = ctx.event.info().params.get(slot)?;
+            (!param.extra).then_some((slot, param))
+        }
+        FieldArg::None => None,
+    }
+}
+
+pub(super) fn one<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let (slot, param) = find(ctx, arg)?;
+    let rendered = render(ctx, slot, param);
+    Some(Value::Text(rendered.resolved.unwrap_or(rendered.own)))
+}
+
+pub(super) fn raw<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let (slot, param) = find(ctx, arg)?;
+    if let Some(bytes) = ctx.event.bytes(slot) {
+        // Without bytes it has no value.
+        let bytes = Some(bytes).filter(|bytes| !bytes.is_empty())?;
+        return Some(match param.ty {
+            ParamType::Text | ParamType::Path | ParamType::RelPath => Value::Text(bytes),
+            _ => Value::Bytes(bytes),
+        });
+    }
+    let value = ctx.event.number(slot)?;
+    Some(match param.ty {
+        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int => {
+            Value::Int(value.cast_signed())
+        }
+        _ => Value::Uint(value),
+    })
+}

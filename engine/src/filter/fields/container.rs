@@ -1,0 +1,204 @@
+//! Getters of `container.*` and `k8s.*`.
+//!
+//! Outside of containers most are empty text. In a container they have no value
+//! until a runtime told what it knows.
+
+use super::{joined, text_in};
+use crate::filter::field::{Context, FieldArg, Value};
+use crate::metadata::{Info, Pod, SHORT_ID};
+
+type Answer<'a> = Option<Value<'a>>;
+
+/// The text that the runtime gave; empty on the host.
+fn told<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Info) -> &'a str) -> Answer<'a> {
+    let text = match &ctx.thread?.container {
+        None => "",
+        Some(container) => text(container.info()?),
+    };
+    Some(Value::Text(text.as_bytes()))
+}
+
+fn flag<'a>(ctx: &Context<'a>, flag: impl FnOnce(&Info) -> Option<bool>) -> Answer<'a> {
+    let flag = match &ctx.thread?.container {
+        None => false,
+        Some(container) => flag(container.info()?)?,
+    };
+    Some(Value::Bool(flag))
+}
+
+fn of_pod<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answer<'a> {
+    let pod = info(ctx)?.pod.as_ref()?;
+    Some(Value::Text(text(pod).as_bytes()))
+}
+
+fn info<'a>(ctx: &Context<'a>) -> Option<&'a Info> {
+    ctx.thread?.container.as_ref()?.info()
+}
+
+fn by_key<'a>(labels: &'a [(String, String)], arg: &FieldArg) -> Answer<'a> {
+    let FieldArg::Key(key) = arg else {
+        return None;
+    };
+    let (_, value) = labels.iter().find(|(name, _)| *name == **key)?;
+    Some(Value::Text(value.as_bytes()))
+}
+
+fn list<'a>(ctx: &Context<'a>, labels: &[(String, String)]) -> Value<'a> {
+    let pairs = labels.iter().map(|(key, value)| pair(ctx, key, value));
+    Value::Text(joined(ctx.arena, b", ", pairs))
+}
+
+fn pair<'a>(ctx: &Context<'a>, key: &str, value: &str) -> &'a [u8] {
+    text_in!(ctx.arena, "{key}:{value}")
+}
+
+pub(super) fn id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let id = match &ctx.thread?.container {
+        None => "host",
+        Some(container) => container.id(),
+    };
+    Some(Value::Text(id.as_bytes()))
+}
+
+pub(super) fn full_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let id = match &ctx.thread?.container {
+        None => "host",
+        Some(container) => container.full_id(),
+    };
+    Some(Value::Text(id.as_bytes()))
+}
+
+pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let name = match &ctx.thread?.container {
+        None => "host",
+        Some(container) => &container.info()?.name,
+    };
+    Some(Value::Text(name.as_bytes()))
+}
+
+pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let name = match &ctx.thread?.container {
+        None => "host",
+        Some(container) => {
+            let told = container.info().and_then(|info| info.runtime);
+            told.unwrap_or(container.runtime()).name()
+        }
+    };
+    Some(Value::Text(name.as_bytes()))
+}
+
+pub(super) fn image<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| &info.image)
+}
+
+pub(super) fn image_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| &info.image_id)
+}
+
+pub(super) fn image_repository<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| &info.image_repository)
+}
+
+pub(super) fn image_tag<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| &info.image_tag)
+}
+
+pub(super) fn image_digest<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| &info.image_digest)
+}
+
+pub(super) fn privileged<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    flag(ctx, |info| info.privileged)
+}
+
+pub(super) fn host_pid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    flag(ctx, |info| info.host_pid)
+}
+
+pub(super) fn host_network<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    flag(ctx, |info| info.host_network)
+}
+
+pub(super) fn host_ipc<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    flag(ctx, |info| info.host_ipc)
+}
+
+pub(super) fn mounts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let Some(container) = &ctx.thread?.container else {
+        return Some(Value::Text(b""));
+    };
+    let mounts = container.info()?.mounts.iter().map(|m| {
+        let (source, destination, writable) = (&m.source, &m.destination, !m.readonly);
+        let propagation = m.propagation;
+        text_in!(
+            ctx.arena,
+            "{source}:{destination}::{writable}:{propagation}"
+        )
+    });
+    Some(Value::Text(joined(ctx.arena, b",", mounts)))
+}
+
+fn started(ctx: &Context<'_>) -> Option<u64> {
+    let thread = ctx.thread?;
+    let told = info(ctx).map_or(0, |info| info.started);
+    let start = if told == 0 { thread.pidns_start } else { told };
+    (thread.container.is_some() && start != 0).then_some(start)
+}
+
+pub(super) fn start_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    started(ctx).map(Value::Uint)
+}
+
+pub(super) fn duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.event.time.saturating_sub(started(ctx)?)))
+}
+
+pub(super) fn ip<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| info.pod.as_ref().map_or("", |pod| &pod.ip))
+}
+
+pub(super) fn label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    by_key(&info(ctx)?.labels, arg)
+}
+
+pub(super) fn labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    match &ctx.thread?.container {
+        None => Some(Value::Text(b"")),
+        Some(container) => Some(list(ctx, &container.info()?.labels)),
+    }
+}
+
+pub(super) fn pod_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| &pod.name)
+}
+
+pub(super) fn ns_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| &pod.namespace)
+}
+
+pub(super) fn pod_uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| &pod.uid)
+}
+
+pub(super) fn sandbox_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| {
+        pod.sandbox_id.get(..SHORT_ID).unwrap_or(&pod.sandbox_id)
+    })
+}
+
+pub(super) fn full_sandbox_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| &pod.sandbox_id)
+}
+
+pub(super) fn pod_ip<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    of_pod(ctx, |pod| &pod.ip)
+}
+
+pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    by_key(&info(ctx)?.pod.as_ref()?.labels, arg)
+}
+
+pub(super) fn pod_labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let pod = info(ctx)?.pod.as_ref()?;
+    Some(list(ctx, &pod.labels))
+}

@@ -1,0 +1,178 @@
+//! Getters of `evt.*`.
+
+use falco_abi::event::{Event as Kind, creat, open, openat, openat2};
+use falco_abi::flags::open as bits;
+use falco_abi::record::NO_SYSCALL;
+
+use super::clock::{Civil, SECOND};
+use super::names::errno;
+use super::text_in;
+use crate::filter::field::{Context, FieldArg, Value};
+
+type Answer<'a> = Option<Value<'a>>;
+
+fn text<'a>(text: &'a str) -> Answer<'a> {
+    Some(Value::Text(text.as_bytes()))
+}
+
+pub(super) fn num<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.event.num))
+}
+
+pub(super) fn time<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let at = Civil::local(ctx.event.time);
+    let text = text_in!(ctx.arena, "{}.{}", at.clock(), at.fraction());
+    Some(Value::Text(text))
+}
+
+pub(super) fn time_s<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let at = Civil::local(ctx.event.time);
+    Some(Value::Text(text_in!(ctx.arena, "{}", at.clock())))
+}
+
+pub(super) fn time_iso8601<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let at = Civil::utc(ctx.event.time);
+    let (date, clock, fraction) = (at.date(), at.clock(), at.fraction());
+    let text = text_in!(ctx.arena, "{date}T{clock}.{fraction}+0000");
+    Some(Value::Text(text))
+}
+
+pub(super) fn datetime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let at = Civil::local(ctx.event.time);
+    let (date, clock, fraction) = (at.date(), at.clock(), at.fraction());
+    Some(Value::Text(text_in!(
+        ctx.arena,
+        "{date} {clock}.{fraction}"
+    )))
+}
+
+pub(super) fn datetime_s<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let at = Civil::local(ctx.event.time);
+    let text = text_in!(ctx.arena, "{} {}", at.date(), at.clock());
+    Some(Value::Text(text))
+}
+
+pub(super) fn rawtime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.event.time))
+}
+
+pub(super) fn rawtime_s<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.event.time / SECOND))
+}
+
+pub(super) fn rawtime_ns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.event.time % SECOND))
+}
+
+pub(super) fn source<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text("syscall")
+}
+
+pub(super) fn is_async<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Bool(false))
+}
+
+pub(super) fn hostname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.state.hostname())
+}
+
+pub(super) fn dir<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text("<")
+}
+
+pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.event.name())
+}
+
+pub(super) fn type_is<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let is = match arg {
+        FieldArg::Key(name) => ctx.event.name() == &**name,
+        FieldArg::Index(number) => ctx.event.kind as u32 == *number,
+        FieldArg::None => return None,
+    };
+    Some(Value::Uint(u64::from(is)))
+}
+
+pub(super) fn syscall<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.event.syscall_name()?)
+}
+
+pub(super) fn category<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.event.info().category.name())
+}
+
+pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Int(i64::from(ctx.event.header.cpu)))
+}
+
+pub(super) fn res<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    match ctx.event.result()? {
+        0.. => text("SUCCESS"),
+        error => match errno(error) {
+            Some(name) => text(name),
+            None => Some(Value::Text(text_in!(ctx.arena, "{error}"))),
+        },
+    }
+}
+
+pub(super) fn rawres<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.event.result().map(Value::Int)
+}
+
+pub(super) fn failed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Bool(ctx.event.result()? < 0))
+}
+
+pub(super) fn count<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(1))
+}
+
+pub(super) fn count_error<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(u64::from(ctx.event.result()? < 0)))
+}
+
+pub(super) fn count_exit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    (ctx.event.header.syscall != NO_SYSCALL).then_some(Value::Uint(1))
+}
+
+/// Flags and mode of the calls that open by flags.
+fn opening(ctx: &Context<'_>) -> Option<(u32, u64)> {
+    let (flags, mode) = match ctx.event.kind {
+        Kind::Open => (open::Slot::flags as usize, open::Slot::mode as usize),
+        Kind::Openat => (openat::Slot::flags as usize, openat::Slot::mode as usize),
+        Kind::Openat2 => (openat2::Slot::flags as usize, openat2::Slot::mode as usize),
+        _ => return None,
+    };
+    let flags = ctx.event.number(flags).unwrap_or_default() as u32;
+    Some((flags, ctx.event.number(mode).unwrap_or_default()))
+}
+
+fn opened<'a>(ctx: &Context<'a>, bit: u32) -> Answer<'a> {
+    let has = opening(ctx).is_some_and(|(flags, _)| flags & bit != 0);
+    Some(Value::Bool(has))
+}
+
+pub(super) fn is_open_read<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    opened(ctx, bits::RDONLY)
+}
+
+pub(super) fn is_open_write<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    opened(ctx, bits::WRONLY)
+}
+
+pub(super) fn is_open_create<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    opened(ctx, bits::F_CREATED)
+}
+
+pub(super) fn is_open_exec<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    const ANY_EXEC: u64 = 0o111;
+    let is = match opening(ctx) {
+        Some((flags, mode)) => flags & (bits::CREAT | bits::TMPFILE) != 0 && mode & ANY_EXEC != 0,
+        None if ctx.event.kind == Kind::Creat => ctx
+            .event
+            .number(creat::Slot::mode as usize)
+            .is_some_and(|mode| mode & ANY_EXEC != 0),
+        None => false,
+    };
+    Some(Value::Bool(is))
+}

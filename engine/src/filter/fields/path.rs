@@ -1,0 +1,238 @@
+//! Paths of the event, made absolute, and the getters of `fs.path.*`.
+
+use falco_abi::event::{
+    Event as Kind, chmod, creat, fchmodat, fchmodat2, mount, open, openat, openat2, rename,
+    renameat, renameat2, unlink, unlinkat,
+};
+
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+
+use crate::event::Event;
+use crate::filter::field::{Context, FieldArg, Value};
+
+type Answer<'a> = Option<Value<'a>>;
+
+/// Slots of a path and of the directory that it starts from.
+#[derive(Clone, Copy)]
+pub(super) struct Slots {
+    path: usize,
+    /// `None`: the working directory.
+    base: Option<usize>,
+}
+
+macro_rules! slots {
+    ($event:ident, $path:ident) => {
+        Slots {
+            path: $event::Slot::$path as usize,
+            base: None,
+        }
+    };
+    ($event:ident, $path:ident, $base:ident) => {
+        Slots {
+            path: $event::Slot::$path as usize,
+            base: Some($event::Slot::$base as usize),
+        }
+    };
+}
+
+/// The one path of a call.
+pub(super) fn one(kind: Kind) -> Option<Slots> {
+    Some(match kind {
+        Kind::Open => slots!(open, name, base),
+        Kind::Openat => slots!(openat, name, base),
+        Kind::Openat2 => slots!(openat2, name, base),
+        Kind::Creat => slots!(creat, name, base),
+        Kind::Unlink => slots!(unlink, path, base),
+        Kind::Unlinkat => slots!(unlinkat, name, base),
+        Kind::Chmod => slots!(chmod, filename, base),
+        Kind::Fchmodat => slots!(fchmodat, filename, base),
+        Kind::Fchmodat2 => slots!(fchmodat2, filename, base),
+        _ => return None,
+    })
+}
+
+/// Source and target of a call with two paths.
+fn two(kind: Kind) -> Option<(Slots, Slots)> {
+    Some(match kind {
+        Kind::Rename => (
+            slots!(rename, oldpath, oldbase),
+            slots!(rename, newpath, newbase),
+        ),
+        Kind::Renameat => (
+            slots!(renameat, oldpath, oldbase),
+            slots!(renameat, newpath, newbase),
+        ),
+        Kind::Renameat2 => (
+            slots!(renameat2, oldpath, oldbase),
+            slots!(renameat2, newpath, newbase),
+        ),
+        Kind::Mount => (slots!(mount, dev), slots!(mount, dir)),
+        _ => return None,
+    })
+}
+
+/// The slots of whichever path is in this slot.
+pub(super) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
+    let (source, target) = two(kind).unzip();
+    [one(kind), source, target]
+        .into_iter()
+        .flatten()
+        .find(|slots| slots.path == slot)
+}
+
+/// The path as the program gave it.
+pub(super) fn given<'a>(event: &Event<'a>, slots: Slots) -> Option<&'a [u8]> {
+    event.bytes(slots.path)
+}
+
+/// The absolute path.
+pub(super) fn absolute<'a>(ctx: &Context<'a>, slots: Slots) -> Option<&'a [u8]> {
+    let path = given(ctx.event, slots)?;
+    let base = slots.base.and_then(|slot| ctx.event.bytes(slot));
+    let base = base.or(ctx.thread.map(|t| &*t.cwd)).unwrap_or_default();
+    Some(join(ctx.arena, base, path))
+}
+
+/// Whether a path has nothing that must be taken out.
+fn is_clean(path: &[u8]) -> bool {
+    match path {
+        [b'/'] => true,
+        [b'/', rest @ ..] => rest
+            .split(|&b| b == b'/')
+            .all(|part| !matches!(part, b"" | b"." | b"..")),
+        _ => false,
+    }
+}
+
+/// `path` from the directory `base`, without `.`, `..`, and empty parts.
+/// Symbolic links are not followed: what the program named counts.
+pub(super) fn join<'a>(arena: &'a Bump, base: &'a [u8], path: &'a [u8]) -> &'a [u8] {
+    let base = match path {
+        [b'/', ..] => b"",
+        _ => base,
+    };
+    if is_clean(path) || (base.is_empty() && !path.starts_with(b"/")) {
+        return path;
+    }
+    let mut whole = BumpVec::with_capacity_in(base.len() + path.len() + 1, arena);
+    for part in [base, path]
+        .into_iter()
+        .flat_map(|p| p.split(|&b| b == b'/'))
+    {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                let parent = whole.iter().rposition(|&b| b == b'/').unwrap_or(0);
+                whole.truncate(parent);
+            }
+            part => {
+                whole.push(b'/');
+                whole.extend_from_slice_copy(part);
+            }
+        }
+    }
+    if whole.is_empty() {
+        whole.push(b'/');
+    }
+    whole.into_bump_slice()
+}
+
+fn text(path: &[u8]) -> Answer<'_> {
+    Some(Value::Text(path))
+}
+
+/// The one path of a call that worked; of opening files, in any case.
+fn named(event: &Event<'_>) -> Option<Slots> {
+    let opens = matches!(
+        event.kind,
+        Kind::Open | Kind::Openat | Kind::Openat2 | Kind::Creat
+    );
+    (opens || event.result()? >= 0).then(|| one(event.kind))?
+}
+
+fn pair(event: &Event<'_>) -> Option<(Slots, Slots)> {
+    (event.result()? >= 0).then(|| two(event.kind))?
+}
+
+pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(absolute(ctx, named(ctx.event)?)?)
+}
+
+pub(super) fn nameraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(given(ctx.event, named(ctx.event)?)?)
+}
+
+pub(super) fn source<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(absolute(ctx, pair(ctx.event)?.0)?)
+}
+
+pub(super) fn sourceraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(given(ctx.event, pair(ctx.event)?.0)?)
+}
+
+pub(super) fn target<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(absolute(ctx, pair(ctx.event)?.1)?)
+}
+
+pub(super) fn targetraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(given(ctx.event, pair(ctx.event)?.1)?)
+}
+
+pub(super) fn abspath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let kind = ctx.event.kind;
+    let slots = match kind {
+        Kind::Openat | Kind::Openat2 | Kind::Unlinkat | Kind::Fchmodat | Kind::Fchmodat2 => {
+            one(kind)?
+        }
+        Kind::Renameat | Kind::Renameat2 => {
+            let (source, target) = two(kind)?;
+            match arg {
+                FieldArg::Key(end) if &**end == "dst" => target,
+                _ => source,
+            }
+        }
+        _ => return None,
+    };
+    text(absolute(ctx, slots)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_made_absolute() {
+        let arena = Bump::new();
+        let cases: &[(&str, &str, &str)] = &[
+            ("/tmp/", "/etc/passwd", "/etc/passwd"),
+            ("/tmp/", "a", "/tmp/a"),
+            ("/tmp", "a", "/tmp/a"),
+            ("/tmp/", "../etc/./passwd", "/etc/passwd"),
+            ("/tmp/", "../../../x", "/x"),
+            ("/", "a//b", "/a/b"),
+            ("/tmp/", "/a/../..", "/"),
+            ("/tmp/", "/a/", "/a"),
+            ("/tmp/", ".", "/tmp"),
+            ("/tmp/", "", "/tmp"),
+            ("/", "", "/"),
+            ("", "a/b", "a/b"),
+            ("", "/..a/.b", "/..a/.b"),
+        ];
+        for (base, path, whole) in cases {
+            let joined = join(&arena, base.as_bytes(), path.as_bytes());
+            assert_eq!(
+                std::str::from_utf8(joined).unwrap(),
+                *whole,
+                "{base} {path}"
+            );
+        }
+    }
+
+    #[test]
+    fn clean_paths_are_not_copied() {
+        let arena = Bump::new();
+        let path = b"/usr/lib/libc.so";
+        assert!(std::ptr::eq(join(&arena, b"/tmp/", path), path));
+    }
+}

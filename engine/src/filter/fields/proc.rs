@@ -1,0 +1,441 @@
+//! Getters of `proc.*` and `thread.*`.
+
+use falco_abi::flags::exec;
+
+use super::names::CAPABILITIES;
+use super::{joined, list};
+use crate::filter::field::{Context, FieldArg, Value};
+use crate::state::Thread;
+
+type Answer<'a> = Option<Value<'a>>;
+
+/// Levels that `proc.aenv[NAME]` looks at.
+const ENV_LEVELS: usize = 20;
+
+fn text(text: &[u8]) -> Answer<'_> {
+    Some(Value::Text(text))
+}
+
+fn int<'a>(number: u32) -> Answer<'a> {
+    Some(Value::Int(i64::from(number)))
+}
+
+fn uint<'a>(number: impl Into<u64>) -> Answer<'a> {
+    Some(Value::Uint(number.into()))
+}
+
+/// No value instead of 0.
+fn nonzero<'a>(number: u64) -> Answer<'a> {
+    (number != 0).then_some(Value::Uint(number))
+}
+
+fn parent<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    ctx.state.threads().parent(ctx.thread?)
+}
+
+fn ancestors<'a>(ctx: &Context<'a>) -> impl Iterator<Item = &'a Thread> {
+    let table = ctx.state.threads();
+    ctx.thread.into_iter().flat_map(|t| table.ancestors(t))
+}
+
+/// The ancestor with this number: 0 is the thread itself.
+fn ancestor<'a>(ctx: &Context<'a>, index: u32) -> Option<&'a Thread> {
+    match index {
+        0 => ctx.thread,
+        index => ancestors(ctx).nth(index as usize - 1),
+    }
+}
+
+/// What one ancestor has, or all have.
+fn each<'a>(
+    ctx: &Context<'a>,
+    arg: &FieldArg,
+    get: impl Fn(&'a Thread) -> Value<'a>,
+) -> Answer<'a> {
+    match arg {
+        FieldArg::Index(index) => ancestor(ctx, *index).map(get),
+        FieldArg::None => {
+            let mut all = ancestors(ctx).map(get).peekable();
+            all.peek()?;
+            Some(list(ctx.arena, all))
+        }
+        FieldArg::Key(_) => None,
+    }
+}
+
+pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(&ctx.thread?.comm)
+}
+
+pub(super) fn pname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(&parent(ctx)?.comm)
+}
+
+pub(super) fn aname<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    each(ctx, arg, |t| Value::Text(&t.comm))
+}
+
+pub(super) fn exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.thread?.exe())
+}
+
+pub(super) fn pexe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(parent(ctx)?.exe())
+}
+
+pub(super) fn aexe<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    each(ctx, arg, |t| Value::Text(t.exe()))
+}
+
+pub(super) fn exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(ctx.thread?.exepath())
+}
+
+pub(super) fn pexepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(parent(ctx)?.exepath())
+}
+
+pub(super) fn aexepath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    each(ctx, arg, |t| Value::Text(t.exepath()))
+}
+
+pub(super) fn args<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    match arg {
+        FieldArg::Index(index) => text(thread.image.args().nth(*index as usize).unwrap_or(b"")),
+        _ => text(thread.joined_args()),
+    }
+}
+
+pub(super) fn aargs<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    match arg {
+        FieldArg::Index(index) => text(ancestor(ctx, *index)?.joined_args()),
+        _ => {
+            ancestors(ctx).next()?;
+            let args = ancestors(ctx).map(Thread::joined_args);
+            text(joined(ctx.arena, b" ", args))
+        }
+    }
+}
+
+pub(super) fn cmdline<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(&ctx.thread?.cmdline)
+}
+
+pub(super) fn pcmdline<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(&parent(ctx)?.cmdline)
+}
+
+pub(super) fn acmdline<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    each(ctx, arg, |t| Value::Text(&t.cmdline))
+}
+
+pub(super) fn cmdnargs<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.image.args().count() as u64)
+}
+
+pub(super) fn cmdlenargs<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.image.args().map(<[u8]>::len).sum::<usize>() as u64)
+}
+
+pub(super) fn exeline<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    text(joined(
+        ctx.arena,
+        b" ",
+        [thread.exe(), thread.joined_args()],
+    ))
+}
+
+pub(super) fn env<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let image = &ctx.thread?.image;
+    match arg {
+        FieldArg::Key(name) => text(image.variable(name.as_bytes()).unwrap_or(b"")),
+        _ => text(joined(ctx.arena, b" ", image.env())),
+    }
+}
+
+pub(super) fn aenv<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    match arg {
+        FieldArg::Key(name) => {
+            let mut levels = ancestors(ctx).take(ENV_LEVELS);
+            text(levels.find_map(|t| t.image.variable(name.as_bytes()))?)
+        }
+        arg => each(ctx, arg, |t| {
+            Value::Text(joined(ctx.arena, b" ", t.image.env()))
+        }),
+    }
+}
+
+pub(super) fn cwd<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(&ctx.thread?.cwd)
+}
+
+pub(super) fn loginshellid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let line = ctx.thread.into_iter().chain(ancestors(ctx));
+    int(line.filter(|t| t.comm.ends_with(b"sh")).last()?.pid)
+}
+
+pub(super) fn tty<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.tty)
+}
+
+pub(super) fn pid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.pid)
+}
+
+pub(super) fn ppid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.ptid)
+}
+
+pub(super) fn apid<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    each(ctx, arg, |t| Value::Int(i64::from(t.pid)))
+}
+
+pub(super) fn vpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.vpid)
+}
+
+pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(parent(ctx)?.vpid)
+}
+
+/// The process that made the session. The id is one of the thread's pid
+/// namespace, so it is looked for among the ancestors.
+fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    let thread = ctx.thread?;
+    let leads = |t: &&Thread| t.sid == thread.sid && t.vpid == thread.sid;
+    let leader = ctx
+        .thread
+        .into_iter()
+        .chain(ancestors(ctx))
+        .filter(|t| t.pidns == thread.pidns)
+        .find(leads);
+    // Outside of namespaces the id is enough.
+    leader.or_else(|| {
+        let other = ctx.state.thread(thread.sid);
+        other.filter(|t| thread.vpid == thread.pid && leads(t))
+    })
+}
+
+pub(super) fn sid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.sid)
+}
+
+pub(super) fn sname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(session_leader(ctx).map_or(b"", |t| &t.comm))
+}
+
+pub(super) fn sid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(session_leader(ctx).map_or(b"", Thread::exe))
+}
+
+pub(super) fn sid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(session_leader(ctx).map_or(b"", Thread::exepath))
+}
+
+/// The leader of the process group. Both ids of a group name the same process.
+fn group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    ctx.state.thread(ctx.thread?.pgid)
+}
+
+pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.vpgid)
+}
+
+pub(super) fn pgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.pgid)
+}
+
+pub(super) fn pgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(group_leader(ctx).map_or(b"", |t| &t.comm))
+}
+
+pub(super) fn pgid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(group_leader(ctx).map_or(b"", Thread::exe))
+}
+
+pub(super) fn pgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(group_leader(ctx).map_or(b"", Thread::exepath))
+}
+
+/// When the process was made; 0 if unknown.
+fn start(ctx: &Context<'_>, thread: &Thread) -> u64 {
+    let leader = ctx.state.threads().leader(thread);
+    leader.map_or(thread.start, |leader| leader.start)
+}
+
+fn since(ctx: &Context<'_>, thread: &Thread) -> Option<u64> {
+    match start(ctx, thread) {
+        0 => None,
+        start => Some(ctx.event.time.saturating_sub(start)),
+    }
+}
+
+pub(super) fn duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    since(ctx, ctx.thread?).map(Value::Uint)
+}
+
+pub(super) fn ppid_duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    since(ctx, parent(ctx)?).map(Value::Uint)
+}
+
+pub(super) fn pid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(start(ctx, ctx.thread?))
+}
+
+pub(super) fn ppid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(start(ctx, parent(ctx)?))
+}
+
+fn exe_flag<'a>(ctx: &Context<'a>, bit: u32) -> Answer<'a> {
+    Some(Value::Bool(ctx.thread?.image.flags & bit != 0))
+}
+
+pub(super) fn is_exe_writable<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    exe_flag(ctx, exec::WRITABLE)
+}
+
+pub(super) fn is_exe_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    exe_flag(ctx, exec::UPPER_LAYER)
+}
+
+pub(super) fn is_exe_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    exe_flag(ctx, exec::LOWER_LAYER)
+}
+
+pub(super) fn is_exe_from_memfd<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    exe_flag(ctx, exec::FROM_MEMFD)
+}
+
+pub(super) fn is_sid_leader<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    Some(Value::Bool(thread.sid == thread.vpid))
+}
+
+pub(super) fn is_vpgid_leader<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    Some(Value::Bool(thread.vpgid == thread.vpid))
+}
+
+pub(super) fn is_pgid_leader<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    Some(Value::Bool(thread.pgid == thread.pid))
+}
+
+pub(super) fn exe_ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let ino = ctx.thread?.image.ino;
+    (ino != 0).then_some(Value::Int(ino.cast_signed()))
+}
+
+pub(super) fn exe_ctime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    nonzero(ctx.thread?.image.ctime)
+}
+
+pub(super) fn exe_mtime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    nonzero(ctx.thread?.image.mtime)
+}
+
+pub(super) fn exe_ctime_to_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let (start, ctime) = (start(ctx, thread), thread.image.ctime);
+    if start == 0 || ctime == 0 {
+        return None;
+    }
+    // A later change gives a huge number, as rules expect it.
+    nonzero(start.wrapping_sub(ctime))
+}
+
+pub(super) fn exe_ctime_from_pidns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    if thread.pidns_start == 0 {
+        return None;
+    }
+    nonzero(thread.image.ctime.saturating_sub(thread.pidns_start))
+}
+
+pub(super) fn pidns_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    nonzero(ctx.thread?.pidns_start)
+}
+
+pub(super) fn nthreads<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.state.threads().thread_count(ctx.thread?.pid))
+}
+
+pub(super) fn nchilds<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let threads = ctx.state.threads().thread_count(ctx.thread?.pid);
+    uint(threads.saturating_sub(1))
+}
+
+pub(super) fn vmsize<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.usage.vm_size)
+}
+
+pub(super) fn vmrss<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.usage.vm_rss)
+}
+
+pub(super) fn vmswap<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.usage.vm_swap)
+}
+
+pub(super) fn fdlimit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Int(ctx.thread?.usage.fd_limit))
+}
+
+pub(super) fn tid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.event.header.tid)
+}
+
+pub(super) fn vtid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    int(ctx.thread?.vtid)
+}
+
+pub(super) fn ismain<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Bool(ctx.thread?.is_leader()))
+}
+
+fn capabilities<'a>(ctx: &Context<'a>, set: u64) -> Answer<'a> {
+    let names = CAPABILITIES.iter().enumerate();
+    let names = names.filter_map(|(bit, name)| (set >> bit & 1 != 0).then_some(name));
+    text(joined(ctx.arena, b" ", names))
+}
+
+pub(super) fn cap_permitted<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    capabilities(ctx, ctx.thread?.caps.permitted)
+}
+
+pub(super) fn cap_inheritable<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    capabilities(ctx, ctx.thread?.caps.inheritable)
+}
+
+pub(super) fn cap_effective<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    capabilities(ctx, ctx.thread?.caps.effective)
+}
+
+pub(super) fn cgroups<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let groups = crate::state::thread::strings(&ctx.thread?.cgroups);
+    text(joined(ctx.arena, b" ", groups))
+}
+
+pub(super) fn cgroup<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let FieldArg::Key(subsystem) = arg else {
+        return None;
+    };
+    let mut groups = ctx.thread?.cgroups();
+    text(groups.find(|(name, _)| *name == subsystem.as_bytes())?.1)
+}
+
+pub(super) fn pfmajor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.usage.major_faults)
+}
+
+pub(super) fn pfminor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(ctx.thread?.usage.minor_faults)
+}

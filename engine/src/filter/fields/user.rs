@@ -1,0 +1,59 @@
+//! Getters of `user.*` and `group.*`.
+
+use crate::filter::field::{Context, FieldArg, Value};
+use crate::state::UNSET;
+
+type Answer<'a> = Option<Value<'a>>;
+
+/// How an id that nobody set is printed.
+pub(super) fn signed(id: u32) -> i64 {
+    if id == UNSET { -1 } else { i64::from(id) }
+}
+
+pub(super) fn uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(u64::from(ctx.thread?.uid)))
+}
+
+pub(super) fn gid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(u64::from(ctx.thread?.gid)))
+}
+
+pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let name = ctx.state.user_name(thread.container.as_deref(), thread.uid);
+    Some(Value::Text(name.as_bytes()))
+}
+
+pub(super) fn homedir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let user = ctx.state.user(thread.container.as_deref(), thread.uid)?;
+    Some(Value::Text(user.home.as_bytes()))
+}
+
+pub(super) fn shell<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let user = ctx.state.user(thread.container.as_deref(), thread.uid)?;
+    Some(Value::Text(user.shell.as_bytes()))
+}
+
+pub(super) fn loginuid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Int(signed(ctx.thread?.loginuid)))
+}
+
+pub(super) fn loginname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let container = thread.container.as_deref();
+    let name = match thread.loginuid {
+        UNSET => "<NA>",
+        uid => ctx.state.user_name(container, uid),
+    };
+    Some(Value::Text(name.as_bytes()))
+}
+
+pub(super) fn group<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let name = ctx
+        .state
+        .group_name(thread.container.as_deref(), thread.gid);
+    Some(Value::Text(name.as_bytes()))
+}

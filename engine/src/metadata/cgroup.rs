@@ -1,0 +1,229 @@
+//! The container that a control group is of.
+//!
+//! | made by | last part of the path |
+//! | --- | --- |
+//! | Docker, cgroupfs | `docker/ID` |
+//! | Docker, systemd | `docker-ID.scope` |
+//! | Podman | `libpod-ID.scope` or `libpod-ID`, perhaps with `container` below |
+//! | containerd, systemd, Kubernetes | `cri-containerd-ID.scope` |
+//! | containerd, cgroupfs | `kubepods/…/podUID/ID`, `k8s.io/ID`, `default/ID` |
+//! | CRI-O | `crio-ID.scope` or `crio-ID` |
+//! | LXC | `lxc/NAME`, `lxc.payload.NAME`, `lxc.payload/NAME` |
+
+/// Kind of a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Runtime {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+    /// containerd, through Kubernetes' interface.
+    Containerd,
+    /// CRI-O.
+    CriO,
+    /// LXC.
+    Lxc,
+    /// A Kubernetes container of a runtime that the path does not tell.
+    Cri,
+}
+
+impl Runtime {
+    /// As in `container.type`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Containerd => "containerd",
+            Self::CriO => "cri-o",
+            Self::Lxc => "lxc",
+            Self::Cri => "cri",
+        }
+    }
+}
+
+/// The container of the first control group that is of one. `groups` are
+/// `subsystem=path`, each followed by a NUL.
+pub fn container(groups: &[u8]) -> Option<(&str, Runtime)> {
+    crate::state::thread::strings(groups).find_map(|group| {
+        let path = match group.iter().position(|&b| b == b'=') {
+            Some(equals) => &group[equals + 1..],
+            None => group,
+        };
+        of_path(std::str::from_utf8(path).ok()?)
+    })
+}
+
+/// The container that the path of a control group is of.
+pub fn of_path(path: &str) -> Option<(&str, Runtime)> {
+    let mut below = None;
+    // The innermost container: a part that names one, or an id whose parent
+    // tells who made it.
+    for part in path.rsplit('/') {
+        if let Some(found) = below.take().and_then(|id| of_plain(part, id, path)) {
+            return Some(found);
+        }
+        if let Some(found) = of_part(part) {
+            return Some(found);
+        }
+        if is_id(part) || is_lxc_name(part) {
+            below = Some(part);
+        }
+    }
+    None
+}
+
+/// A part that tells both the id and the runtime.
+fn of_part(part: &str) -> Option<(&str, Runtime)> {
+    const PREFIXES: &[(&str, Runtime)] = &[
+        ("docker-", Runtime::Docker),
+        ("cri-containerd-", Runtime::Containerd),
+        ("nerdctl-", Runtime::Containerd),
+        ("crio-", Runtime::CriO),
+        ("libpod-", Runtime::Podman),
+    ];
+    // systemd's slice of a pod, with the id behind colons:
+    // `system.slice:cri-containerd:ID`, `kubepods-…slice:crio:ID`.
+    if let Some((who, id)) = part.rsplit_once(':') {
+        let runtime = match who.rsplit(':').next() {
+            Some("cri-containerd") => Runtime::Containerd,
+            Some("crio") => Runtime::CriO,
+            Some("docker") => Runtime::Docker,
+            Some("libpod") => Runtime::Podman,
+            _ => return None,
+        };
+        return is_id(id).then_some((id, runtime));
+    }
+    if let Some(name) = part.strip_prefix("lxc.payload.") {
+        return (!name.is_empty()).then_some((name, Runtime::Lxc));
+    }
+    let name = part.strip_suffix(".scope").unwrap_or(part);
+    // `crio-conmon-ID` and `libpod-conmon-ID` watch over a container from
+    // outside: what follows the prefix is no id.
+    PREFIXES.iter().find_map(|&(prefix, runtime)| {
+        let id = name.strip_prefix(prefix)?;
+        is_id(id).then_some((id, runtime))
+    })
+}
+
+/// An id, or a name, in the group `parent`.
+fn of_plain<'a>(parent: &str, id: &'a str, path: &str) -> Option<(&'a str, Runtime)> {
+    let runtime = match parent {
+        "lxc" | "lxc.payload" => return Some((id, Runtime::Lxc)),
+        _ if !is_id(id) => return None,
+        "docker" | "moby" => Runtime::Docker,
+        "libpod_parent" | "libpod" => Runtime::Podman,
+        "k8s.io" | "default" | "containerd" | "garden" => Runtime::Containerd,
+        _ if parent.starts_with("pod") && path.contains("kubepods") => Runtime::Cri,
+        _ if parent.starts_with("kubepods") => Runtime::Cri,
+        // `docker run --cgroup-parent` and ECS put the id below a name of
+        // their own.
+        _ if path.starts_with("/ecs/") || path.starts_with("/docker/") => Runtime::Docker,
+        _ => return None,
+    };
+    Some((id, runtime))
+}
+
+/// 64 lower-case hexadecimal digits, or ECS's 32 with a number behind.
+fn is_id(part: &str) -> bool {
+    let hex = |part: &str| {
+        part.bytes()
+            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    match part.len() {
+        64 => hex(part),
+        34.. => part.split_once('-').is_some_and(|(task, number)| {
+            task.len() == 32 && hex(task) && number.bytes().all(|b| b.is_ascii_digit())
+        }),
+        _ => false,
+    }
+}
+
+fn is_lxc_name(part: &str) -> bool {
+    !part.is_empty() && !part.contains([':', ' ']) && !part.starts_with('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+
+    #[test]
+    fn paths() {
+        use Runtime::{Containerd, Cri, CriO, Docker, Lxc, Podman};
+        let uid = "pod0b9b3a1c_3f0b_4b5e_8d4f_1f2e3d4c5b6a";
+        let slice = format!("kubepods-burstable-{uid}.slice");
+        let pod = "pod0b9b3a1c-3f0b-4b5e-8d4f-1f2e3d4c5b6a";
+        #[rustfmt::skip]
+        let cases: &[(String, Option<Runtime>)] = &[
+            // Docker.
+            (format!("/docker/{ID}"), Some(Docker)),
+            (format!("/docker/{ID}/init.scope"), Some(Docker)),
+            (format!("/docker/buildx/{ID}"), Some(Docker)),
+            (format!("/system.slice/docker-{ID}.scope"), Some(Docker)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/docker-{ID}.scope"), Some(Docker)),
+            (format!("/kubepods/besteffort/{pod}/docker-{ID}.scope"), Some(Docker)),
+            (format!("/kubepods.slice/kubepods-burstable.slice/{slice}/docker-{ID}.scope"), Some(Docker)),
+            (format!("/actions_job/docker/{ID}"), Some(Docker)),
+            (format!("/ecs/0123456789abcdef0123456789abcdef/{ID}"), Some(Docker)),
+            // Podman.
+            (format!("/machine.slice/libpod-{ID}.scope"), Some(Podman)),
+            (format!("/machine.slice/libpod-{ID}.scope/container"), Some(Podman)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope"), Some(Podman)),
+            (format!("/libpod_parent/libpod-{ID}"), Some(Podman)),
+            (format!("/machine.slice/libpod-conmon-{ID}.scope"), None),
+            // Kubernetes with containerd.
+            (format!("/kubepods.slice/kubepods-burstable.slice/{slice}/cri-containerd-{ID}.scope"), Some(Containerd)),
+            (format!("/kubepods.slice/kubepods-{uid}.slice/cri-containerd-{ID}.scope"), Some(Containerd)),
+            (format!("/kubepods/burstable/{pod}/{ID}"), Some(Cri)),
+            (format!("/kubepods/{pod}/{ID}"), Some(Cri)),
+            (format!("/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-besteffort.slice/cri-containerd-{ID}.scope"), Some(Containerd)),
+            (format!("/system.slice/containerd.service/kubepods-besteffort-{uid}.slice:cri-containerd:{ID}"), Some(Containerd)),
+            (format!("/kubelet/kubepods/besteffort/{pod}/{ID}"), Some(Cri)),
+            (format!("/k8s.io/{ID}"), Some(Containerd)),
+            (format!("/system.slice/containerd.service/k8s.io/{ID}"), Some(Containerd)),
+            (format!("/default/{ID}"), Some(Containerd)),
+            (format!("/system.slice/nerdctl-{ID}.scope"), Some(Containerd)),
+            // Kubernetes in a container (kind): the inner one.
+            (format!("/docker/{}/kubelet/kubepods/{pod}/{ID}", "b".repeat(64)), Some(Cri)),
+            // Kubernetes with CRI-O.
+            (format!("/kubepods.slice/kubepods-besteffort.slice/{slice}/crio-{ID}.scope"), Some(CriO)),
+            (format!("/kubepods.slice/kubepods-besteffort.slice/{slice}/crio-{ID}"), Some(CriO)),
+            (format!("/kubepods/besteffort/{pod}/crio-{ID}"), Some(CriO)),
+            (format!("/kubepods.slice/{slice}/crio-{ID}.scope/container"), Some(CriO)),
+            (format!("/kubepods.slice/{slice}/crio-conmon-{ID}.scope"), None),
+            (format!("/runtime.slice/crio-conmon-{ID}.scope"), None),
+            // Hosts.
+            ("/".into(), None),
+            (String::new(), None),
+            ("/init.scope".into(), None),
+            ("/system.slice/docker.service".into(), None),
+            ("/system.slice/containerd.service".into(), None),
+            ("/user.slice/user-0.slice/session-1.scope".into(), None),
+            ("/kubepods.slice/kubepods-burstable.slice".into(), None),
+            (format!("/kubepods.slice/{slice}"), None),
+            ("/docker/short".into(), None),
+            (format!("/docker/{}", ID.to_uppercase()), None),
+            (format!("/home/{ID}"), None),
+            (format!("/system.slice/docker-{}.scope", &ID[..63]), None),
+            (format!("/system.slice/other-{ID}.scope"), None),
+        ];
+        for (path, runtime) in cases {
+            assert_eq!(of_path(path), runtime.map(|r| (ID, r)), "{path}");
+        }
+        assert_eq!(of_path("/lxc/web"), Some(("web", Lxc)));
+        assert_eq!(of_path("/lxc.payload.web/system.slice"), Some(("web", Lxc)));
+        assert_eq!(of_path("/lxc.payload/web"), Some(("web", Lxc)));
+        assert_eq!(of_path("/lxc.monitor.web"), None);
+        let task = "0123456789abcdef0123456789abcdef-1234567890";
+        assert_eq!(of_path(&format!("/ecs/x/{task}")), Some((task, Docker)));
+    }
+
+    #[test]
+    fn the_first_group_with_a_container_counts() {
+        let groups = format!("cpuset=/\0cpu=/docker/{ID}\0memory=/\0");
+        assert_eq!(container(groups.as_bytes()), Some((ID, Runtime::Docker)));
+        assert_eq!(container(b"cpu=/\0memory=/\xff\0"), None);
+        assert_eq!(container(b""), None);
+    }
+}

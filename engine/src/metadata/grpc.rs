@@ -1,0 +1,203 @@
+//! gRPC over a unix socket, as much of it as asking a runtime takes: one request,
+//! one answer, time and size limited.
+
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use h2::client::SendRequest;
+use prost::Message;
+use tokio::net::UnixStream;
+use tokio::task::JoinHandle;
+
+/// Longest answer that is taken.
+const MAX_ANSWER: usize = 4 << 20;
+
+/// Bytes in front of a message: whether it is compressed, and its length.
+const PREFIX: usize = 5;
+
+/// gRPC's code for "there is no such thing".
+pub const NOT_FOUND: u32 = 5;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Error {
+    /// The socket.
+    Io(std::io::Error),
+    /// The connection, or what the other side says does not fit the protocol.
+    Protocol(String),
+    /// The other side answered with an error.
+    Status(u32, String),
+    /// No answer in time.
+    Timeout,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Protocol(what) => f.write_str(what),
+            Self::Status(code, message) => write!(f, "error {code}: {message}"),
+            Self::Timeout => f.write_str("no answer in time"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<h2::Error> for Error {
+    fn from(error: h2::Error) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+fn protocol(what: impl Into<String>) -> Error {
+    Error::Protocol(what.into())
+}
+
+/// A connection. Ends when it is dropped.
+#[derive(Debug)]
+pub struct Channel {
+    sender: SendRequest<Bytes>,
+    connection: JoinHandle<()>,
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        self.connection.abort();
+    }
+}
+
+impl Channel {
+    /// Connects to the socket at `path`, within `limit`.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
+        let connect = async {
+            let stream = UnixStream::connect(path).await.map_err(Error::Io)?;
+            let (sender, connection) = h2::client::handshake(stream).await?;
+            let connection = tokio::spawn(async move {
+                // Whoever waits for an answer learns of the error as well.
+                let _ = connection.await;
+            });
+            Ok(Self { sender, connection })
+        };
+        tokio::time::timeout(limit, connect)
+            .await
+            .unwrap_or(Err(Error::Timeout))
+    }
+
+    /// Calls `method` (`package.Service/Method`) and waits for the answer, within
+    /// `limit`.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is an error.
+    pub async fn call<Answer: Message + Default>(
+        &self,
+        method: &str,
+        request: &impl Message,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
+        let sender = self.sender.clone();
+        tokio::time::timeout(limit, exchange(sender, method, frame(request)))
+            .await
+            .unwrap_or(Err(Error::Timeout))
+    }
+}
+
+/// A message with what stands in front of it.
+pub fn frame(message: &impl Message) -> Bytes {
+    let len = message.encoded_len();
+    let mut frame = BytesMut::with_capacity(PREFIX + len);
+    frame.put_u8(0);
+    frame.put_u32(len as u32);
+    frame.put_slice(&message.encode_to_vec());
+    frame.freeze()
+}
+
+/// The message in a frame.
+///
+/// # Errors
+/// When the bytes are no frame with such a message.
+pub fn unframe<M: Message + Default>(frame: &[u8]) -> Result<M, Error> {
+    let Some((prefix, message)) = frame.split_first_chunk::<PREFIX>() else {
+        return Err(protocol("the answer is too short"));
+    };
+    let [compressed, len @ ..] = *prefix;
+    if compressed != 0 || u32::from_be_bytes(len) as usize != message.len() {
+        return Err(protocol("the answer is no message"));
+    }
+    M::decode(message).map_err(|error| protocol(error.to_string()))
+}
+
+/// The status among headers. `None`: there is none.
+fn status(headers: &http::HeaderMap) -> Option<Result<(), Error>> {
+    let code = headers.get("grpc-status")?;
+    let code = code.to_str().ok().and_then(|code| code.parse().ok());
+    Some(match code {
+        Some(0) => Ok(()),
+        Some(code) => {
+            let message = headers.get("grpc-message").map(|m| m.as_bytes());
+            let message = String::from_utf8_lossy(message.unwrap_or_default());
+            Err(Error::Status(code, message.into_owned()))
+        }
+        None => Err(protocol("the status is no number")),
+    })
+}
+
+async fn exchange<Answer: Message + Default>(
+    sender: SendRequest<Bytes>,
+    method: &str,
+    frame: Bytes,
+) -> Result<Answer, Error> {
+    let request = http::Request::post(format!("http://localhost/{method}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(())
+        .map_err(|error| protocol(error.to_string()))?;
+    let (response, mut body) = sender.ready().await?.send_request(request, false)?;
+    body.send_data(frame, true)?;
+    let response = response.await?;
+    if response.status() != http::StatusCode::OK {
+        return Err(protocol(format!("HTTP status {}", response.status())));
+    }
+    if let Some(Err(error)) = status(response.headers()) {
+        return Err(error);
+    }
+    let mut body = response.into_body();
+    let mut answer = BytesMut::new();
+    while let Some(chunk) = body.data().await {
+        let chunk = chunk?;
+        if answer.len() + chunk.len() > MAX_ANSWER {
+            return Err(protocol("the answer is too long"));
+        }
+        answer.extend_from_slice(&chunk);
+        body.flow_control().release_capacity(chunk.len())?;
+    }
+    let trailers = body.trailers().await?;
+    match trailers.as_ref().and_then(status) {
+        Some(Ok(())) => unframe(&answer),
+        Some(Err(error)) => Err(error),
+        None => Err(protocol("the answer has no status")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames() {
+        let message = "text".to_owned();
+        let whole = frame(&message);
+        assert_eq!(unframe::<String>(&whole).unwrap(), "text");
+        for cut in 0..whole.len() {
+            assert!(unframe::<String>(&whole[..cut]).is_err());
+        }
+        let mut compressed = whole.to_vec();
+        compressed[0] = 1;
+        assert!(unframe::<String>(&compressed).is_err());
+    }
+}

@@ -1,0 +1,431 @@
+//! Threads as the proc file system tells them: all of them at the start, and one
+//! whose making was missed.
+
+use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use falco_abi::flags::exec;
+
+use super::thread::{Image, Thread, UNSET, with_slash};
+
+/// Most bytes of arguments, of an environment, and of a list of control groups.
+const MAX_STRINGS: usize = 4096;
+
+/// Reads threads. Keeps its buffers.
+#[derive(Debug)]
+pub struct ProcFs {
+    root: PathBuf,
+    path: String,
+    buffer: Vec<u8>,
+    ticks: u64,
+    boot: u64,
+}
+
+/// Reads what there is of a file, up to `limit` bytes.
+fn read<'a>(path: &str, buffer: &'a mut Vec<u8>, limit: usize) -> Option<&'a [u8]> {
+    buffer.clear();
+    let file = File::open(path).ok()?;
+    file.take(limit as u64).read_to_end(buffer).ok()?;
+    Some(buffer)
+}
+
+fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+fn words(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+}
+
+/// Takes `status`' lines into the thread. `false`: it lacks the ids.
+fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
+    let mut ids = false;
+    for line in status.split(|&b| b == b'\n') {
+        let Some(colon) = line.iter().position(|&b| b == b':') else {
+            continue;
+        };
+        let value = &line[colon + 1..];
+        let first = || words(value).next();
+        let last = || words(value).next_back().and_then(number);
+        let hex = || u64::from_str_radix(std::str::from_utf8(first()?).ok()?, 16).ok();
+        let kib = || first().and_then(number).unwrap_or_default();
+        match &line[..colon] {
+            b"Tgid" => {
+                let Some(pid) = first().and_then(number) else {
+                    return false;
+                };
+                ids = true;
+                thread.pid = pid;
+                thread.vpid = pid;
+                thread.vtid = thread.tid;
+            }
+            b"PPid" => thread.ptid = first().and_then(number).unwrap_or_default(),
+            b"Uid" => {
+                let mut ids = words(value).map(number);
+                thread.ruid = ids.next().flatten().unwrap_or_default();
+                thread.uid = ids.next().flatten().unwrap_or_default();
+            }
+            b"Gid" => {
+                let mut ids = words(value).map(number);
+                thread.rgid = ids.next().flatten().unwrap_or_default();
+                thread.gid = ids.next().flatten().unwrap_or_default();
+            }
+            b"NStgid" => thread.vpid = last().unwrap_or(thread.pid),
+            b"NSpid" => thread.vtid = last().unwrap_or(thread.tid),
+            b"NSpgid" => {
+                thread.pgid = first().and_then(number).unwrap_or_default();
+                thread.vpgid = last().unwrap_or_default();
+            }
+            b"NSsid" => thread.sid = last().unwrap_or_default(),
+            b"CapInh" => thread.caps.inheritable = hex().unwrap_or_default(),
+            b"CapPrm" => thread.caps.permitted = hex().unwrap_or_default(),
+            b"CapEff" => thread.caps.effective = hex().unwrap_or_default(),
+            b"VmSize" => thread.usage.vm_size = kib(),
+            b"VmRSS" => thread.usage.vm_rss = kib(),
+            b"VmSwap" => thread.usage.vm_swap = kib(),
+            _ => {}
+        }
+    }
+    ids
+}
+
+/// What `stat` alone tells.
+struct Stat<'a> {
+    comm: &'a [u8],
+    tty: u32,
+    minor_faults: u64,
+    major_faults: u64,
+    start_ticks: u64,
+}
+
+fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
+    // The name may hold blanks and parentheses itself.
+    let open = stat.iter().position(|&b| b == b'(')?;
+    let close = stat.iter().rposition(|&b| b == b')')?;
+    let comm = stat.get(open + 1..close)?;
+    let mut columns = words(&stat[close + 1..]);
+    // The state is column 3.
+    let tty = columns.nth(4).and_then(number::<i32>)?;
+    let minor_faults = columns.nth(2).and_then(number)?;
+    let major_faults = columns.nth(1).and_then(number)?;
+    let start_ticks = columns.nth(9).and_then(number)?;
+    Some(Stat {
+        comm,
+        tty: tty.cast_unsigned(),
+        minor_faults,
+        major_faults,
+        start_ticks,
+    })
+}
+
+/// The lines of `cgroup` as `subsystem=path`, each followed by a NUL.
+fn parse_cgroup(lines: &[u8]) -> Vec<u8> {
+    let mut groups = Vec::with_capacity(lines.len());
+    for line in lines.split(|&b| b == b'\n') {
+        let mut columns = line.splitn(3, |&b| b == b':');
+        let (Some(_), Some(subsystems), Some(path)) =
+            (columns.next(), columns.next(), columns.next())
+        else {
+            continue;
+        };
+        // The unified hierarchy has all of them.
+        let subsystems = match subsystems {
+            b"" => b"cpuset,cpu,io,memory",
+            some => some,
+        };
+        for subsystem in subsystems.split(|&b| b == b',') {
+            groups.extend_from_slice(subsystem);
+            groups.push(b'=');
+            groups.extend_from_slice(path);
+            groups.push(0);
+        }
+    }
+    groups
+}
+
+/// Divides a command line into the first argument and the others. A process
+/// may have overwritten it with one text without NULs.
+fn parse_cmdline(cmdline: &[u8]) -> (&[u8], &[u8]) {
+    match cmdline.iter().position(|&b| b == 0) {
+        Some(end) => (&cmdline[..end], &cmdline[end + 1..]),
+        None => (cmdline, b""),
+    }
+}
+
+/// Nanoseconds since the epoch at which the machine's boot clock began.
+fn boot_time() -> u64 {
+    use nix::time::{ClockId, clock_gettime};
+    let now = |clock| {
+        clock_gettime(clock).map_or(0, |t| {
+            t.tv_sec()
+                .cast_unsigned()
+                .wrapping_mul(1_000_000_000)
+                .wrapping_add(t.tv_nsec().cast_unsigned())
+        })
+    };
+    now(ClockId::CLOCK_REALTIME).wrapping_sub(now(ClockId::CLOCK_BOOTTIME))
+}
+
+impl ProcFs {
+    /// The proc file system mounted at `root`.
+    pub fn new(root: &Path) -> Self {
+        let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK);
+        Self {
+            root: root.into(),
+            path: String::new(),
+            buffer: Vec::with_capacity(MAX_STRINGS),
+            ticks: ticks
+                .ok()
+                .flatten()
+                .and_then(|t| t.try_into().ok())
+                .filter(|&t| t > 0)
+                .unwrap_or(100),
+            boot: boot_time(),
+        }
+    }
+
+    /// Where it is mounted.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn path(&mut self, tid: u32, name: &str) -> &str {
+        self.path.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.path, "{}/{tid}/{name}", self.root.display());
+        &self.path
+    }
+
+    fn read(&mut self, tid: u32, name: &str) -> Option<&[u8]> {
+        self.path(tid, name);
+        read(&self.path, &mut self.buffer, MAX_STRINGS)
+    }
+
+    fn link(&mut self, tid: u32, name: &str) -> Option<Vec<u8>> {
+        let target = std::fs::read_link(self.path(tid, name)).ok()?;
+        Some(target.into_os_string().into_vec())
+    }
+
+    /// Whether the thread lives.
+    pub fn lives(&mut self, tid: u32) -> bool {
+        Path::new(self.path(tid, "stat")).exists()
+    }
+
+    /// Reads a thread. `leader` is the first thread of its process if that is
+    /// known: what they share is taken from it.
+    pub fn thread(
+        &mut self,
+        tid: u32,
+        leader: impl FnOnce(u32) -> Option<Thread>,
+    ) -> Option<Thread> {
+        let mut thread = Thread {
+            tid,
+            known: true,
+            loginuid: UNSET,
+            ..Thread::default()
+        };
+        if !parse_status(self.read(tid, "status")?, &mut thread) {
+            return None;
+        }
+        let (ticks, boot) = (self.ticks, self.boot);
+        let stat = parse_stat(self.read(tid, "stat")?)?;
+        thread.tty = stat.tty;
+        thread.usage.minor_faults = stat.minor_faults;
+        thread.usage.major_faults = stat.major_faults;
+        let since_boot = u128::from(stat.start_ticks) * 1_000_000_000 / u128::from(ticks);
+        thread.start = boot.wrapping_add(since_boot as u64);
+        let comm: Vec<u8> = stat.comm.into();
+        let leader = (thread.pid != tid).then(|| leader(thread.pid)).flatten();
+        if let Some(leader) = leader {
+            thread.image = leader.image;
+            thread.cmdline = leader.cmdline;
+            thread.comm = leader.comm;
+            thread.cwd = leader.cwd;
+            thread.cgroups = leader.cgroups;
+            thread.container = leader.container;
+            thread.loginuid = leader.loginuid;
+            thread.pidns = leader.pidns;
+            thread.rename(&comm);
+            return Some(thread);
+        }
+        if let Some(id) = self.read(tid, "loginuid") {
+            thread.loginuid = number(id).unwrap_or(UNSET);
+        }
+        if let Some(groups) = self.read(tid, "cgroup") {
+            thread.cgroups = parse_cgroup(groups).into();
+        }
+        if let Some(cwd) = self.link(tid, "cwd") {
+            thread.cwd = with_slash(&cwd);
+        }
+        if let Some(ns) = self.link(tid, "ns/pid") {
+            let digits = ns.strip_prefix(b"pid:[").and_then(|n| n.strip_suffix(b"]"));
+            thread.pidns = digits.and_then(number).unwrap_or_default();
+        }
+        let mut image = Image::default();
+        if let Some(cmdline) = self.read(tid, "cmdline") {
+            let (exe, args) = parse_cmdline(cmdline);
+            image.exe = exe.into();
+            image.args = args.into();
+        }
+        if let Some(env) = self.read(tid, "environ") {
+            image.env = env.into();
+        }
+        self.executable(tid, thread.uid, &mut image);
+        thread.run(&comm, image);
+        Some(thread)
+    }
+
+    fn executable(&mut self, tid: u32, uid: u32, image: &mut Image) {
+        // Tasks of the kernel have none.
+        let Some(mut path) = self.link(tid, "exe") else {
+            return;
+        };
+        if path.ends_with(b" (deleted)") {
+            path.truncate(path.len() - b" (deleted)".len());
+        }
+        if path.starts_with(b"/memfd:") {
+            image.flags |= exec::FROM_MEMFD;
+        }
+        image.exepath = path.into();
+        let Ok(meta) = std::fs::metadata(self.path(tid, "exe")) else {
+            return;
+        };
+        let nanoseconds = |seconds: i64, rest: i64| {
+            seconds
+                .cast_unsigned()
+                .wrapping_mul(1_000_000_000)
+                .wrapping_add(rest.cast_unsigned())
+        };
+        image.ino = meta.ino();
+        image.ctime = nanoseconds(meta.ctime(), meta.ctime_nsec());
+        image.mtime = nanoseconds(meta.mtime(), meta.mtime_nsec());
+        let writable =
+            uid == 0 || meta.mode() & 0o002 != 0 || (meta.uid() == uid && meta.mode() & 0o200 != 0);
+        if writable {
+            image.flags |= exec::WRITABLE;
+        }
+    }
+
+    /// Ids of all processes, ascending.
+    pub fn processes(&self) -> Vec<u32> {
+        ids(&self.root)
+    }
+
+    /// Ids of all threads of a process.
+    pub fn tasks(&mut self, pid: u32) -> Vec<u32> {
+        ids(Path::new(self.path(pid, "task")))
+    }
+
+    /// What the threads of a process have in common.
+    pub(super) fn shared(thread: &Thread) -> Thread {
+        Thread {
+            image: Arc::clone(&thread.image),
+            cmdline: Arc::clone(&thread.cmdline),
+            comm: Arc::clone(&thread.comm),
+            cwd: Arc::clone(&thread.cwd),
+            cgroups: Arc::clone(&thread.cgroups),
+            container: thread.container.clone(),
+            loginuid: thread.loginuid,
+            pidns: thread.pidns,
+            ..Thread::default()
+        }
+    }
+}
+
+fn ids(directory: &Path) -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut ids: Vec<u32> = entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status() {
+        let text = b"Name:\tx\nTgid:\t10\nNgid:\t0\nPid:\t11\nPPid:\t1\n\
+            Uid:\t1000\t1001\t1\t1\nGid:\t5\t6\t7\t8\n\
+            NStgid:\t10\t3\nNSpid:\t11\t4\nNSpgid:\t9\t2\nNSsid:\t9\t1\n\
+            VmSize:\t    4204 kB\nCapEff:\t000001ffffffffff\n";
+        let mut thread = Thread {
+            tid: 11,
+            ..Thread::default()
+        };
+        assert!(parse_status(text, &mut thread));
+        assert_eq!((thread.pid, thread.ptid), (10, 1));
+        assert_eq!((thread.vpid, thread.vtid), (3, 4));
+        assert_eq!((thread.pgid, thread.vpgid, thread.sid), (9, 2, 1));
+        assert_eq!(
+            (thread.ruid, thread.uid, thread.rgid, thread.gid),
+            (1000, 1001, 5, 6)
+        );
+        assert_eq!(thread.usage.vm_size, 4204);
+        assert_eq!(thread.caps.effective, 0x1ff_ffff_ffff);
+        for cut in 0..text.len() {
+            let _ = parse_status(&text[..cut], &mut Thread::default());
+        }
+        assert!(!parse_status(b"Tgid:\t-1\n", &mut Thread::default()));
+    }
+
+    #[test]
+    fn stat() {
+        let text = b"11 (a) b (c) S 1 11 11 34816 11 0 100 0 7 0 0 0 0 0 20 0 1 0 555 9 9";
+        let stat = parse_stat(text).unwrap();
+        assert_eq!(stat.comm, b"a) b (c");
+        assert_eq!(
+            (stat.tty, stat.minor_faults, stat.major_faults),
+            (34816, 100, 7)
+        );
+        assert_eq!(stat.start_ticks, 555);
+        for cut in 0..text.len() - 6 {
+            assert!(parse_stat(&text[..cut]).is_none(), "{cut}");
+        }
+        assert!(parse_stat(b")(").is_none());
+    }
+
+    #[test]
+    fn cgroups() {
+        assert_eq!(
+            parse_cgroup(b"4:cpu,cpuacct:/a:b\n1:name=systemd:/s\nbad\n"),
+            b"cpu=/a:b\0cpuacct=/a:b\0name=systemd=/s\0"
+        );
+        assert!(parse_cgroup(b"0::/x\n").starts_with(b"cpuset=/x\0cpu=/x\0"));
+    }
+
+    #[test]
+    fn this_process() {
+        let mut proc = ProcFs::new(Path::new("/proc"));
+        let pid = std::process::id();
+        assert!(proc.processes().contains(&pid) && proc.lives(pid));
+        let this = proc.thread(pid, |_| None).unwrap();
+        assert_eq!((this.pid, this.tid), (pid, pid));
+        assert_eq!(
+            this.exepath(),
+            std::env::current_exe()
+                .unwrap()
+                .as_os_str()
+                .as_encoded_bytes()
+        );
+        let cwd = std::env::current_dir().unwrap();
+        assert_eq!(*this.cwd, *with_slash(cwd.as_os_str().as_encoded_bytes()));
+        assert_eq!(this.image.args().count() + 1, std::env::args().count());
+        let other = proc.tasks(pid).into_iter().find(|&tid| tid != pid).unwrap();
+        let thread = proc.thread(other, |_| Some(ProcFs::shared(&this))).unwrap();
+        assert_eq!(thread.pid, pid);
+        assert!(Arc::ptr_eq(&thread.image, &this.image));
+        assert!(proc.thread(u32::MAX, |_| None).is_none());
+    }
+}

@@ -1,0 +1,307 @@
+//! All living threads by id.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::thread::Thread;
+
+/// Most threads that are kept; beyond it new ones stay unknown.
+pub const MAX_THREADS: usize = 131_072;
+
+/// Most ancestors that are walked: a stale parent must not lead in a circle.
+const MAX_ANCESTORS: usize = 128;
+
+/// Ids are small numbers that nobody outside of the kernel chooses.
+#[derive(Default)]
+struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u32(u32::from(b));
+        }
+    }
+
+    fn write_u32(&mut self, id: u32) {
+        // The map takes the low bits for the place and the high ones for the tag.
+        let mixed = (self.0 ^ u64::from(id)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
+/// All living threads by id. Boxed, for the map to stay small when it grows.
+#[derive(Default)]
+pub struct Table {
+    threads: HashMap<u32, Box<Thread>, BuildHasherDefault<IdHasher>>,
+    refused: u64,
+}
+
+impl std::fmt::Debug for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Table({} threads)", self.threads.len())
+    }
+}
+
+impl Table {
+    /// Number of threads.
+    pub fn len(&self) -> usize {
+        self.threads.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.threads.is_empty()
+    }
+
+    /// How many threads found no room.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// All threads, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &Thread> {
+        self.threads.values().map(|t| &**t)
+    }
+
+    /// The thread, if there is an entry, even one without knowledge.
+    pub(super) fn entry(&self, tid: u32) -> Option<&Thread> {
+        self.threads.get(&tid).map(|t| &**t)
+    }
+
+    /// The thread, if anything is known of it.
+    pub fn get(&self, tid: u32) -> Option<&Thread> {
+        self.entry(tid).filter(|t| t.known)
+    }
+
+    /// Changes a thread. Its ids stay as they are.
+    pub(super) fn get_mut(&mut self, tid: u32) -> Option<&mut Thread> {
+        self.threads.get_mut(&tid).map(|t| &mut **t)
+    }
+
+    /// First thread of the process that the thread is of.
+    pub fn leader(&self, thread: &Thread) -> Option<&Thread> {
+        self.get(thread.pid)
+    }
+
+    /// First thread of the parent process.
+    pub fn parent(&self, thread: &Thread) -> Option<&Thread> {
+        if thread.ptid == 0 || thread.ptid == thread.pid {
+            return None;
+        }
+        let parent = self.get(thread.ptid)?;
+        if parent.is_leader() {
+            return Some(parent);
+        }
+        self.get(parent.pid)
+    }
+
+    /// The parent, its parent, and so on.
+    pub fn ancestors<'a>(&'a self, thread: &Thread) -> impl Iterator<Item = &'a Thread> {
+        let this = thread.pid;
+        std::iter::successors(self.parent(thread), |t| self.parent(t))
+            .take_while(move |t| t.pid != this)
+            .take(MAX_ANCESTORS)
+    }
+
+    /// Living threads of the process, its first one included.
+    pub fn thread_count(&self, pid: u32) -> u64 {
+        self.get(pid)
+            .map_or(0, |t| u64::from(!t.dead) + t.tasks.len() as u64)
+    }
+
+    /// Puts in a thread, in the place of another with its id. `false`: no room.
+    pub(super) fn insert(&mut self, thread: Thread) -> bool {
+        match self.entry(thread.tid).map(Thread::is_leader) {
+            Some(true) => self.remove_process(thread.tid, 0),
+            Some(false) => self.remove(thread.tid, 0),
+            None => {}
+        }
+        if self.threads.len() >= MAX_THREADS {
+            self.refused += 1;
+            return false;
+        }
+        let (tid, pid, ptid) = (thread.tid, thread.pid, thread.ptid);
+        self.threads.insert(tid, Box::new(thread));
+        if tid == pid {
+            self.adopt(ptid, pid);
+        } else if let Some(leader) = self.get_mut(pid) {
+            leader.tasks.push(tid);
+        }
+        true
+    }
+
+    /// Takes out a thread that ended. `reaper` gets its children, if known.
+    pub(super) fn remove(&mut self, tid: u32, reaper: u32) {
+        let Some(thread) = self.threads.get_mut(&tid) else {
+            return;
+        };
+        if tid != thread.pid {
+            let pid = thread.pid;
+            self.threads.remove(&tid);
+            let Some(leader) = self.threads.get_mut(&pid) else {
+                return;
+            };
+            forget(&mut leader.tasks, tid);
+            if leader.dead && leader.tasks.is_empty() {
+                self.remove_process(pid, reaper);
+            }
+            return;
+        }
+        if thread.tasks.is_empty() {
+            self.remove_process(tid, reaper);
+        } else {
+            // The process lives on in its other threads, which look here for
+            // their parent and program.
+            thread.dead = true;
+        }
+    }
+
+    /// Takes out all threads of the process but the first: the program that
+    /// they ran is gone.
+    pub(super) fn keep_leader_alone(&mut self, pid: u32) {
+        let Some(leader) = self.get_mut(pid) else {
+            return;
+        };
+        leader.dead = false;
+        for tid in std::mem::take(&mut leader.tasks) {
+            self.threads.remove(&tid);
+        }
+    }
+
+    /// Takes out the process with all its threads.
+    pub(super) fn remove_process(&mut self, pid: u32, reaper: u32) {
+        let Some(process) = self.threads.remove(&pid) else {
+            return;
+        };
+        for tid in process.tasks {
+            self.threads.remove(&tid);
+        }
+        if let Some(parent) = self.threads.get_mut(&process.ptid) {
+            forget(&mut parent.children, pid);
+        }
+        for child in process.children {
+            if let Some(child) = self.threads.get_mut(&child) {
+                child.ptid = 0;
+            } else {
+                continue;
+            }
+            self.adopt(reaper, child);
+        }
+    }
+
+    /// Makes all processes the children of their parents: while a table is
+    /// filled, a child may come before its parent.
+    pub(super) fn link(&mut self) {
+        let processes: Vec<(u32, u32)> = self.iter().map(|t| (t.pid, t.ptid)).collect();
+        for (pid, ptid) in processes {
+            self.adopt(ptid, pid);
+        }
+    }
+
+    /// Makes `child` a child of `parent`.
+    pub(super) fn adopt(&mut self, parent: u32, child: u32) {
+        let Some(entry) = self.threads.get_mut(&child) else {
+            return;
+        };
+        let old = std::mem::replace(&mut entry.ptid, parent);
+        if old != parent
+            && let Some(old) = self.threads.get_mut(&old)
+        {
+            forget(&mut old.children, child);
+        }
+        if parent != child
+            && let Some(parent) = self.threads.get_mut(&parent)
+            && !parent.children.contains(&child)
+        {
+            parent.children.push(child);
+        }
+    }
+}
+
+fn forget(ids: &mut Vec<u32>, id: u32) {
+    if let Some(at) = ids.iter().rposition(|&other| other == id) {
+        ids.swap_remove(at);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn thread(tid: u32, pid: u32, ptid: u32) -> Thread {
+        Thread {
+            tid,
+            pid,
+            ptid,
+            known: true,
+            ..Thread::default()
+        }
+    }
+
+    fn table(threads: &[(u32, u32, u32)]) -> Table {
+        let mut table = Table::default();
+        for &(tid, pid, ptid) in threads {
+            assert!(table.insert(thread(tid, pid, ptid)));
+        }
+        table
+    }
+
+    fn ancestors(table: &Table, tid: u32) -> Vec<u32> {
+        let thread = table.get(tid).unwrap();
+        table.ancestors(thread).map(|t| t.tid).collect()
+    }
+
+    #[test]
+    fn children_of_the_dead_go_to_the_reaper() {
+        let mut table = table(&[(1, 1, 0), (10, 10, 1), (20, 20, 10), (30, 30, 20)]);
+        assert_eq!(ancestors(&table, 30), [20, 10, 1]);
+        table.remove(20, 10);
+        assert_eq!(ancestors(&table, 30), [10, 1]);
+        table.remove(10, 1);
+        assert_eq!(ancestors(&table, 30), [1]);
+        assert_eq!(table.get(1).unwrap().children, [30]);
+        table.remove(30, 1);
+        assert!(table.get(1).unwrap().children.is_empty());
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn circles_end() {
+        let table = table(&[(10, 10, 20), (20, 20, 10), (30, 30, 10), (40, 40, 40)]);
+        assert_eq!(ancestors(&table, 10), [20]);
+        assert_eq!(ancestors(&table, 30).len(), MAX_ANCESTORS);
+        assert!(ancestors(&table, 40).is_empty());
+    }
+
+    #[test]
+    fn a_process_outlives_its_first_thread() {
+        let mut table = table(&[(1, 1, 0), (10, 10, 1), (11, 10, 1), (12, 10, 1)]);
+        assert_eq!(table.thread_count(10), 3);
+        table.remove(10, 1);
+        assert_eq!(table.thread_count(10), 2);
+        assert_eq!(ancestors(&table, 11), [1]);
+        table.remove(11, 1);
+        table.remove(12, 1);
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn a_new_program_has_one_thread() {
+        let mut table = table(&[(10, 10, 1), (11, 10, 1), (12, 10, 1)]);
+        table.remove(10, 0);
+        table.keep_leader_alone(10);
+        assert_eq!((table.len(), table.thread_count(10)), (1, 1));
+    }
+
+    #[test]
+    fn an_id_is_used_again() {
+        let mut table = table(&[(1, 1, 0), (10, 10, 1), (11, 10, 1), (20, 20, 10)]);
+        table.insert(thread(11, 11, 1));
+        assert!(table.get(10).unwrap().tasks.is_empty());
+        assert_eq!(ancestors(&table, 11), [1]);
+    }
+}

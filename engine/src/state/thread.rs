@@ -1,0 +1,281 @@
+//! One thread, and the program that it runs.
+
+use std::sync::Arc;
+
+use falco_abi::flags::exec;
+
+use crate::metadata::Container;
+
+/// Value of [`Thread::loginuid`] and of other ids that were never set.
+pub const UNSET: u32 = u32::MAX;
+
+/// What the last successful `execve` brought. Never changes, so that a fork
+/// shares it with its parent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    /// First element of the argument vector.
+    pub exe: Box<[u8]>,
+    /// Path of the executable file.
+    pub exepath: Box<[u8]>,
+    /// The other arguments, each followed by a NUL.
+    pub args: Box<[u8]>,
+    /// Environment: `NAME=value`, each followed by a NUL.
+    pub env: Box<[u8]>,
+    /// Bits of [`falco_abi::flags::exec`].
+    pub flags: u32,
+    /// Inode of the executable; 0 if unknown.
+    pub ino: u64,
+    /// Its time of inode change, nanoseconds since the epoch.
+    pub ctime: u64,
+    /// Its time of modification.
+    pub mtime: u64,
+}
+
+impl Image {
+    /// Whether the program came from a memfd.
+    pub fn from_memfd(&self) -> bool {
+        self.flags & exec::FROM_MEMFD != 0
+    }
+
+    /// The arguments behind the first.
+    pub fn args(&self) -> impl Iterator<Item = &[u8]> {
+        strings(&self.args)
+    }
+
+    /// The entries of the environment.
+    pub fn env(&self) -> impl Iterator<Item = &[u8]> {
+        strings(&self.env)
+    }
+
+    /// Value of a variable of the environment.
+    pub fn variable(&self, name: &[u8]) -> Option<&[u8]> {
+        self.env()
+            .find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
+    }
+}
+
+/// The strings of a buffer in which each is followed by a NUL; the last may
+/// lack it.
+pub fn strings(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let whole = buffer.strip_suffix(b"\0").unwrap_or(buffer);
+    // Splitting nothing would give one empty string.
+    let parts = if buffer.is_empty() { 0 } else { usize::MAX };
+    whole.split(|&b| b == 0).take(parts)
+}
+
+/// Capabilities of a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Kept across `execve`.
+    pub inheritable: u64,
+    /// May be made effective.
+    pub permitted: u64,
+    /// In force.
+    pub effective: u64,
+}
+
+/// Memory and page faults as the last event that told them had it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Virtual memory in KiB.
+    pub vm_size: u32,
+    /// Resident memory in KiB.
+    pub vm_rss: u32,
+    /// Swapped memory in KiB.
+    pub vm_swap: u32,
+    /// Major page faults.
+    pub major_faults: u64,
+    /// Minor page faults.
+    pub minor_faults: u64,
+    /// Most descriptors that may be open.
+    pub fd_limit: i64,
+}
+
+/// One thread.
+#[derive(Clone, Debug, Default)]
+pub struct Thread {
+    /// Thread id in the initial pid namespace.
+    pub tid: u32,
+    /// Process id: that of the first thread.
+    pub pid: u32,
+    /// Process id of the parent; 0 if there is none.
+    pub ptid: u32,
+    /// Thread id in its own pid namespace.
+    pub vtid: u32,
+    /// Process id in its own pid namespace.
+    pub vpid: u32,
+    /// Session id in its own pid namespace.
+    pub sid: u32,
+    /// Process group id in the initial pid namespace.
+    pub pgid: u32,
+    /// Process group id in its own pid namespace.
+    pub vpgid: u32,
+    /// Number of the pid namespace; 0 if unknown.
+    pub pidns: u32,
+    /// Name of the task.
+    pub comm: Arc<[u8]>,
+    /// [`Thread::comm`] and the arguments, joined by blanks.
+    pub cmdline: Arc<[u8]>,
+    /// The program.
+    pub image: Arc<Image>,
+    /// Working directory, with a slash at its end; empty if unknown.
+    pub cwd: Arc<[u8]>,
+    /// Effective user.
+    pub uid: u32,
+    /// Effective group.
+    pub gid: u32,
+    /// Real user.
+    pub ruid: u32,
+    /// Real group.
+    pub rgid: u32,
+    /// User who logged in; [`UNSET`] if nobody did.
+    pub loginuid: u32,
+    /// Controlling terminal, 0 if there is none.
+    pub tty: u32,
+    /// Capabilities.
+    pub caps: Capabilities,
+    /// Memory and faults.
+    pub usage: Usage,
+    /// Control groups: `subsystem=path`, each followed by a NUL.
+    pub cgroups: Arc<[u8]>,
+    /// The container that it is in.
+    pub container: Option<Arc<Container>>,
+    /// When it was made, nanoseconds since the epoch; 0 if unknown.
+    pub start: u64,
+    /// When its pid namespace was made, nanoseconds since the epoch; 0 if unknown.
+    pub pidns_start: u64,
+    /// Anything but the ids is known.
+    pub(super) known: bool,
+    /// Ended while other threads of its process live.
+    pub(super) dead: bool,
+    /// Ids of the living threads of the process but for the first; the first has them.
+    pub(super) tasks: Vec<u32>,
+    /// Ids of the children of the process; the first thread has them.
+    pub(super) children: Vec<u32>,
+}
+
+impl Thread {
+    /// Whether it is the first thread of its process.
+    pub fn is_leader(&self) -> bool {
+        self.tid == self.pid
+    }
+
+    /// First element of the argument vector.
+    pub fn exe(&self) -> &[u8] {
+        &self.image.exe
+    }
+
+    /// Path of the executable file.
+    pub fn exepath(&self) -> &[u8] {
+        &self.image.exepath
+    }
+
+    /// The arguments behind the first, joined by blanks.
+    pub fn joined_args(&self) -> &[u8] {
+        self.cmdline.get(self.comm.len() + 1..).unwrap_or_default()
+    }
+
+    /// Control groups: subsystem and path.
+    pub fn cgroups(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        strings(&self.cgroups).filter_map(|entry| {
+            let equals = entry.iter().position(|&b| b == b'=')?;
+            Some((&entry[..equals], &entry[equals + 1..]))
+        })
+    }
+
+    /// What a new task takes over from the one that made it.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            dead: false,
+            tasks: Vec::new(),
+            children: Vec::new(),
+            comm: Arc::clone(&self.comm),
+            cmdline: Arc::clone(&self.cmdline),
+            image: Arc::clone(&self.image),
+            cwd: Arc::clone(&self.cwd),
+            cgroups: Arc::clone(&self.cgroups),
+            container: self.container.clone(),
+            ..*self
+        }
+    }
+
+    /// Gives the thread a name; the command line starts with it.
+    pub(super) fn rename(&mut self, comm: &[u8]) {
+        if *self.comm == *comm {
+            return;
+        }
+        self.comm = comm.into();
+        self.cmdline = cmdline(comm, &self.image);
+    }
+
+    /// Gives the thread a name and a program.
+    pub(super) fn run(&mut self, comm: &[u8], image: Image) {
+        self.comm = comm.into();
+        self.cmdline = cmdline(comm, &image);
+        self.image = Arc::new(image);
+    }
+}
+
+/// The path of a directory with a slash at its end.
+pub(super) fn with_slash(path: &[u8]) -> Arc<[u8]> {
+    match path {
+        [] | [.., b'/'] => path.into(),
+        path => [path, b"/"].concat().into(),
+    }
+}
+
+/// Name and arguments, joined by blanks.
+fn cmdline(comm: &[u8], image: &Image) -> Arc<[u8]> {
+    let mut line = Vec::with_capacity(comm.len() + 1 + image.args.len());
+    line.extend_from_slice(comm);
+    for arg in image.args() {
+        line.push(b' ');
+        line.extend_from_slice(arg);
+    }
+    line.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(args: &[u8], env: &[u8]) -> Image {
+        Image {
+            args: args.into(),
+            env: env.into(),
+            ..Image::default()
+        }
+    }
+
+    #[test]
+    fn strings_end_with_nul_or_not() {
+        let list = |bytes: &'static [u8]| strings(bytes).collect::<Vec<_>>();
+        assert!(list(b"").is_empty());
+        assert_eq!(list(b"\0"), [b""]);
+        assert_eq!(list(b"a\0b"), [b"a", b"b"]);
+        assert_eq!(list(b"a\0b\0"), [b"a", b"b"]);
+        assert_eq!(list(b"a\0\0"), [&b"a"[..], b""]);
+    }
+
+    #[test]
+    fn command_line_follows_the_name() {
+        let mut thread = Thread::default();
+        thread.run(b"bash", image(b"-c\0ls -l\0", b""));
+        assert_eq!(*thread.cmdline, *b"bash -c ls -l");
+        assert_eq!(thread.joined_args(), b"-c ls -l");
+        thread.rename(b"worker");
+        assert_eq!(*thread.cmdline, *b"worker -c ls -l");
+        assert_eq!(thread.joined_args(), b"-c ls -l");
+        thread.run(b"true", image(b"", b""));
+        assert_eq!(*thread.cmdline, *b"true");
+        assert_eq!(thread.joined_args(), b"");
+    }
+
+    #[test]
+    fn variables_need_the_whole_name() {
+        let image = image(b"", b"PATHS=1\0PATH=/bin\0EMPTY=\0");
+        assert_eq!(image.variable(b"PATH"), Some(&b"/bin"[..]));
+        assert_eq!(image.variable(b"EMPTY"), Some(&b""[..]));
+        assert_eq!(image.variable(b"HOME"), None);
+    }
+}
