@@ -7,6 +7,7 @@
 //! them, [`output`] formats alerts and sends them.
 #![deny(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod event;
