@@ -62,12 +62,13 @@ impl FieldTable {
         Err(Error::new(field.span, kind).hint(hint))
     }
 
-    /// Splits off the last part of a name as the argument of a field that
-    /// must have one.
+    /// Splits off the last part of a name as the argument of a field that can
+    /// have one.
     fn dotted<'n>(&self, name: &'n str) -> Option<(&'static Field, &'n str)> {
         let (name, key) = name.rsplit_once('.')?;
         let field = self.get(name)?;
-        matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey).then_some((field, key))
+        let takes_key = !matches!(field.arg, ArgKind::None | ArgKind::OptionalIndex);
+        takes_key.then_some((field, key))
     }
 
     /// Length of the longest start of the text that names a field. Only whole
