@@ -122,11 +122,6 @@ documents() {
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 }
 
-pod_helper() {
-    cargo build --release --locked --manifest-path tests/node/pod/Cargo.toml \
-        --target-dir target/pod
-}
-
 # Compiles the module without the incremental shortcut of make, and takes no warning.
 module_compiles() {
     kmod/build.sh --node
@@ -169,12 +164,14 @@ check 'dependencies' tests/dependencies.sh || true
 step "testing the engine"
 several 'engine' "$CARGO_COUNTS" cargo test --workspace --locked --no-fail-fast || true
 engine=
-if check 'engine builds' cargo build --release --locked --package falco-engine; then engine=1; fi
-check 'pod helper builds' pod_helper || true
+if check 'engine builds' cargo build --release --locked --package falco-engine --bins --examples; then engine=1; fi
 
 step "testing on the node"
 module=
 if check 'node builds' wait "$node_pid" && check 'module compiles' module_compiles; then module=1; fi
+if [ -n "$module" ]; then
+    check 'layouts of both halves agree' tests/layout.sh "target/kmod/$(node_kernel "$(node_dir)")/falco_kmod.ko" || true
+fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 300 || true
     if [ "$extent" != --quick ]; then

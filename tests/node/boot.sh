@@ -81,7 +81,7 @@ make_initramfs() {
 
 machine=(-nodefaults -no-user-config -display none -no-reboot -m "$memory")
 if [ -n "$icount" ]; then
-    machine+=(-smp 1 -accel tcg -cpu max -icount shift=0,sleep=off)
+    machine+=(-smp 1 -accel tcg -cpu max -icount 'shift=0,sleep=off')
 elif grep -qE '^flags.* (svm|vmx)( |$)' /proc/cpuinfo && [ -w /dev/kvm ]; then
     machine+=(-smp 2 -accel kvm -cpu host)
 else

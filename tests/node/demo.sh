@@ -12,8 +12,7 @@ step "building the virtual node (minutes the first time, then nothing)"
 "$NODE_DIR/build.sh" >/dev/null &
 node=$!
 step "building the engine"
-cargo build --release --locked --package falco-engine
-cargo build --release --locked --manifest-path tests/node/pod/Cargo.toml --target-dir target/pod
+cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod
 wait "$node"
 "$NODE_DIR/job.sh" scenario "$TOP/target/job/run"
 step "running the scenario"

@@ -3,8 +3,8 @@
 #
 #   job.sh NAME DIRECTORY      NAME is fast, scenario, stress or cost
 #
-# The engine, the module and the helper must have been built. FALCO_ENGINE, FALCO_KMOD and
-# FALCO_POD name other ones than those of this checkout.
+# The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
+# than those of this checkout.
 set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -30,7 +30,7 @@ cost)
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 scenario)
-    cp "${FALCO_POD:-$TOP/target/pod/release/pod}" "$job/"
+    cp "$TOP/target/release/examples/cri-pod" "$job/"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.
     mkdir "$job/src"

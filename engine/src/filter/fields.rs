@@ -7,7 +7,7 @@ mod container;
 mod evt;
 mod fd;
 mod names;
-mod path;
+pub(crate) mod path;
 mod proc;
 mod user;
 

@@ -139,7 +139,7 @@ fn status(headers: &http::HeaderMap) -> Option<Result<(), Error>> {
     Some(match code {
         Some(0) => Ok(()),
         Some(code) => {
-            let message = headers.get("grpc-message").map(|m| m.as_bytes());
+            let message = headers.get("grpc-message").map(http::HeaderValue::as_bytes);
             let message = String::from_utf8_lossy(message.unwrap_or_default());
             Err(Error::Status(code, message.into_owned()))
         }

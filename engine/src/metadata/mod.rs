@@ -11,6 +11,7 @@ pub mod grpc;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::state::users::Users;
 pub use cgroup::Runtime;
@@ -255,6 +256,22 @@ impl Containers {
                 .is_ok();
         if first && !asker.ask(container) {
             container.publish_unknown();
+        }
+    }
+
+    /// Waits until no answer is on its way, or `patience` is over: after the
+    /// start, so that the first events find the containers that run already.
+    /// `false`: some answers are missing.
+    pub fn settle(&self, patience: Duration) -> bool {
+        let end = Instant::now() + patience;
+        loop {
+            if !self.lock().values().any(|c| c.is_pending()) {
+                return true;
+            }
+            if Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

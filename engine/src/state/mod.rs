@@ -21,6 +21,7 @@ use falco_abi::event::{
 
 use crate::event::Event;
 use crate::filter::field::Context;
+use crate::filter::fields::path;
 use crate::metadata::{Container, Containers, cgroup};
 use procfs::ProcFs;
 use table::Table;
@@ -36,6 +37,9 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Threads that are looked for in one [`State::tick`]: the end of a thread may
 /// have been lost.
 const SWEEP: usize = 64;
+
+/// How often in a row a thread is looked for in vain before it is taken out.
+const MISSED: u8 = 3;
 
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -140,6 +144,13 @@ impl State {
         self.table.get(tid)
     }
 
+    /// The thread that made the event. A thread that was missed is much like the
+    /// first one of its process.
+    pub fn thread_of(&self, event: &Event<'_>) -> Option<&Thread> {
+        let header = &event.header;
+        self.thread(header.tid).or_else(|| self.thread(header.pid))
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -164,7 +175,7 @@ impl State {
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
         Context {
             event,
-            thread: self.thread(event.header.tid),
+            thread: self.thread_of(event),
             state: self,
             arena,
         }
@@ -222,7 +233,7 @@ impl State {
             | Kind::Setregid
             | Kind::Setresuid
             | Kind::Setresgid => self.credentials(event),
-            _ => {}
+            kind => self.moved(event, kind),
         }
         self.want_users(tid);
     }
@@ -248,23 +259,29 @@ impl State {
             return;
         }
         self.refreshed = Some(now);
+        if self.proc.is_some() {
+            self.host_users.refresh();
+            self.sweep();
+        }
+    }
+
+    /// Looks for a few threads; takes out those that are gone for a while.
+    pub fn sweep(&mut self) {
         let Some(proc) = &mut self.proc else {
             return;
         };
-        self.host_users.refresh();
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
         }
         let rest = self.to_sweep.len().saturating_sub(SWEEP);
-        let gone: Vec<u32> = self
-            .to_sweep
-            .drain(rest..)
-            .filter(|&tid| !proc.lives(tid))
-            .collect();
-        for tid in gone {
-            // The event of its end may still be on the way; a thread that is
-            // not there when it comes is no harm.
-            if self.table.entry(tid).is_some() {
+        for tid in self.to_sweep.drain(rest..) {
+            let lives = proc.lives(tid);
+            let Some(thread) = self.table.get_mut(tid) else {
+                continue;
+            };
+            thread.missed = if lives { 0 } else { thread.missed + 1 };
+            // The event of its end, and others before it, may be on the way.
+            if thread.missed >= MISSED {
                 self.table.remove(tid, 1);
                 self.counters.swept += 1;
             }
@@ -472,6 +489,20 @@ impl State {
         }
         if let Some(comm) = event.bytes(Slot::comm as usize) {
             thread.rename(comm);
+        }
+    }
+
+    /// A path that starts from the working directory tells which that is: the
+    /// calls that change it are not recorded.
+    fn moved(&mut self, event: &Event<'_>, kind: Kind) {
+        let Some(cwd) = path::working_directory(event, kind) else {
+            return;
+        };
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        if !thread::is_directory(&thread.cwd, cwd) {
+            thread.cwd = thread::with_slash(cwd);
         }
     }
 

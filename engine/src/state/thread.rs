@@ -148,6 +148,8 @@ pub struct Thread {
     pub(super) known: bool,
     /// Ended while other threads of its process live.
     pub(super) dead: bool,
+    /// How often in a row it was looked for in vain.
+    pub(super) missed: u8,
     /// Ids of the living threads of the process but for the first; the first has them.
     pub(super) tasks: Vec<u32>,
     /// Ids of the children of the process; the first thread has them.
@@ -187,6 +189,7 @@ impl Thread {
     pub(super) fn copy(&self) -> Self {
         Self {
             dead: false,
+            missed: 0,
             tasks: Vec::new(),
             children: Vec::new(),
             comm: Arc::clone(&self.comm),
@@ -222,6 +225,11 @@ pub(super) fn with_slash(path: &[u8]) -> Arc<[u8]> {
         [] | [.., b'/'] => path.into(),
         path => [path, b"/"].concat().into(),
     }
+}
+
+/// Whether `cwd`, which has a slash at its end, is the directory `path`.
+pub(super) fn is_directory(cwd: &[u8], path: &[u8]) -> bool {
+    cwd == path || cwd.strip_suffix(b"/") == Some(path)
 }
 
 /// Name and arguments, joined by blanks.

@@ -18,9 +18,6 @@ use crate::filter::field::{Context, FieldArg, Value};
 
 type Answer<'a> = Option<Value<'a>>;
 
-/// The working directory in place of a descriptor.
-const AT_FDCWD: i64 = -100;
-
 /// An argument as text.
 struct Rendered<'a> {
     own: &'a [u8],
@@ -75,16 +72,21 @@ fn enum_name(table: &FlagTable, value: u64) -> Option<&'static [u8]> {
 }
 
 /// The descriptor as `<kind>name`, if the event tells.
-fn descriptor<'a>(ctx: &Context<'a>, param: &Param, num: i64) -> Option<&'a [u8]> {
-    if num == AT_FDCWD {
+fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> {
+    if num == path::AT_FDCWD {
         return Some(b"AT_FDCWD");
     }
     if num < 0 {
         return errno(num).map(str::as_bytes);
     }
+    if let Some(directory) = path::of_descriptor(ctx.event, slot) {
+        return Some(joined(ctx.arena, b"", [b"<d>", directory]));
+    }
     let fd = Fd::of(ctx).filter(|fd| fd.num == num)?;
-    // `dirfd` may have the number that the call returned.
-    if param.source != Source::Return && ctx.event.info().params[0].name == "fd" {
+    // A directory may have the number that the call returned.
+    let returned = ctx.event.info().params[0].source == Source::Return
+        && matches!(ctx.event.info().params[0].ty, ParamType::Fd);
+    if returned && slot != 0 {
         return None;
     }
     let name = fd.name(ctx)?;
@@ -107,7 +109,7 @@ fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
     Some(&thread.comm)
 }
 
-fn number<'a>(ctx: &Context<'a>, param: &Param, value: u64) -> Rendered<'a> {
+fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rendered<'a> {
     let arena = ctx.arena;
     let int = value.cast_signed();
     let container = ctx.thread.and_then(|t| t.container.as_deref());
@@ -117,7 +119,7 @@ fn number<'a>(ctx: &Context<'a>, param: &Param, value: u64) -> Rendered<'a> {
             let name = if int < 0 { errno(int) } else { None };
             (decimal(), name.map(str::as_bytes))
         }
-        ParamType::Fd => (decimal(), descriptor(ctx, param, int)),
+        ParamType::Fd => (decimal(), descriptor(ctx, slot, int)),
         ParamType::Pid => (decimal(), task(ctx, param, int)),
         ParamType::Uid | ParamType::Gid => {
             let id = value as u32;
@@ -198,7 +200,7 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
         return span(ctx, slot, param, bytes);
     }
     if let Some(value) = event.number(slot) {
-        return number(ctx, param, value);
+        return number(ctx, slot, param, value);
     }
     Rendered::own(missing(param.ty))
 }

@@ -19,6 +19,15 @@ fn local_offset(seconds: i64) -> i64 {
         .map_or(0, |kind| i64::from(kind.ut_offset()))
 }
 
+/// What a function writes.
+struct Shown<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
 /// A time divided into what is printed.
 #[derive(Clone, Copy)]
 pub(super) struct Civil {
@@ -67,17 +76,21 @@ impl Civil {
 
     /// `YYYY-MM-DD`.
     pub(super) fn date(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day))
+        Shown(move |f: &mut fmt::Formatter<'_>| {
+            write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        })
     }
 
     /// `HH:MM:SS`.
     pub(super) fn clock(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| write!(f, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second))
+        Shown(move |f: &mut fmt::Formatter<'_>| {
+            write!(f, "{:02}:{:02}:{:02}", self.hour, self.minute, self.second)
+        })
     }
 
     /// Nanoseconds behind the second, 9 digits.
     pub(super) fn fraction(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| write!(f, "{:09}", self.nanosecond))
+        Shown(move |f: &mut fmt::Formatter<'_>| write!(f, "{:09}", self.nanosecond))
     }
 }
 

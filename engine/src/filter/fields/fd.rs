@@ -156,6 +156,7 @@ pub(super) struct Fd<'a> {
     server: bool,
     connected: bool,
     path: Option<path::Slots>,
+    directory: Option<&'a [u8]>,
     flags: u32,
     dev: Option<u64>,
     ino: Option<u64>,
@@ -172,6 +173,7 @@ impl<'a> Fd<'a> {
             server: false,
             connected: false,
             path: None,
+            directory: None,
             flags: 0,
             dev: None,
             ino: None,
@@ -183,7 +185,7 @@ impl<'a> Fd<'a> {
         match (self.address, self.path) {
             (Some(address), _) => Some(address.text(ctx)),
             (None, Some(slots)) => path::absolute(ctx, slots),
-            (None, None) => None,
+            (None, None) => self.directory,
         }
     }
 
@@ -224,6 +226,22 @@ impl<'a> Fd<'a> {
             // A failed call made none.
             ..Self::new(num.max(-1))
         }
+    }
+
+    /// The directory that a path starts from.
+    fn directory(ctx: &Context<'a>, slot: usize) -> Option<Self> {
+        let fd = Self::new(ctx.event.int(slot)?);
+        if !fd.worked() {
+            return Some(fd);
+        }
+        Some(match path::of_descriptor(ctx.event, slot) {
+            None => fd,
+            directory => Self {
+                kind: FdKind::Directory,
+                directory,
+                ..fd
+            },
+        })
     }
 
     /// The descriptor that the event is about.
@@ -299,9 +317,9 @@ impl<'a> Fd<'a> {
                 }
             }
             Kind::Fchmod => Self::new(number(fchmod::Slot::fd as usize)?),
-            Kind::Unlinkat => Self::new(number(unlinkat::Slot::dirfd as usize)?),
-            Kind::Fchmodat => Self::new(number(fchmodat::Slot::dirfd as usize)?),
-            Kind::Fchmodat2 => Self::new(number(fchmodat2::Slot::dirfd as usize)?),
+            Kind::Unlinkat => Self::directory(ctx, unlinkat::Slot::dirfd as usize)?,
+            Kind::Fchmodat => Self::directory(ctx, fchmodat::Slot::dirfd as usize)?,
+            Kind::Fchmodat2 => Self::directory(ctx, fchmodat2::Slot::dirfd as usize)?,
             _ => return None,
         })
     }

@@ -1,8 +1,8 @@
 //! Paths of the event, made absolute, and the getters of `fs.path.*`.
 
 use falco_abi::event::{
-    Event as Kind, chmod, creat, fchmodat, fchmodat2, mount, open, openat, openat2, rename,
-    renameat, renameat2, unlink, unlinkat,
+    Event as Kind, ParamType, chmod, creat, fchmodat, fchmodat2, mount, open, openat, openat2,
+    rename, renameat, renameat2, unlink, unlinkat,
 };
 
 use bumpalo::Bump;
@@ -12,6 +12,9 @@ use crate::event::Event;
 use crate::filter::field::{Context, FieldArg, Value};
 
 type Answer<'a> = Option<Value<'a>>;
+
+/// The working directory in place of a descriptor.
+pub(super) const AT_FDCWD: i64 = -100;
 
 /// Slots of a path and of the directory that it starts from.
 #[derive(Clone, Copy)]
@@ -79,6 +82,36 @@ pub(super) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
         .into_iter()
         .flatten()
         .find(|slots| slots.path == slot)
+}
+
+/// Slot of the descriptor that the path starts from.
+fn descriptor(kind: Kind, slots: Slots) -> Option<usize> {
+    let params = kind.info().params;
+    let before = slots.path.checked_sub(1)?;
+    let is_descriptor = matches!(params[slots.path].ty, ParamType::RelPath)
+        && matches!(params[before].ty, ParamType::Fd);
+    is_descriptor.then_some(before)
+}
+
+/// Directory of the descriptor in this slot, if a path starts from it.
+pub(super) fn of_descriptor<'a>(event: &Event<'a>, slot: usize) -> Option<&'a [u8]> {
+    let slots = in_slot(event.kind, slot + 1)?;
+    descriptor(event.kind, slots).filter(|&at| at == slot)?;
+    event.bytes(slots.base?)
+}
+
+/// The working directory, if the event tells it.
+pub(crate) fn working_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
+    let (source, target) = two(kind).unzip();
+    let mut all = [one(kind), source, target].into_iter().flatten();
+    all.find_map(|slots| {
+        let base = event.bytes(slots.base?)?;
+        let from_cwd = match descriptor(kind, slots) {
+            Some(slot) => event.int(slot) == Some(AT_FDCWD),
+            None => true,
+        };
+        (from_cwd && base.starts_with(b"/")).then_some(base)
+    })
 }
 
 /// The path as the program gave it.

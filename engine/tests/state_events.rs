@@ -1,0 +1,367 @@
+//! What the state makes of events, and what it takes from the proc file system.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use falco_abi::event::Event as Kind;
+use falco_engine::event::{Event, RecordBuilder};
+use falco_engine::metadata::Containers;
+use falco_engine::state::{State, UNSET};
+
+const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+
+fn apply(state: &mut State, record: RecordBuilder) {
+    let record = record.build();
+    let event = Event::decode(&record, 1, 0).unwrap();
+    state.before(&event);
+    state.after(&event);
+}
+
+fn task_new(maker: u32, tid: u32, pid: u32, ptid: u32) -> RecordBuilder {
+    RecordBuilder::new(Kind::TaskNew, maker)
+        .number("tid", i64::from(tid))
+        .number("pid", i64::from(pid))
+        .number("ptid", i64::from(ptid))
+}
+
+fn execve(pid: u32, comm: &str, args: &str) -> RecordBuilder {
+    RecordBuilder::new(Kind::Execve, pid)
+        .number("res", 0)
+        .bytes("exe", comm.as_bytes())
+        .bytes("comm", comm.as_bytes())
+        .bytes("args", args.as_bytes())
+}
+
+fn exit(tid: u32, pid: u32) -> RecordBuilder {
+    RecordBuilder::new(Kind::Procexit, tid)
+        .header(|h| h.pid = pid)
+        .number("reaper_tid", 1)
+}
+
+fn ancestors(state: &State, tid: u32) -> Vec<u32> {
+    let thread = state.thread(tid).unwrap();
+    let all = state.threads().ancestors(thread);
+    all.map(|t| t.tid).collect()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// init (1), its child bash (10).
+fn state() -> State {
+    let mut state = State::new();
+    apply(&mut state, execve(1, "init", ""));
+    apply(&mut state, task_new(1, 10, 10, 1));
+    apply(
+        &mut state,
+        execve(10, "bash", "-l\0")
+            .number("uid", 1000)
+            .bytes("env", b"A=1\0")
+            .bytes("cgroups", format!("cpu=/docker/{ID}\0").as_bytes()),
+    );
+    state
+}
+
+#[test]
+fn a_child_is_its_parents_copy() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 20, 20, 10).number("start", 77));
+    let (parent, child) = (state.thread(10).unwrap(), state.thread(20).unwrap());
+    assert!(Arc::ptr_eq(&parent.image, &child.image));
+    assert!(Arc::ptr_eq(&parent.cmdline, &child.cmdline));
+    assert_eq!((child.uid, child.start), (1000, 77));
+    assert_eq!(child.container.as_ref().unwrap().id(), "7939f7035e61");
+    assert_eq!(ancestors(&state, 20), [10, 1]);
+}
+
+#[test]
+fn a_program_replaces_the_image_alone() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 20, 20, 10));
+    apply(&mut state, execve(20, "ls", "-l\0/\0").number("ptid", 10));
+    let thread = state.thread(20).unwrap();
+    assert_eq!(text(&thread.cmdline), "ls -l /");
+    assert_eq!((thread.uid, thread.image.env.len()), (1000, 0));
+    // The record tells no groups: those of the parent are still right.
+    assert!(thread.container.is_some());
+    assert_eq!(text(&state.thread(10).unwrap().cmdline), "bash -l");
+}
+
+#[test]
+fn a_failed_program_changes_nothing() {
+    let mut state = state();
+    apply(&mut state, execve(10, "nothing", "").number("res", -2));
+    assert_eq!(text(&state.thread(10).unwrap().comm), "bash");
+}
+
+#[test]
+fn a_program_is_started_by_another_thread() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, task_new(10, 12, 10, 1));
+    assert_eq!(state.threads().thread_count(10), 3);
+    assert_eq!(ancestors(&state, 11), [1]);
+    // As the kernel has it, the thread has the id of the process by then.
+    apply(&mut state, execve(10, "new", ""));
+    assert_eq!(state.threads().thread_count(10), 1);
+    assert!(state.thread(11).is_none() && state.thread(12).is_none());
+    assert_eq!(ancestors(&state, 10), [1]);
+    // A record with the old id means the same.
+    apply(&mut state, task_new(10, 13, 10, 1));
+    let record = execve(13, "newer", "").header(|h| h.pid = 10);
+    apply(&mut state, record);
+    assert_eq!(text(&state.thread(10).unwrap().comm), "newer");
+    assert!(state.thread(13).is_none());
+}
+
+#[test]
+fn a_thread_is_there_until_its_end_was_seen() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 20, 20, 10));
+    apply(&mut state, task_new(20, 30, 30, 20));
+    let record = exit(20, 20).build();
+    let event = Event::decode(&record, 1, 0).unwrap();
+    state.before(&event);
+    assert!(state.thread(20).is_some());
+    state.after(&event);
+    assert!(state.thread(20).is_none());
+    assert_eq!(ancestors(&state, 30), [1]);
+    assert_eq!(state.thread(30).unwrap().ptid, 1);
+}
+
+#[test]
+fn the_first_thread_ends_first() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, exit(10, 10));
+    assert_eq!(ancestors(&state, 11), [1]);
+    apply(&mut state, exit(11, 10));
+    assert!(state.thread(10).is_none() && state.thread(11).is_none());
+    assert_eq!(state.threads().len(), 1);
+}
+
+#[test]
+fn ids_change() {
+    let mut state = state();
+    let set = |kind, names: &[&str], ids: &[i64]| {
+        let record = RecordBuilder::new(kind, 10).number("res", 0);
+        let pairs = names.iter().zip(ids);
+        pairs.fold(record, |record, (name, id)| record.number(name, *id))
+    };
+    let ids = |state: &State| {
+        let t = state.thread(10).unwrap();
+        (t.ruid, t.uid, t.rgid, t.gid)
+    };
+    let unset = i64::from(UNSET);
+    apply(
+        &mut state,
+        set(Kind::Setresuid, &["ruid", "euid", "suid"], &[5, 0, unset]),
+    );
+    assert_eq!(ids(&state), (5, 0, 0, 0));
+    apply(&mut state, set(Kind::Setgid, &["gid"], &[7]));
+    assert_eq!(ids(&state), (5, 0, 7, 7));
+    apply(
+        &mut state,
+        set(Kind::Setregid, &["rgid", "egid"], &[unset, 8]),
+    );
+    assert_eq!(ids(&state), (5, 0, 7, 8));
+    apply(&mut state, set(Kind::Setuid, &["uid"], &[9]));
+    assert_eq!(ids(&state), (9, 9, 7, 8));
+    let failed = RecordBuilder::new(Kind::Setuid, 10)
+        .number("res", -1)
+        .number("uid", 0);
+    apply(&mut state, failed);
+    assert_eq!(ids(&state), (9, 9, 7, 8));
+}
+
+#[test]
+fn paths_tell_the_working_directory() {
+    let mut state = state();
+    let open = |base: &[u8], dirfd: i64| {
+        RecordBuilder::new(Kind::Openat, 10)
+            .number("fd", 3)
+            .number("dirfd", dirfd)
+            .bytes("name", b"x")
+            .bytes("base", base)
+    };
+    let cwd = |state: &State| text(&state.thread(10).unwrap().cwd).to_owned();
+    apply(&mut state, open(b"/srv", -100));
+    assert_eq!(cwd(&state), "/srv/");
+    apply(&mut state, open(b"/elsewhere", 4));
+    assert_eq!(cwd(&state), "/srv/");
+    apply(&mut state, open(b"/", -100));
+    assert_eq!(cwd(&state), "/");
+}
+
+#[test]
+fn a_pid_namespace_has_a_first_process() {
+    let mut state = state();
+    let new = |maker, tid: u32, ns: i64, vpid: i64| {
+        task_new(maker, tid, tid, maker)
+            .number("pidns", ns)
+            .number("vpid", vpid)
+            .number("start", i64::from(tid) * 100)
+    };
+    apply(&mut state, new(10, 20, 1, 20));
+    apply(&mut state, new(20, 30, 2, 1));
+    apply(&mut state, new(30, 40, 2, 2));
+    assert_eq!(state.thread(20).unwrap().pidns_start, 0);
+    assert_eq!(state.thread(30).unwrap().pidns_start, 3000);
+    assert_eq!(state.thread(40).unwrap().pidns_start, 3000);
+}
+
+/// A directory in place of the root of the host.
+struct Root(PathBuf);
+
+impl Root {
+    fn new(name: &str) -> Self {
+        let root = std::env::temp_dir().join(format!("state-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&root);
+        std::fs::create_dir_all(root.join("etc")).unwrap();
+        std::fs::create_dir_all(root.join("proc")).unwrap();
+        Self(root)
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.0.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn process(&self, tid: u32, pid: u32, ptid: u32, comm: &str) {
+        let status = format!("Tgid:\t{pid}\nPPid:\t{ptid}\nUid:\t0\t33\t0\t0\nNSpid:\t{tid}\t3\n");
+        let stat = format!("{tid} ({comm}) S 1 1 1 0 1 0 1 0 1 0 0 0 0 0 20 0 1 0 100 1 1");
+        // Threads that are not the first are reachable, but not listed.
+        self.write(&format!("proc/{tid}/status"), &status);
+        self.write(&format!("proc/{tid}/stat"), &stat);
+        self.write(&format!("proc/{pid}/task/{tid}/comm"), comm);
+        if tid == pid {
+            self.write(&format!("proc/{tid}/cmdline"), &format!("{comm}\0-x\0"));
+            self.write(&format!("proc/{tid}/loginuid"), "1000");
+            let cgroup = format!("0::/system.slice/docker-{ID}.scope\n");
+            self.write(&format!("proc/{tid}/cgroup"), &cgroup);
+        }
+    }
+
+    fn state(&self) -> State {
+        State::of_host(&self.0, Arc::new(Containers::new())).unwrap()
+    }
+}
+
+impl Drop for Root {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn threads_are_found_at_the_start() {
+    let root = Root::new("scan");
+    // Children before their parents.
+    root.process(5, 5, 9, "child");
+    root.process(9, 9, 1, "parent");
+    root.process(10, 9, 1, "worker");
+    root.write("proc/11/status", "nonsense");
+    root.write("proc/12/status", "Tgid:\t12\n");
+    root.write("proc/self/status", "Tgid:\t12\n");
+    let mut state = root.state();
+    assert_eq!(state.scan(), 3);
+    let parent = state.thread(9).unwrap();
+    assert_eq!(text(&parent.cmdline), "parent -x");
+    assert_eq!((parent.uid, parent.loginuid, parent.vtid), (33, 1000, 3));
+    assert_eq!(parent.container.as_ref().unwrap().full_id(), ID);
+    let worker = state.thread(10).unwrap();
+    assert_eq!(text(&worker.cmdline), "worker -x");
+    assert!(Arc::ptr_eq(&worker.image, &parent.image));
+    assert_eq!(state.threads().thread_count(9), 2);
+    assert_eq!(ancestors(&state, 5), [9]);
+    apply(&mut state, exit(10, 9));
+    apply(&mut state, exit(9, 9));
+    assert_eq!(state.thread(5).unwrap().ptid, 1);
+}
+
+#[test]
+fn missed_threads_are_looked_for_once() {
+    let root = Root::new("heal");
+    root.process(1, 1, 0, "init");
+    root.process(20, 20, 1, "parent");
+    root.process(30, 30, 20, "child");
+    root.process(31, 30, 20, "worker");
+    let mut state = root.state();
+    let event = |tid: u32, pid: u32| RecordBuilder::new(Kind::Kill, tid).header(|h| h.pid = pid);
+    apply(&mut state, event(31, 30));
+    assert_eq!(text(&state.thread(31).unwrap().comm), "worker");
+    assert_eq!(ancestors(&state, 31), [20, 1]);
+    assert_eq!(state.counters().healed, 1);
+    for _ in 0..3 {
+        apply(&mut state, event(40, 40));
+    }
+    assert_eq!(state.counters().unknown, 1);
+    assert!(state.thread(40).is_none());
+    // It is made known by its parent after all.
+    apply(&mut state, task_new(20, 40, 40, 20));
+    assert_eq!(ancestors(&state, 40), [20, 1]);
+}
+
+#[test]
+fn users_are_those_of_the_container() {
+    let root = Root::new("users");
+    root.process(9, 9, 1, "web");
+    root.write("etc/passwd", "host:x:33:33::/h:/bin/sh\n");
+    root.write("proc/9/root/etc/passwd", "web:x:33:33::/w:/bin/false\n");
+    let mut state = root.state();
+    state.scan();
+    apply(&mut state, RecordBuilder::new(Kind::Kill, 9));
+    let container = state.thread(9).unwrap().container.clone().unwrap();
+    // The files are read by another thread; it may not have had its turn.
+    for _ in 0..1000 {
+        if container.users().is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(state.user_name(Some(&container), 33), "web");
+    assert_eq!(state.user_name(Some(&container), 0), "root");
+    assert_eq!(state.user_name(Some(&container), 5), "<NA>");
+    assert_eq!(state.user_name(None, 33), "host");
+}
+
+#[test]
+fn threads_whose_end_was_lost_go() {
+    let root = Root::new("sweep");
+    root.process(9, 9, 1, "gone");
+    root.process(10, 10, 1, "lives");
+    let mut state = root.state();
+    state.scan();
+    std::fs::remove_dir_all(root.0.join("proc/9")).unwrap();
+    for _ in 0..3 {
+        state.sweep();
+        assert!(state.thread(10).is_some());
+    }
+    assert!(state.thread(9).is_none());
+    assert_eq!(state.counters().swept, 1);
+}
+
+#[test]
+fn this_machine() {
+    let mut child = Command::new("sleep")
+        .arg("60")
+        .current_dir("/")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut state = State::of_host(Path::new("/"), Arc::default()).unwrap();
+    let threads = state.scan();
+    let found = state.thread(child.id()).cloned();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let found = found.unwrap();
+    assert_eq!(found.ptid, std::process::id());
+    assert_eq!(text(&found.cwd), "/");
+    // Between fork and exec it still is this program.
+    assert!(text(found.exepath()).starts_with('/'));
+    assert_eq!(state.threads().len(), threads);
+}

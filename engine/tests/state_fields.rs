@@ -1,0 +1,626 @@
+//! The table of fields against the reference, and what fields give for records.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use bumpalo::Bump;
+use falco_abi::event::{ALL, Event as Kind, sockaddr};
+use falco_abi::flags::open;
+use falco_engine::event::{Event, RecordBuilder};
+use falco_engine::filter::field::{ArgKind, FieldArg, FieldType, Value};
+use falco_engine::filter::fields::{FIELDS, find};
+use falco_engine::state::State;
+
+/// What a value is, for comparing and printing.
+fn show(value: Option<Value<'_>>) -> String {
+    match value {
+        None => "<NA>".into(),
+        Some(Value::Bool(b)) => b.to_string(),
+        Some(Value::Int(n)) => n.to_string(),
+        Some(Value::Uint(n)) => n.to_string(),
+        Some(Value::Double(n)) => n.to_string(),
+        Some(Value::Text(t) | Value::Bytes(t)) => String::from_utf8_lossy(t).into_owned(),
+        Some(Value::Ip(ip)) => ip.to_string(),
+        Some(Value::List(all)) => {
+            let all: Vec<_> = all.iter().map(|v| show(Some(*v))).collect();
+            format!("({})", all.join(","))
+        }
+    }
+}
+
+/// Reads `field`, `field[argument]` or `evt.arg.name`.
+fn read(state: &State, record: &[u8], field: &str) -> String {
+    let (name, arg) = match field.strip_suffix(']').and_then(|f| f.split_once('[')) {
+        Some((name, arg)) => match arg.parse() {
+            Ok(index) => (name, FieldArg::Index(index)),
+            Err(_) => (name, FieldArg::Key(arg.into())),
+        },
+        None => match field.strip_prefix("evt.arg.") {
+            Some(arg) => ("evt.arg", FieldArg::Key(arg.into())),
+            None => (field, FieldArg::None),
+        },
+    };
+    let event = Event::decode(record, 7, 1_000_000_000).unwrap();
+    let arena = Bump::new();
+    let context = state.context(&event, &arena);
+    let field = find(name).unwrap_or_else(|| panic!("no field {name}"));
+    show((field.get)(&context, &arg))
+}
+
+fn check(state: &State, record: &[u8], expected: &[(&str, &str)]) {
+    for (field, value) in expected {
+        assert_eq!(read(state, record, field), *value, "{field}");
+    }
+}
+
+/// A shell in a directory, and the program that it runs.
+fn state() -> State {
+    let mut state = State::new();
+    for record in [
+        RecordBuilder::new(Kind::Execve, 10)
+            .number("res", 0)
+            .number("ptid", 1)
+            .bytes("exe", b"/bin/bash")
+            .bytes("args", b"-l\0")
+            .bytes("comm", b"bash")
+            .bytes("cwd", b"/tmp")
+            .bytes("env", b"HOME=/root\0PATH=/bin\0")
+            .bytes("trusted_exepath", b"/usr/bin/bash")
+            .bytes("cgroups", b"cpuset=/\0cpu=/user.slice\0")
+            .number("pgid", 10)
+            .number("vpgid", 10)
+            .number("vpid", 10)
+            .number("vtid", 10)
+            .number("sid", 10)
+            .number("loginuid", 1000)
+            .build(),
+        RecordBuilder::new(Kind::TaskNew, 10)
+            .number("tid", 20)
+            .number("pid", 20)
+            .number("ptid", 10)
+            .number("vtid", 20)
+            .number("vpid", 20)
+            .bytes("comm", b"bash")
+            .number("start", 5_000)
+            .build(),
+        RecordBuilder::new(Kind::Execve, 20)
+            .number("res", 0)
+            .number("ptid", 10)
+            .bytes("exe", b"cat")
+            .bytes("args", b"/etc/shadow\0-n\0")
+            .bytes("comm", b"cat")
+            .bytes("trusted_exepath", b"/usr/bin/cat")
+            .number("flags", 1)
+            .number("cap_effective", 0b11)
+            .number("exe_ino", 99)
+            .number("loginuid", 0xFFFF_FFFF)
+            .number("tty", 34816)
+            .build(),
+    ] {
+        let event = Event::decode(&record, 1, 0).unwrap();
+        state.before(&event);
+        state.after(&event);
+    }
+    state
+}
+
+#[test]
+fn fields_are_those_of_the_reference() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/reference/fields.tsv");
+    let Ok(reference) = std::fs::read_to_string(&path) else {
+        eprintln!("skipped: the table of reference is not there");
+        return;
+    };
+    let mut missing = Vec::new();
+    let mut rows = std::collections::HashMap::new();
+    for line in reference.lines().skip(1) {
+        let columns: Vec<_> = line.split('\t').collect();
+        rows.insert(columns[0], (columns[1], columns[2]));
+        let used = columns[5] == "yes" && !columns[6].contains("instance of");
+        if used && find(columns[0]).is_none() {
+            missing.push(columns[0]);
+        }
+    }
+    for field in FIELDS {
+        let name = field.name;
+        let (ty, arg) = *rows
+            .get(name)
+            .unwrap_or_else(|| panic!("{name} is no field"));
+        let fits = match field.ty {
+            FieldType::Bool => ty == "bool",
+            FieldType::Int => ty.starts_with("int"),
+            FieldType::Uint => ty.starts_with("uint"),
+            FieldType::Double => ty == "double",
+            FieldType::AbsTime => ty.starts_with("abstime"),
+            FieldType::RelTime => ty.starts_with("reltime"),
+            FieldType::Port => ty.starts_with("port"),
+            FieldType::Text | FieldType::Path => ty == "string",
+            FieldType::Bytes => ty == "bytebuf",
+            FieldType::Ip => ty == "ipaddr",
+            FieldType::Net => ty == "ipnet",
+            FieldType::Dynamic => ty.starts_with("dynamic"),
+        };
+        assert!(fits, "{name}: {:?}, but {ty}", field.ty);
+        let fits = match field.arg {
+            ArgKind::None => arg == "none",
+            ArgKind::OptionalIndex => arg.starts_with("optional index ([N])"),
+            ArgKind::OptionalKey => arg.starts_with("optional name") || arg.contains("suffix"),
+            ArgKind::OptionalIndexOrKey => arg == "optional index or name",
+            ArgKind::Key => arg.starts_with("required name") || arg.starts_with("required key"),
+            ArgKind::IndexOrKey => arg.starts_with("required") && arg.contains(" or "),
+        };
+        assert!(fits, "{name}: {:?}, but {arg}", field.arg);
+    }
+    println!(
+        "{} fields; rules use, but there are not: {missing:?}",
+        FIELDS.len()
+    );
+}
+
+#[test]
+fn names_are_unique() {
+    let names: HashSet<_> = FIELDS.iter().map(|field| field.name).collect();
+    assert_eq!(names.len(), FIELDS.len());
+}
+
+#[test]
+fn values_have_the_type_of_their_field() {
+    let state = state();
+    for record in records() {
+        let event = Event::decode(&record, 1, 0).unwrap();
+        let arena = Bump::new();
+        let context = state.context(&event, &arena);
+        for field in FIELDS {
+            let Some(value) = (field.get)(&context, &FieldArg::None) else {
+                continue;
+            };
+            let first = match value {
+                Value::List([first, ..]) => *first,
+                value => value,
+            };
+            let fits = match field.ty {
+                FieldType::Bool => matches!(first, Value::Bool(_)),
+                FieldType::Int => matches!(first, Value::Int(_)),
+                FieldType::Uint | FieldType::AbsTime | FieldType::RelTime | FieldType::Port => {
+                    matches!(first, Value::Uint(_))
+                }
+                FieldType::Double => matches!(first, Value::Double(_)),
+                FieldType::Text | FieldType::Path => matches!(first, Value::Text(_)),
+                FieldType::Bytes => matches!(first, Value::Bytes(_)),
+                FieldType::Ip | FieldType::Net => matches!(first, Value::Ip(_)),
+                FieldType::Dynamic => true,
+            };
+            assert!(fits, "{} gives {value:?}", field.name);
+        }
+    }
+}
+
+/// A record of each event with all parameters.
+fn records() -> Vec<Vec<u8>> {
+    let mut tuple = vec![sockaddr::INET, 10, 0, 0, 1];
+    tuple.extend_from_slice(&443_u16.to_ne_bytes());
+    tuple.extend_from_slice(&[10, 0, 0, 2]);
+    tuple.extend_from_slice(&80_u16.to_ne_bytes());
+    let whole = |kind: Kind| {
+        let builder = RecordBuilder::new(kind, 20);
+        kind.info().params.iter().fold(builder, |builder, param| {
+            if param.ty.is_span() {
+                builder.bytes(param.name, &tuple)
+            } else {
+                builder.number(param.name, 3)
+            }
+        })
+    };
+    ALL.iter().map(|&kind| whole(kind).build()).collect()
+}
+
+#[test]
+fn hostile_records_give_values_or_none() {
+    let mut state = state();
+    let arguments = [
+        FieldArg::None,
+        FieldArg::Index(0),
+        FieldArg::Index(u32::MAX),
+        FieldArg::Key("fd".into()),
+        FieldArg::Key("".into()),
+    ];
+    // A small generator of bytes is enough here, and always gives the same.
+    let mut seed = 42_u64;
+    let mut byte = move || {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 56) as u8
+    };
+    for record in records() {
+        for round in 0..40 {
+            let mut record = record.clone();
+            if round > 0 {
+                // Everything but the length and the number of the event.
+                for at in (8..record.len()).filter(|at| !(32..34).contains(at)) {
+                    if byte() & 7 == 0 {
+                        record[at] = byte();
+                    }
+                }
+            }
+            let Ok(event) = Event::decode(&record, 1, 0) else {
+                continue;
+            };
+            state.before(&event);
+            let arena = Bump::new();
+            let context = state.context(&event, &arena);
+            for field in FIELDS {
+                for arg in &arguments {
+                    let _ = (field.get)(&context, arg);
+                }
+            }
+            state.after(&event);
+        }
+    }
+}
+
+#[test]
+fn a_file_is_opened() {
+    let record = RecordBuilder::new(Kind::Openat, 20)
+        .header(|h| h.cpu = 3)
+        .number("fd", 3)
+        .number("dirfd", -100)
+        .bytes("name", b"../etc//shadow")
+        .bytes("base", b"/tmp")
+        .number(
+            "flags",
+            i64::from(open::RDONLY | open::CLOEXEC | open::CREAT),
+        )
+        .number("mode", 0o755)
+        .number("dev", 0xFE00)
+        .number("ino", 7)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "fd=3(<f>/etc/shadow) dirfd=-100(AT_FDCWD) name=../etc//shadow(/etc/shadow) \
+            flags=4101(O_CREAT|O_RDONLY|O_CLOEXEC) mode=0755 dev=FE00 ino=7"),
+        ("evt.arg.fd", "<f>/etc/shadow"),
+        ("evt.arg[1]", "AT_FDCWD"),
+        ("evt.arg[2]", "/etc/shadow"),
+        ("evt.arg.base", "/tmp"),
+        ("evt.arg[7]", "<NA>"),
+        ("evt.rawarg[fd]", "3"),
+        ("evt.type", "openat"), ("syscall.type", "openat"), ("evt.category", "file"),
+        ("evt.type.is[openat]", "1"), ("evt.type.is[open]", "0"),
+        ("evt.res", "SUCCESS"), ("evt.rawres", "3"), ("evt.failed", "false"),
+        ("evt.cpu", "3"), ("evt.num", "7"), ("evt.rawtime", "1000000000"),
+        ("evt.time.iso8601", "1970-01-01T00:00:01.000000000+0000"),
+        ("evt.is_open_read", "true"), ("evt.is_open_write", "false"),
+        ("evt.is_open_exec", "true"), ("evt.is_open_create", "false"),
+        ("evt.abspath", "/etc/shadow"),
+        ("fd.num", "3"), ("fd.type", "file"), ("fd.typechar", "f"),
+        ("fd.name", "/etc/shadow"), ("fd.nameraw", "../etc//shadow"),
+        ("fd.directory", "/etc"), ("fd.filename", "shadow"),
+        ("fd.dev.major", "254"), ("fd.dev.minor", "0"), ("fd.ino", "7"),
+        ("fd.ip", "<NA>"), ("fd.sockfamily", "<NA>"), ("fd.l4proto", "<NA>"),
+        ("fd.uid", "203"), ("fd.containername", ":/etc/shadow"),
+        ("fs.path.name", "/etc/shadow"), ("fs.path.nameraw", "../etc//shadow"),
+        ("fs.path.source", "<NA>"),
+    ]);
+}
+
+#[test]
+fn a_file_is_not_opened() {
+    let record = RecordBuilder::new(Kind::Openat, 20)
+        .number("fd", -6)
+        .number("dirfd", -100)
+        .bytes("name", b"/dev/tty")
+        .number("flags", 67)
+        .number("mode", 0)
+        .number("dev", 0)
+        .number("ino", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "fd=-6(ENXIO) dirfd=-100(AT_FDCWD) name=/dev/tty \
+            flags=67(O_NONBLOCK|O_RDWR) mode=0 dev=0 ino=0"),
+        ("evt.arg.fd", "ENXIO"), ("evt.res", "ENXIO"), ("evt.failed", "true"),
+        ("fd.num", "-1"), ("fd.name", "/dev/tty"), ("fd.type", "<NA>"), ("fd.typechar", "f"),
+        ("fd.directory", "/dev"), ("fd.filename", "<NA>"), ("fd.dev", "<NA>"),
+        ("fs.path.name", "/dev/tty"), ("evt.abspath", "/dev/tty"),
+    ]);
+}
+
+#[test]
+fn a_directory_is_opened_and_a_name_removed_in_it() {
+    let record = RecordBuilder::new(Kind::Open, 20)
+        .number("fd", 4)
+        .bytes("name", b"/tmp/d")
+        .number("flags", i64::from(open::RDONLY | open::DIRECTORY))
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.arg.fd", "<d>/tmp/d"), ("fd.type", "directory"), ("fd.directory", "/tmp/d"),
+        ("fd.filename", "<NA>"), ("evt.arg.mode", "<NA>"),
+    ]);
+    let record = RecordBuilder::new(Kind::Unlinkat, 20)
+        .number("res", 0)
+        .number("dirfd", 4)
+        .bytes("name", b"h")
+        .bytes("base", b"/tmp/d")
+        .number("flags", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "res=0 dirfd=4(<d>/tmp/d) name=h(/tmp/d/h) flags=0"),
+        ("fd.num", "4"), ("fd.name", "/tmp/d"), ("fd.type", "directory"),
+        ("fs.path.name", "/tmp/d/h"), ("evt.abspath", "/tmp/d/h"),
+    ]);
+    let record = RecordBuilder::new(Kind::Unlinkat, 20)
+        .number("res", -2)
+        .number("dirfd", -100)
+        .bytes("name", b"/x")
+        .number("flags", 1)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "res=-2(ENOENT) dirfd=-100(AT_FDCWD) name=/x flags=1(AT_REMOVEDIR)"),
+        ("fd.num", "-100"), ("fd.name", ""), ("fd.typechar", "o"), ("fd.type", "<NA>"),
+        ("fs.path.name", "<NA>"),
+    ]);
+}
+
+#[test]
+fn names_and_modes_are_changed() {
+    let record = RecordBuilder::new(Kind::Renameat2, 20)
+        .number("res", 0)
+        .number("olddirfd", -100)
+        .bytes("oldpath", b"/etc/a")
+        .number("newdirfd", 5)
+        .bytes("newpath", b"b")
+        .bytes("newbase", b"/srv")
+        .number("flags", 1)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "res=0 olddirfd=-100(AT_FDCWD) oldpath=/etc/a newdirfd=5(<d>/srv) \
+            newpath=b(/srv/b) flags=1(RENAME_NOREPLACE)"),
+        ("fs.path.source", "/etc/a"), ("fs.path.target", "/srv/b"),
+        ("fs.path.targetraw", "b"), ("fs.path.name", "<NA>"),
+        ("evt.abspath", "/etc/a"), ("evt.abspath[src]", "/etc/a"), ("evt.abspath[dst]", "/srv/b"),
+        ("fd.num", "<NA>"),
+    ]);
+    let record = RecordBuilder::new(Kind::Fchmodat, 20)
+        .number("res", 0)
+        .number("dirfd", -100)
+        .bytes("filename", b"/bin/x")
+        .number("mode", 0o4755)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "res=0 dirfd=-100(AT_FDCWD) filename=/bin/x mode=04755(\
+            S_IXOTH|S_IROTH|S_IXGRP|S_IRGRP|S_IXUSR|S_IWUSR|S_IRUSR|S_ISUID)"),
+        ("fs.path.name", "/bin/x"),
+    ]);
+}
+
+fn ends(family: u8, source: (&[u8], u16), destination: (&[u8], u16)) -> Vec<u8> {
+    let mut bytes = vec![family];
+    for (address, port) in [source, destination] {
+        bytes.extend_from_slice(address);
+        bytes.extend_from_slice(&port.to_ne_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn connections() {
+    let tuple = ends(
+        sockaddr::INET,
+        (&[127, 0, 0, 1], 35502),
+        (&[1, 2, 3, 4], 443),
+    );
+    let mut addr = vec![sockaddr::INET, 1, 2, 3, 4];
+    addr.extend_from_slice(&443_u16.to_ne_bytes());
+    let connect = |res: i64| {
+        RecordBuilder::new(Kind::Connect, 20)
+            .number("res", res)
+            .number("fd", 5)
+    };
+    let record = connect(-115).bytes("tuple", &tuple).bytes("addr", &addr);
+    let text = "127.0.0.1:35502->1.2.3.4:443";
+    let args = format!("res=-115(EINPROGRESS) tuple={text} fd=5(<4t>{text}) addr=1.2.3.4:443");
+    #[rustfmt::skip]
+    check(&state(), &record.build(), &[
+        ("evt.args", &args), ("fd.name", text), ("fd.type", "ipv4"), ("fd.typechar", "4"),
+        ("fd.ip", "(127.0.0.1,1.2.3.4)"), ("fd.port", "(35502,443)"),
+        ("fd.cip", "127.0.0.1"), ("fd.sip", "1.2.3.4"), ("fd.lip", "127.0.0.1"), ("fd.rip", "1.2.3.4"),
+        ("fd.cport", "35502"), ("fd.sport", "443"), ("fd.lport", "35502"), ("fd.rport", "443"),
+        ("fd.sproto", "443"), ("fd.l4proto", "tcp"), ("fd.sockfamily", "ip"),
+        ("fd.is_server", "false"), ("fd.connected", "true"), ("fd.name_changed", "true"),
+        ("fd.directory", "<NA>"),
+    ]);
+    // Without the socket's own ends there is what was to be reached.
+    #[rustfmt::skip]
+    check(&state(), &connect(-111).bytes("addr", &addr).build(), &[
+        ("evt.args", "res=-111(ECONNREFUSED) tuple=NULL fd=5(<4>1.2.3.4:443) addr=1.2.3.4:443"),
+        ("fd.sip", "1.2.3.4"), ("fd.cip", "<NA>"), ("fd.rip", "<NA>"), ("fd.connected", "false"),
+        ("fd.l4proto", "<NA>"),
+    ]);
+    let v6 = |last: u8| {
+        let mut address = [0; 16];
+        address[15] = last;
+        address
+    };
+    let tuple = ends(sockaddr::INET6, (&v6(1), 45080), (&v6(1), 59205));
+    let record = RecordBuilder::new(Kind::Accept4, 20)
+        .number("fd", 7)
+        .bytes("tuple", &tuple)
+        .number("queuepct", 0)
+        .number("queuelen", 0)
+        .number("queuemax", 1)
+        .number("flags", 0o10000);
+    #[rustfmt::skip]
+    check(&state(), &record.build(), &[
+        ("evt.args", "fd=7(<6t>::1:45080->::1:59205) tuple=::1:45080->::1:59205 queuepct=0 \
+            queuelen=0 queuemax=1 flags=1000"),
+        ("fd.type", "ipv6"), ("fd.is_server", "true"), ("fd.l4proto", "tcp"),
+        ("fd.lport", "59205"), ("fd.rport", "45080"),
+    ]);
+    let mut mapped = v6(4);
+    mapped[10..].copy_from_slice(&[0xff, 0xff, 1, 2, 3, 4]);
+    let tuple = ends(sockaddr::INET6, (&mapped, 1), (&mapped, 2));
+    check(
+        &state(),
+        &connect(0).bytes("tuple", &tuple).build(),
+        &[("fd.sip", "1.2.3.4")],
+    );
+}
+
+#[test]
+fn local_sockets() {
+    let mut tuple = vec![sockaddr::UNIX];
+    tuple.extend_from_slice(&0xffff_8882_649b_ad00_u64.to_ne_bytes());
+    tuple.extend_from_slice(&0xffff_8882_649b_9f80_u64.to_ne_bytes());
+    tuple.extend_from_slice(b"/tmp/s");
+    let record = RecordBuilder::new(Kind::Connect, 20)
+        .number("res", 0)
+        .number("fd", 9)
+        .bytes("tuple", &tuple)
+        .bytes("addr", b"\x01/tmp/s");
+    let text = "ffff8882649bad00->ffff8882649b9f80 /tmp/s";
+    let args = format!("res=0 tuple={text} fd=9(<u>{text}) addr=/tmp/s");
+    #[rustfmt::skip]
+    check(&state(), &record.build(), &[
+        ("evt.args", &args), ("fd.name", text), ("fd.sockfamily", "unix"), ("fd.type", "unix"),
+        ("fd.ip", "<NA>"), ("fd.connected", "true"),
+    ]);
+    let record = RecordBuilder::new(Kind::Bind, 20)
+        .number("res", 0)
+        .number("fd", 8)
+        .bytes("addr", b"\x01\0abstract\0\0");
+    #[rustfmt::skip]
+    check(&state(), &record.build(), &[
+        ("evt.args", "res=0 addr=abstract fd=8(<u>abstract)"), ("fd.is_server", "false"),
+    ]);
+}
+
+#[test]
+fn processes() {
+    let record = RecordBuilder::new(Kind::Kill, 20)
+        .header(|h| h.ts = 9_000)
+        .number("res", 0)
+        .number("pid", 10)
+        .number("sig", 19)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &record, &[
+        ("evt.args", "res=0 pid=10(bash) sig=19(SIGSTOP)"),
+        ("proc.name", "cat"), ("proc.pname", "bash"), ("proc.aname[0]", "cat"),
+        ("proc.aname[1]", "bash"), ("proc.aname[2]", "<NA>"), ("proc.aname", "(bash)"),
+        ("proc.exe", "cat"), ("proc.pexe", "/bin/bash"), ("proc.exepath", "/usr/bin/cat"),
+        ("proc.aexepath[1]", "/usr/bin/bash"),
+        ("proc.args", "/etc/shadow -n"), ("proc.args[1]", "-n"), ("proc.args[2]", ""),
+        ("proc.cmdline", "cat /etc/shadow -n"), ("proc.pcmdline", "bash -l"),
+        ("proc.acmdline[1]", "bash -l"), ("proc.aargs", "-l"),
+        ("proc.exeline", "cat /etc/shadow -n"),
+        ("proc.cmdnargs", "2"), ("proc.cmdlenargs", "13"),
+        ("proc.env[HOME]", ""), ("proc.aenv[HOME]", "/root"), ("proc.aenv[NONE]", "<NA>"),
+        ("proc.cwd", "/tmp/"), ("proc.loginshellid", "10"), ("proc.tty", "34816"),
+        ("proc.pid", "20"), ("proc.ppid", "10"), ("proc.apid[1]", "10"),
+        ("proc.vpid", "20"), ("proc.pvpid", "10"),
+        ("proc.sid", "10"), ("proc.sname", "bash"), ("proc.sid.exepath", "/usr/bin/bash"),
+        ("proc.pgid", "10"), ("proc.pgid.name", "bash"), ("proc.vpgid.exe", "/bin/bash"),
+        ("proc.is_sid_leader", "false"), ("proc.is_pgid_leader", "false"),
+        ("proc.duration", "1000004000"), ("proc.pid.ts", "5000"),
+        ("proc.is_exe_writable", "true"), ("proc.is_exe_from_memfd", "false"),
+        ("proc.exe_ino", "99"), ("proc.exe_ino.ctime", "<NA>"),
+        ("proc.nthreads", "1"), ("proc.nchilds", "0"),
+        ("thread.tid", "20"), ("thread.ismain", "true"),
+        ("thread.cap_effective", "CAP_CHOWN CAP_DAC_OVERRIDE"), ("thread.cap_permitted", ""),
+        ("thread.cgroups", "cpuset=/ cpu=/user.slice"), ("thread.cgroup[cpu]", "/user.slice"),
+        ("user.uid", "0"), ("user.name", "root"), ("user.loginuid", "-1"),
+        ("user.loginname", "<NA>"), ("group.name", "root"),
+        ("container.id", "host"), ("container.name", "host"), ("container.type", "host"),
+        ("container.image", ""), ("container.image.repository", ""),
+        ("container.privileged", "false"), ("k8s.pod.name", "<NA>"), ("k8s.ns.name", "<NA>"),
+    ]);
+}
+
+#[test]
+fn other_arguments() {
+    let execve = RecordBuilder::new(Kind::Execve, 20)
+        .number("res", 0)
+        .bytes("exe", b"cat")
+        .bytes("args", b"a\0b")
+        .number("tid", 20)
+        .number("ptid", 77)
+        .bytes("env", b"A=1\0")
+        .number("loginuid", 0xFFFF_FFFF)
+        .number("cap_effective", 0x1_FFFE_FFFF)
+        .number("exe_ino_ctime", 1_795_485_052_000_000_001)
+        .number("uid", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &execve, &[
+        ("evt.arg.args", "a.b."), ("evt.arg.env", "A=1."), ("evt.arg.tid", "cat"),
+        ("evt.arg.ptid", "77"), ("evt.arg.cwd", "<NA>"), ("evt.arg.loginuid", "<NONE>"),
+        ("evt.arg.cap_effective", "1FFFEFFFF"), ("evt.arg.uid", "root"),
+        ("evt.arg.cgroups", "NULL"), ("evt.res", "SUCCESS"),
+    ]);
+    let ptrace = RecordBuilder::new(Kind::Ptrace, 20)
+        .number("res", -1)
+        .number("addr", 0)
+        .number("data", 0)
+        .number("request", 20)
+        .number("pid", 55)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &ptrace, &[
+        ("evt.args", "res=-1(EPERM) addr=0 data=0 request=20(PTRACE_SEIZE) pid=55"),
+    ]);
+    let mount = RecordBuilder::new(Kind::Mount, 20)
+        .number("res", 0)
+        .bytes("dev", b"none")
+        .bytes("dir", b"/")
+        .number("flags", 278_528)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &mount, &[
+        ("evt.arg.dev", "none"), ("evt.arg[3]", "<NA>"), ("evt.arg.flags", "REC|PRIVATE"),
+        ("fs.path.source", "/tmp/none"), ("fs.path.target", "/"),
+    ]);
+    let generic = RecordBuilder::new(Kind::Syscall, 20)
+        .header(|h| h.syscall = 39)
+        .number("ID", 39)
+        .number("nativeID", 39)
+        .build();
+    if cfg!(target_arch = "x86_64") {
+        #[rustfmt::skip]
+        check(&state(), &generic, &[
+            ("evt.args", ""), ("evt.arg[0]", "getpid"), ("evt.arg[1]", "39"), ("evt.type", "getpid"),
+            ("evt.res", "<NA>"), ("evt.category", "other"),
+        ]);
+    }
+    let exit = RecordBuilder::new(Kind::Procexit, 20)
+        .number("status", 0)
+        .number("ret", 0)
+        .number("sig", 0)
+        .number("core", 0)
+        .number("reaper_tid", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &exit, &[
+        ("evt.args", "status=0 ret=0 sig=0 core=0 reaper_tid=0"), ("evt.res", "<NA>"),
+        ("syscall.type", "<NA>"), ("evt.count.exit", "<NA>"),
+    ]);
+}
+
+#[test]
+fn unknown_threads_have_no_values() {
+    let record = RecordBuilder::new(Kind::Setuid, 4_000_000_000)
+        .number("res", 0)
+        .number("uid", 7)
+        .build();
+    let mut state = State::new();
+    state.before(&Event::decode(&record, 1, 0).unwrap());
+    #[rustfmt::skip]
+    check(&state, &record, &[
+        ("proc.name", "<NA>"), ("user.uid", "<NA>"), ("container.id", "<NA>"),
+        ("proc.aname", "<NA>"), ("evt.args", "res=0 uid=7"), ("thread.tid", "4000000000"),
+    ]);
+    assert_eq!(state.counters().unknown, 1);
+}
