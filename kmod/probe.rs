@@ -136,7 +136,12 @@ unsafe fn call_of_interest(
     let call = Call {
         number: number as u32,
         args,
-        result: result as i64,
+        result: match result as i64 {
+            // The kernel's own codes for "start again"; what the program would
+            // see, if anything, is EINTR.
+            -516..=-512 => EINTR.to_errno() as i64,
+            result => result,
+        },
     };
     Some((EVENT_BY_NUMBER[number], call))
 }
