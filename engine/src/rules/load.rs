@@ -215,10 +215,11 @@ impl Loader<'_> {
             errors.report_as(Code::UnknownFilter, item, report);
             return None;
         }
-        let failed = errors.report(item, report);
+        errors.report(item, report);
         let output = self.output(rule, additions, report);
         let compiled = parts.into_iter().reduce(Compiled::and)?;
-        if !failed && rule.warn_evttypes {
+        // A macro with errors says nothing about events.
+        if rule.warn_evttypes && !report.has_errors() {
             warn_of_many_events(rule, &compiled, report);
         }
         let active =
@@ -358,34 +359,27 @@ impl Errors {
         !self.errors.is_empty() && self.errors.iter().all(|(_, error)| unknown(&error.kind))
     }
 
-    /// Reports all, each under the code of its kind. Whether there was one.
-    pub fn report(self, item: Item<'_>, report: &mut Report) -> bool {
+    /// Reports all, each under the code of its kind.
+    pub fn report(self, item: Item<'_>, report: &mut Report) {
         self.report_with(item, report, |kind| match kind {
             ErrorKind::UnknownMacro(_) | ErrorKind::LateMacro(_) | ErrorKind::MacroLoop(_) => {
                 Code::Validate
             }
             _ => Code::CompileCondition,
-        })
+        });
     }
 
-    /// Reports all under one code. Whether there was one.
-    fn report_as(self, code: Code, item: Item<'_>, report: &mut Report) -> bool {
-        self.report_with(item, report, |_| code)
+    /// Reports all under one code.
+    fn report_as(self, code: Code, item: Item<'_>, report: &mut Report) {
+        self.report_with(item, report, |_| code);
     }
 
-    fn report_with(
-        self,
-        item: Item<'_>,
-        report: &mut Report,
-        code: impl Fn(&ErrorKind) -> Code,
-    ) -> bool {
-        let any = !self.errors.is_empty();
+    fn report_with(self, item: Item<'_>, report: &mut Report, code: impl Fn(&ErrorKind) -> Code) {
         for (text, error) in self.errors {
             let code = code(&error.kind);
             if let Some(place) = text.locate(error.span, report) {
                 report.add_with_hint(code, place, item, error.to_string(), error.hint);
             }
         }
-        any
     }
 }
