@@ -206,7 +206,9 @@ fn parse_operand(
         return Err(unknown(rest, word, start, percent, table));
     };
     // Where the field takes no argument, a bracket is text.
-    let takes_arg = table.get(&rest[..name]).is_none_or(|f| f.arg != ArgKind::None);
+    let takes_arg = table
+        .get(&rest[..name])
+        .is_none_or(|f| f.arg != ArgKind::None);
     let len = match takes_arg {
         true => name + argument_length(&rest[name..]),
         false => name,
