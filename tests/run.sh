@@ -172,6 +172,7 @@ if check 'node builds' wait "$node_pid" && check 'module compiles' module_compil
 if [ -n "$module" ]; then
     check 'layouts of both halves agree' tests/layout.sh "target/kmod/$(node_kernel "$(node_dir)")/falco_kmod.ko" || true
 fi
+if [ -n "$module" ]; then check 'layouts agree' tests/layout.sh || true; fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 300 || true
     if [ "$extent" != --quick ]; then
