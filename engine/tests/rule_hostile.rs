@@ -71,10 +71,8 @@ fn changed_files() {
                 0 => drop(text.drain(at..(at + 1 + random.below(8)).min(text.len() - 1).max(at))),
                 1 => drop(text.splice(at..at, PIECES[random.below(PIECES.len())].chars())),
                 _ => {
-                    text[at] = PIECES[random.below(PIECES.len())]
-                        .chars()
-                        .next()
-                        .unwrap_or('x')
+                    let piece = PIECES[random.below(PIECES.len())];
+                    text[at] = piece.chars().next().unwrap_or('x');
                 }
             }
         }
