@@ -39,6 +39,15 @@ struct Case {
     #[serde(default)]
     fields: Vec<String>,
     diagnostics: Option<String>,
+    /// Conditions that the last event satisfies.
+    #[serde(default)]
+    holds: Vec<String>,
+    /// Conditions that it does not.
+    #[serde(default)]
+    fails: Vec<String>,
+    /// Conditions that are errors, with the errors' messages.
+    #[serde(default)]
+    errors: serde_yaml::Mapping,
 }
 
 #[derive(Default, Deserialize)]
@@ -116,6 +125,22 @@ fn rule_cases() {
 }
 
 fn run(case: &Case) -> Result<(), String> {
+    for (conditions, expected) in [(&case.holds, true), (&case.fails, false)] {
+        for condition in conditions {
+            let holds = holds(case, condition).map_err(|e| format!("{condition}\n{e}"))?;
+            same(&expected.to_string(), &holds.to_string())
+                .map_err(|difference| format!("{condition}\n{difference}"))?;
+        }
+    }
+    for (condition, expected) in &case.errors {
+        let condition = condition.as_str().unwrap_or_default();
+        let got = load_condition(case, condition).err().unwrap_or_default();
+        same(expected.as_str().unwrap_or_default(), &got)
+            .map_err(|difference| format!("{condition}\n{difference}"))?;
+    }
+    if !case.holds.is_empty() || !case.fails.is_empty() || !case.errors.is_empty() {
+        return Ok(());
+    }
     let loaded = Ruleset::load(&sources(case), &FieldTable::new(FIELDS), &options(case));
     let shown: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     let shown = shown.join("\n");
@@ -145,6 +170,37 @@ fn run(case: &Case) -> Result<(), String> {
         .map(|(k, v)| format!("{k} = {}", show_value(v)))
         .collect();
     same(&case.fields.join("\n"), &fields.join("\n"))
+}
+
+/// Whether the last event satisfies a condition.
+fn holds(case: &Case, condition: &str) -> Result<bool, String> {
+    let ruleset = load_condition(case, condition)?;
+    let alerts = evaluate(&ruleset, &case.events)?;
+    Ok(alerts
+        .iter()
+        .any(|alert| alert.time == time(case.events.len())))
+}
+
+/// A ruleset of one rule, or the messages of the errors.
+fn load_condition(case: &Case, condition: &str) -> Result<Ruleset, String> {
+    let condition = serde_json::to_string(condition).expect("a string");
+    let mut sources = sources(case);
+    sources.push(RuleSource {
+        path: "condition".to_owned(),
+        text: format!(
+            "- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+        ),
+    });
+    let loaded = Ruleset::load(&sources, &FieldTable::new(FIELDS), &LoadOptions::default());
+    let errors = loaded.diagnostics.into_iter();
+    let errors = errors.filter(|d| d.severity() == Severity::Error);
+    let errors: Vec<_> = errors.map(|d| d.message).collect();
+    loaded.ruleset.ok_or_else(|| errors.join("; "))
+}
+
+/// Nanoseconds since the epoch of the event with this number.
+fn time(number: usize) -> u64 {
+    1_000_000_000 + number as u64
 }
 
 fn same(expected: &str, got: &str) -> Result<(), String> {
@@ -220,8 +276,8 @@ fn evaluate(ruleset: &Ruleset, events: &[EventText]) -> Result<Vec<Alert>, Strin
     let mut alerts = Vec::new();
     for (at, event) in events.iter().enumerate() {
         let record = record(event)?;
-        let event =
-            Event::decode(&record, at as u64 + 1, 1_000_000_000).map_err(|e| e.to_string())?;
+        let (number, time) = (at as u64 + 1, time(at + 1).cast_signed());
+        let event = Event::decode(&record, number, time).map_err(|e| e.to_string())?;
         state.before(&event);
         let arena = Bump::new();
         let context = state.context(&event, &arena);

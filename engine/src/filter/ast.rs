@@ -32,25 +32,39 @@ pub enum Expr {
     Check(Check),
 }
 
+/// A name or a constant in a condition.
+#[derive(Clone, Copy, Debug)]
+pub enum Part<'e> {
+    /// Name of a macro.
+    Macro(&'e Name),
+    /// A constant on a right side, which may name a list.
+    Literal(&'e Literal),
+    /// A field.
+    Field(&'e FieldRef),
+}
+
 impl Expr {
-    /// Calls back with the name of each macro and with each constant, which
-    /// may name a list.
-    pub fn visit(&self, on_macro: &mut dyn FnMut(&Name), on_literal: &mut dyn FnMut(&Literal)) {
+    /// Calls back with each name and constant, from left to right.
+    pub fn visit<'e>(&'e self, part: &mut dyn FnMut(Part<'e>)) {
         match self {
             Self::And(parts) | Self::Or(parts) => {
-                for part in parts {
-                    part.visit(on_macro, on_literal);
+                for inner in parts {
+                    inner.visit(part);
                 }
             }
-            Self::Not(inner) => inner.visit(on_macro, on_literal),
-            Self::Macro(name) => on_macro(name),
-            Self::Check(check) => match &check.right {
-                Right::Value(literal) => on_literal(literal),
-                Right::List(list) | Right::Modified(_, list) => {
-                    list.items.iter().for_each(on_literal);
+            Self::Not(inner) => inner.visit(part),
+            Self::Macro(name) => part(Part::Macro(name)),
+            Self::Check(check) => {
+                check.left.visit(part);
+                match &check.right {
+                    Right::None => {}
+                    Right::Value(literal) => part(Part::Literal(literal)),
+                    Right::List(list) | Right::Modified(_, list) => {
+                        list.items.iter().for_each(|item| part(Part::Literal(item)));
+                    }
+                    Right::Operand(operand) => operand.visit(part),
                 }
-                Right::None | Right::Operand(_) => {}
-            },
+            }
         }
     }
 }
@@ -122,6 +136,13 @@ pub enum Operand {
 }
 
 impl Operand {
+    fn visit<'e>(&'e self, part: &mut dyn FnMut(Part<'e>)) {
+        match self {
+            Self::Field(field) => part(Part::Field(field)),
+            Self::Call(call) => call.args.iter().for_each(|arg| arg.visit(part)),
+        }
+    }
+
     /// Where it stands.
     pub fn span(&self) -> Span {
         match self {
@@ -166,6 +187,16 @@ pub enum Arg {
     Number(Literal),
     /// A list of arguments.
     List(Vec<Arg>, Span),
+}
+
+impl Arg {
+    fn visit<'e>(&'e self, part: &mut dyn FnMut(Part<'e>)) {
+        match self {
+            Self::Operand(operand) => operand.visit(part),
+            Self::List(args, _) => args.iter().for_each(|arg| arg.visit(part)),
+            Self::Text(_) | Self::Number(_) => {}
+        }
+    }
 }
 
 /// How a value is compared.

@@ -450,18 +450,12 @@ fn call_in(fields: &FieldTable, call: &Call) -> Result<(Operand, OperandType), E
     let name = &call.name;
     let Some(transformer) = Transformer::from_name(&name.text) else {
         let text = name.text.clone();
-        // A known name that is not here yet deserves a better answer.
-        let kind = match text.as_str() {
-            "getopt" => ErrorKind::UnsupportedTransformer(text),
-            _ => ErrorKind::UnknownTransformer(text),
-        };
+        let kind = ErrorKind::UnknownTransformer(text);
         let known = Transformer::ALL.into_iter().map(Transformer::name);
         let hint = nearest(&name.text, known);
         return Err(Error::new(name.span, kind).hint(hint));
     };
-    if call.index.is_some() {
-        return Err(Error::new(call.span, ErrorKind::NoIndex(name.text.clone())));
-    }
+    let index = option_letter(transformer, call)?;
     check_count(transformer, call)?;
     let mut operands = Vec::with_capacity(call.args.len());
     let mut types = Vec::with_capacity(call.args.len());
@@ -474,13 +468,32 @@ fn call_in(fields: &FieldTable, call: &Call) -> Result<(Operand, OperandType), E
         let name = name.text.clone();
         Error::new(call.span, ErrorKind::ArgType { name, ty })
     })?;
+    let Some(letter) = index else {
+        return Ok((Operand::Call(transformer, operands.into()), ty));
+    };
+    operands.push(Operand::Text(letter.as_bytes().into()));
+    let ty = OperandType { list: false, ..ty };
     Ok((Operand::Call(transformer, operands.into()), ty))
+}
+
+/// The one option that `getopt(…)[c]` is about.
+fn option_letter(transformer: Transformer, call: &Call) -> Result<Option<&str>, Error> {
+    let Some(index) = call.index.as_deref() else {
+        return Ok(None);
+    };
+    let name = call.name.text.clone();
+    let kind = match transformer {
+        Transformer::Getopt if index.len() == 1 => return Ok(Some(index)),
+        Transformer::Getopt => ErrorKind::NoOption(index.to_owned()),
+        _ => ErrorKind::NoIndex(name),
+    };
+    Err(Error::new(call.span, kind))
 }
 
 fn check_count(transformer: Transformer, call: &Call) -> Result<(), Error> {
     let given = call.args.len();
     let (fits, takes) = match transformer {
-        Transformer::Join => (given == 2, "two arguments"),
+        Transformer::Join | Transformer::Getopt => (given == 2, "two arguments"),
         Transformer::Concat => (given >= 2, "two or more arguments"),
         _ => (given == 1, "one argument"),
     };
@@ -575,6 +588,12 @@ fn result_type(
             want(is_text(first.ty) && !first.list, first)?;
             args.get(1).map_or(Err("nothing"), |&list| {
                 want(is_text(list.ty) && list.list, list).map(|()| text)
+            })
+        }
+        Transformer::Getopt => {
+            want(is_text(first.ty) && first.list, first)?;
+            args.get(1).map_or(Err("nothing"), |&options| {
+                want(is_text(options.ty) && !options.list, options).map(|()| first)
             })
         }
         Transformer::Concat => args

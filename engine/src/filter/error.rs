@@ -116,9 +116,9 @@ pub enum ErrorKind {
     /// No such transformer.
     #[error("unknown transformer `{0}`")]
     UnknownTransformer(String),
-    /// The transformer is not available.
-    #[error("transformer `{0}` is not supported by this version")]
-    UnsupportedTransformer(String),
+    /// No option has such a name.
+    #[error("`{0}` is not the letter of an option")]
+    NoOption(String),
     /// The transformer takes another number of arguments.
     #[error("transformer `{name}` takes {takes}, not {given}")]
     ArgCount {

@@ -8,6 +8,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bumpalo::Bump;
 
 use super::field::{Context, FieldType, Value};
+use super::ops::getopt;
 use super::table::BoundField;
 
 /// Something that has a value for an event.
@@ -49,13 +50,16 @@ pub enum Transformer {
     Join,
     /// Texts one behind the other.
     Concat,
+    /// Short options of a list of words; with a third argument the value of
+    /// one option.
+    Getopt,
     /// The value itself.
     Val,
 }
 
 impl Transformer {
     /// Every transformer.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Tolower,
         Self::Toupper,
         Self::Basename,
@@ -63,6 +67,7 @@ impl Transformer {
         Self::Len,
         Self::Join,
         Self::Concat,
+        Self::Getopt,
         Self::Val,
     ];
 
@@ -76,6 +81,7 @@ impl Transformer {
             Self::Len => "len",
             Self::Join => "join",
             Self::Concat => "concat",
+            Self::Getopt => "getopt",
             Self::Val => "val",
         }
     }
@@ -147,6 +153,19 @@ fn transform<'a>(
             one => Value::Text(one.bytes()?),
         },
         Transformer::Concat => Value::Text(join(b"", values(args, ctx)?, ctx.arena)?),
+        Transformer::Getopt => {
+            let Value::List(words) = first else {
+                return None;
+            };
+            let specification = args.get(1)?.get(ctx)?.bytes()?;
+            match args.get(2) {
+                None => options(words, specification, ctx.arena),
+                Some(letter) => {
+                    let letter = letter.get(ctx)?.bytes()?;
+                    Value::Text(option(words, specification, letter)?)
+                }
+            }
+        }
     })
 }
 
@@ -186,6 +205,29 @@ fn join<'a>(separator: &[u8], items: &[Value<'_>], arena: &'a Bump) -> Option<&'
         joined.extend_from_slice(item.bytes()?);
     }
     Some(joined.into_bump_slice())
+}
+
+/// All options: the letter of each, then its value if it takes one.
+fn options<'a>(words: &'a [Value<'a>], specification: &[u8], arena: &'a Bump) -> Value<'a> {
+    let mut all = bumpalo::collections::Vec::new_in(arena);
+    let words = words.iter().filter_map(Value::bytes);
+    getopt::options(words, specification, |option| {
+        all.push(Value::Text(option.letter));
+        all.extend(option.value.map(Value::Text));
+    });
+    Value::List(all.into_bump_slice())
+}
+
+/// The value of an option where it stands last, its letter if it takes none.
+fn option<'a>(words: &'a [Value<'a>], specification: &[u8], letter: &[u8]) -> Option<&'a [u8]> {
+    let mut last = None;
+    let words = words.iter().filter_map(Value::bytes);
+    getopt::options(words, specification, |option| {
+        if option.letter == letter {
+            last = Some(option.value.unwrap_or(option.letter));
+        }
+    });
+    last
 }
 
 /// Padding may be there or not; anything else that is not base64 has no value.

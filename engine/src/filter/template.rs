@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::ast::{self, Span};
 use super::compile::operand_in;
 use super::error::{Error, ErrorKind};
-use super::field::{Context, Value};
+use super::field::{ArgKind, Context, Value};
 use super::operand::Operand;
 use super::parser;
 use super::render;
@@ -205,7 +205,14 @@ fn parse_operand(
     let Some(name) = table.longest_name(rest) else {
         return Err(unknown(rest, word, start, percent, table));
     };
-    let len = name + argument_length(&rest[name..]);
+    // Where the field takes no argument, a bracket is text.
+    let takes_arg = table
+        .get(&rest[..name])
+        .is_none_or(|f| f.arg != ArgKind::None);
+    let len = match takes_arg {
+        true => name + argument_length(&rest[name..]),
+        false => name,
+    };
     let field = parser::parse_field(&rest[..len]).or_else(|_| parser::parse_field(&rest[..name]));
     let field = field.map_err(|error| Error {
         span: Span::new(percent, start + name),

@@ -313,12 +313,10 @@ fn define_rule(
     let output = item.required("output", report);
     let desc = item.required("desc", report);
     let priority = item.required("priority", report);
+    let priority = priority.and_then(|scalar| read_priority(item, scalar, report));
     let (Some(condition), Some(output), Some(desc), Some(priority)) =
         (condition, output, desc, priority)
     else {
-        return;
-    };
-    let Some(priority) = read_priority(item, priority, report) else {
         return;
     };
     let source = parts.source.map_or("syscall", |source| &source.text);

@@ -7,8 +7,8 @@ use crate::filter::ast::Literal;
 use crate::filter::compile::Lists;
 use crate::filter::parser;
 
-/// Most items of a list with those of the lists in it.
-const MAX_ITEMS: usize = 1 << 20;
+/// Most items of all lists together, those of lists in lists counted each time.
+const MAX_ITEMS: usize = 1 << 18;
 /// Most levels of lists in lists.
 const MAX_LEVELS: usize = 100;
 
@@ -18,6 +18,7 @@ pub fn expand(library: &Library, report: &mut Report) -> Lists {
     let mut expander = Expander {
         library,
         lists: Lists::default(),
+        items: 0,
         open: Vec::new(),
     };
     for list in library.lists.iter() {
@@ -29,6 +30,8 @@ pub fn expand(library: &Library, report: &mut Report) -> Lists {
 struct Expander<'a> {
     library: &'a Library,
     lists: Lists,
+    /// Items so far.
+    items: usize,
     /// Lists that are being expanded.
     open: Vec<&'a str>,
 }
@@ -63,8 +66,8 @@ impl<'a> Expander<'a> {
             }
             let items = self.lists.get(inner.name.as_bytes());
             let items = items.map_or(&[][..], Vec::as_slice);
-            if literals.len() + items.len() > MAX_ITEMS {
-                let message = format!("list has more than {MAX_ITEMS} items");
+            if self.items + literals.len() + items.len() > MAX_ITEMS {
+                let message = format!("lists have more than {MAX_ITEMS} items together");
                 report.add(Code::Validate, item.place(), name, message);
                 break;
             }
@@ -75,6 +78,7 @@ impl<'a> Expander<'a> {
         for literal in &mut literals {
             literal.quoted = true;
         }
+        self.items += literals.len();
         self.lists.insert(list.name.clone().into_bytes(), literals);
     }
 }

@@ -15,7 +15,7 @@ use super::report::{Item, Report, Text};
 use super::ruleset::{CompiledRule, Ruleset};
 use super::selection::{Selection, is_enabled};
 use super::yaml::{Place, Source};
-use crate::filter::ast::{Expr, Span};
+use crate::filter::ast::{Expr, Part, Span};
 use crate::filter::compile::{Compiled, Lists, Scope, compile};
 use crate::filter::error::{Error, ErrorKind};
 use crate::filter::parser;
@@ -27,6 +27,16 @@ use crate::output::Priority;
 pub const SYSCALL_SOURCE: &str = "syscall";
 /// A rule tried on more kinds of events than this costs too much.
 const MANY_EVENTS: usize = 100;
+
+/// Fields that say nothing any more.
+const DEPRECATED_FIELDS: [&str; 6] = [
+    "evt.dir",
+    "evt.latency",
+    "evt.latency.s",
+    "evt.latency.ns",
+    "evt.latency.human",
+    "evt.wait_latency",
+];
 
 /// How rules are loaded.
 #[derive(Clone, Debug)]
@@ -106,18 +116,25 @@ struct Used {
 }
 
 impl Used {
-    fn add(&mut self, expr: &Expr) {
-        let Self { macros, lists } = self;
-        expr.visit(
-            &mut |name| {
-                macros.insert(name.text.clone());
-            },
-            &mut |literal| {
-                if !literal.quoted {
-                    lists.insert(literal.bytes.clone());
+    /// Notes what a condition uses, and warns of fields that will go away.
+    fn add(&mut self, expr: &Expr, text: &Text, item: Item<'_>, report: &mut Report) {
+        expr.visit(&mut |part| match part {
+            Part::Macro(name) => {
+                self.macros.insert(name.text.clone());
+            }
+            Part::Literal(literal) if !literal.quoted => {
+                self.lists.insert(literal.bytes.clone());
+            }
+            Part::Literal(_) => {}
+            Part::Field(field) => {
+                if DEPRECATED_FIELDS.contains(&field.name.as_str())
+                    && let Some(place) = text.locate(field.span, report)
+                {
+                    let message = format!("field `{}` is deprecated", field.name);
+                    report.add(Code::DeprecatedItem, place, item, message);
                 }
-            },
-        );
+            }
+        });
     }
 
     fn warn(&mut self, library: &Library, report: &mut Report) {
@@ -149,8 +166,9 @@ impl Used {
 impl Loader<'_> {
     fn rules(&mut self, library: &Library, report: &mut Report) -> Vec<CompiledRule> {
         let mut macros = Macros::parse(library, report);
-        for expr in macros.trees() {
-            self.used.add(expr);
+        for (item, expr) in macros.trees() {
+            let name = Some(("macro", item.name.as_str()));
+            self.used.add(expr, &item.condition, name, report);
         }
         macros.compile_all(self.fields, self.lists, &mut self.shared, report);
         let additions = self.additions(&macros, report);
@@ -177,7 +195,7 @@ impl Loader<'_> {
         let item = Some(("rule", rule.name.as_str()));
         let mut errors = Errors::default();
         let mut parts = Vec::new();
-        match self.condition(rule.condition.as_str(), macros) {
+        match self.condition(&rule.condition, item, macros, report) {
             Ok(compiled) => parts.push(compiled),
             Err(found) => errors.add(&rule.condition, found),
         }
@@ -188,7 +206,7 @@ impl Loader<'_> {
             let Some(text) = exception::condition(exception, &rule.name, report) else {
                 continue;
             };
-            match self.condition(text.as_str(), macros) {
+            match self.condition(&text, item, macros, report) {
                 Ok(compiled) => parts.push(compiled.not()),
                 Err(found) => errors.add(&text, found),
             }
@@ -197,10 +215,11 @@ impl Loader<'_> {
             errors.report_as(Code::UnknownFilter, item, report);
             return None;
         }
-        let failed = errors.report(item, report);
+        errors.report(item, report);
         let output = self.output(rule, additions, report);
         let compiled = parts.into_iter().reduce(Compiled::and)?;
-        if !failed && rule.warn_evttypes {
+        // A macro with errors says nothing about events.
+        if rule.warn_evttypes && !report.has_errors() {
             warn_of_many_events(rule, &compiled, report);
         }
         let active =
@@ -208,9 +227,15 @@ impl Loader<'_> {
         Some(CompiledRule::new(rule, compiled, output?, active))
     }
 
-    fn condition(&mut self, text: &str, macros: &Macros<'_>) -> Result<Compiled, Vec<Error>> {
-        let expr = parser::parse(text).map_err(|error| vec![error])?;
-        self.used.add(&expr);
+    fn condition(
+        &mut self,
+        text: &Text,
+        item: Item<'_>,
+        macros: &Macros<'_>,
+        report: &mut Report,
+    ) -> Result<Compiled, Vec<Error>> {
+        let expr = parser::parse(text.as_str()).map_err(|error| vec![error])?;
+        self.used.add(&expr, text, item, report);
         let lookup = |name: &_| macros.lookup(name, None);
         let scope = Scope {
             fields: self.fields,
@@ -249,15 +274,17 @@ impl Loader<'_> {
         let mut additions = Vec::new();
         for (at, append) in options.append_output.iter().enumerate() {
             let path = |key: &str| format!("append_output[{at}].{key}");
-            let condition = append.when.as_ref().map(|when| {
-                let compiled = self.condition(when, macros);
-                compiled.map_err(|errors| {
-                    report_text(&path("when"), when, errors, Code::CompileCondition, report);
-                })
-            });
-            let when = match condition {
-                Some(Ok(compiled)) => Some(self.shared.add(compiled.node)),
-                Some(Err(())) => continue,
+            let when = match &append.when {
+                Some(when) => {
+                    match self.condition(&Text::from(when.as_str()), None, macros, report) {
+                        Ok(compiled) => Some(self.shared.add(compiled.node)),
+                        Err(errors) => {
+                            let code = Code::CompileCondition;
+                            report_text(&path("when"), when, errors, code, report);
+                            continue;
+                        }
+                    }
+                }
                 None => None,
             };
             let addition = Addition::new(append, when);
@@ -332,34 +359,27 @@ impl Errors {
         !self.errors.is_empty() && self.errors.iter().all(|(_, error)| unknown(&error.kind))
     }
 
-    /// Reports all, each under the code of its kind. Whether there was one.
-    pub fn report(self, item: Item<'_>, report: &mut Report) -> bool {
+    /// Reports all, each under the code of its kind.
+    pub fn report(self, item: Item<'_>, report: &mut Report) {
         self.report_with(item, report, |kind| match kind {
             ErrorKind::UnknownMacro(_) | ErrorKind::LateMacro(_) | ErrorKind::MacroLoop(_) => {
                 Code::Validate
             }
             _ => Code::CompileCondition,
-        })
+        });
     }
 
-    /// Reports all under one code. Whether there was one.
-    fn report_as(self, code: Code, item: Item<'_>, report: &mut Report) -> bool {
-        self.report_with(item, report, |_| code)
+    /// Reports all under one code.
+    fn report_as(self, code: Code, item: Item<'_>, report: &mut Report) {
+        self.report_with(item, report, |_| code);
     }
 
-    fn report_with(
-        self,
-        item: Item<'_>,
-        report: &mut Report,
-        code: impl Fn(&ErrorKind) -> Code,
-    ) -> bool {
-        let any = !self.errors.is_empty();
+    fn report_with(self, item: Item<'_>, report: &mut Report, code: impl Fn(&ErrorKind) -> Code) {
         for (text, error) in self.errors {
             let code = code(&error.kind);
             if let Some(place) = text.locate(error.span, report) {
                 report.add_with_hint(code, place, item, error.to_string(), error.hint);
             }
         }
-        any
     }
 }

@@ -1,9 +1,9 @@
 //! Macros: each is compiled once, whatever uses it.
 
 use super::load::Errors;
-use super::model::Library;
+use super::model::{self, Library};
 use super::report::Report;
-use crate::filter::ast::{Expr, Name};
+use crate::filter::ast::{Expr, Name, Part};
 use crate::filter::compile::{Lists, MAX_LEVELS, Macro, Scope, compile};
 use crate::filter::error::{Error, ErrorKind, nearest};
 use crate::filter::parser;
@@ -50,9 +50,10 @@ impl<'a> Macros<'a> {
         }
     }
 
-    /// Their trees.
-    pub fn trees(&self) -> impl Iterator<Item = &Expr> {
-        self.trees.iter().flatten()
+    /// Those whose text is right, with their trees.
+    pub fn trees(&self) -> impl Iterator<Item = (&'a model::Macro, &Expr)> {
+        let macros = self.library.macros.iter().zip(&self.trees);
+        macros.filter_map(|(item, tree)| Some((item, tree.as_ref()?)))
     }
 
     /// Compiles all, those that others use first.
@@ -84,8 +85,11 @@ impl<'a> Macros<'a> {
         self.states[at] = State::Open;
         let mut used = Vec::new();
         if let Some(tree) = &self.trees[at] {
-            let mut on_macro = |name: &Name| used.extend(self.library.macros.position(&name.text));
-            tree.visit(&mut on_macro, &mut |_| {});
+            tree.visit(&mut |part| {
+                if let Part::Macro(name) = part {
+                    used.extend(self.library.macros.position(&name.text));
+                }
+            });
         }
         for inner in used {
             self.compile(inner, level + 1, target);

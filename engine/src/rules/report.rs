@@ -100,6 +100,16 @@ pub struct Text {
     parts: Vec<(usize, Scalar)>,
 }
 
+impl From<&str> for Text {
+    /// A text that stands in no file.
+    fn from(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            parts: Vec::new(),
+        }
+    }
+}
+
 impl From<&Scalar> for Text {
     fn from(scalar: &Scalar) -> Self {
         Self {

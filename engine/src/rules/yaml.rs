@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as YamlSpan};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as YamlSpan};
 
 use crate::filter::ast::Span;
 use crate::filter::render::char_boundary;
@@ -53,13 +53,7 @@ impl Source {
     }
 
     fn offset(&self, marker: &Marker) -> usize {
-        let line = marker.line().saturating_sub(1);
-        let Some(&start) = self.lines.get(line) else {
-            return self.text.len();
-        };
-        let mut chars = self.text[start..].char_indices();
-        let column = chars.nth(marker.col());
-        column.map_or(self.text.len(), |(at, _)| start + at)
+        marker.byte_offset().unwrap_or(0).min(self.text.len())
     }
 }
 
@@ -237,7 +231,6 @@ pub fn parse(source: &Source, file: usize) -> Result<Vec<Rc<Node>>, YamlError> {
         anchors: HashMap::new(),
         documents: Vec::new(),
     };
-    // A file may begin with a byte order mark.
     let mut parser = Parser::new_from_str(&source.text);
     while let Some(event) = parser.next_event() {
         let (event, span) = event.map_err(|error| builder.scan_error(&error))?;
@@ -266,7 +259,7 @@ impl Builder<'_> {
     fn scan_error(&self, error: &ScanError) -> YamlError {
         let start = self.source.offset(error.marker());
         YamlError {
-            message: error.info().to_owned(),
+            message: error.info(),
             place: self.place(start, start),
         }
     }
@@ -289,11 +282,7 @@ impl Builder<'_> {
         let start = self.source.offset(&span.start);
         let end = self.source.offset(&span.end);
         match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let start = match anchor > 0 || tag.is_some() {
-                    true => self.behind_properties(start, style),
-                    false => start,
-                };
+            Event::Scalar(text, style, anchor, _) => {
                 let place = self.place(start, end);
                 let scalar = Scalar {
                     plain: style == ScalarStyle::Plain,
@@ -303,8 +292,8 @@ impl Builder<'_> {
                 };
                 self.add(Kind::Scalar(scalar), place, anchor)
             }
-            Event::SequenceStart(anchor, _) => self.begin(start, anchor, false),
-            Event::MappingStart(anchor, _) => self.begin(start, anchor, true),
+            Event::SequenceStart(_, anchor, _) => self.begin(start, anchor, false),
+            Event::MappingStart(_, anchor, _) => self.begin(start, anchor, true),
             Event::SequenceEnd | Event::MappingEnd => self.finish(end),
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).map(Rc::clone);
@@ -313,20 +302,6 @@ impl Builder<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The parser's places of scalars with an anchor or a tag begin there.
-    fn behind_properties(&self, start: usize, style: ScalarStyle) -> usize {
-        let text = &*self.source.text;
-        let mut rest = &text[start..];
-        while rest.starts_with(['&', '!']) {
-            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            rest = rest[end..].trim_start();
-        }
-        if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-            rest = rest.split_once('\n').map_or("", |(_, content)| content);
-        }
-        text.len() - rest.len()
     }
 
     fn begin(&mut self, start: usize, anchor: usize, map: bool) -> Result<(), YamlError> {
@@ -436,6 +411,8 @@ mod tests {
             "c: >-\n  aa\n\n  bb # cc\n",
             "c: | # comment\n  aa\n    bb\n",
             "c: &x >2+\n   aa\n",
+            "c: !!str &x 'aa' \n",
+            "c: !!str\n  aa\n  bb",
             "c:\r\n  aa\r\n  bb\r\n",
         ] {
             check_words(yaml);
@@ -451,6 +428,12 @@ mod tests {
         let (source, scalar) = condition("c: ''\n");
         let end = scalar.locate(Span::new(0, 0), &source).span.start;
         assert_eq!(source.position(end), (1, 5));
+    }
+
+    #[test]
+    fn brackets_may_stand_at_the_margin() {
+        let source = Source::new("f", "\u{FEFF}- list: a\n  items: [\n  a,\n  ]\n");
+        assert!(parse(&source, 0).is_ok());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What operators do with bytes, addresses and paths.
 
+pub mod getopt;
 pub mod glob;
 pub mod net;
 pub mod path;

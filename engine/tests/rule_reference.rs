@@ -1,0 +1,156 @@
+//! What the real Falco says about many small rule files and conditions, and
+//! its own rule files. They are no part of this repository: without them,
+//! nothing is tested here.
+
+use std::fs;
+use std::path::PathBuf;
+
+use falco_engine::filter::fields::FIELDS;
+use falco_engine::filter::table::FieldTable;
+use falco_engine::rules::{Code, Diagnostic, LoadOptions, RuleSource, Ruleset, Severity};
+use serde::Deserialize;
+
+/// Cases that are decided otherwise here: a tab behind the dash of an item is
+/// read, as most YAML parsers do; what the item lacks is reported.
+const DIFFERENT: [&str; 1] = ["tab"];
+
+/// A file of the reference, beside the repository or where
+/// `FALCO_REFERENCE` says.
+fn reference(name: &str) -> Option<String> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/reference");
+    let folder = std::env::var_os("FALCO_REFERENCE").map_or_else(|| beside.into(), PathBuf::from);
+    let text = fs::read_to_string(folder.join(name)).ok();
+    if text.is_none() {
+        println!("skipped: there is no {}", folder.join(name).display());
+    }
+    text
+}
+
+fn load(path: &str, text: &str) -> Vec<Diagnostic> {
+    let source = RuleSource {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    let table = FieldTable::new(FIELDS);
+    Ruleset::load(&[source], &table, &LoadOptions::default()).diagnostics
+}
+
+fn show(diagnostics: &[Diagnostic]) -> String {
+    let shown: Vec<_> = diagnostics.iter().map(ToString::to_string).collect();
+    shown.join("\n")
+}
+
+#[derive(Deserialize)]
+struct Validation {
+    case: String,
+    rules: String,
+    errors: Vec<(String, String)>,
+    warnings: Vec<(String, String)>,
+}
+
+#[test]
+fn validation() {
+    let Some(text) = reference("validation.jsonl") else {
+        return;
+    };
+    let mut failures = Vec::new();
+    for line in text.lines() {
+        let case: Validation = serde_json::from_str(line).expect("a case");
+        if DIFFERENT.contains(&case.case.as_str()) {
+            continue;
+        }
+        let diagnostics = load("rules.yaml", &case.rules);
+        let mut expected: Vec<_> = case.errors.iter().map(|(code, _)| code.as_str()).collect();
+        // Errors are all reported here, the first alone there; warnings that
+        // come after it are not reported there.
+        let mut got: Vec<_> = diagnostics
+            .iter()
+            .filter(|d| expected.is_empty() || d.severity() == Severity::Error)
+            .map(|d| d.code.name())
+            .collect();
+        if expected.is_empty() {
+            expected.extend(case.warnings.iter().map(|(code, _)| code.as_str()));
+            expected.sort_unstable();
+            got.sort_unstable();
+        }
+        got.truncate(expected.len().max(1));
+        if got != expected {
+            let shown = show(&diagnostics);
+            failures.push(format!(
+                "{}: expected {expected:?}, got\n{shown}",
+                case.case
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
+}
+
+#[derive(Deserialize)]
+struct Condition {
+    condition: String,
+    #[serde(default)]
+    warnings: Vec<String>,
+    error: Option<String>,
+}
+
+#[test]
+fn conditions() {
+    let Some(text) = reference("conditions.jsonl") else {
+        return;
+    };
+    let mut failures = Vec::new();
+    for line in text.lines() {
+        let case: Condition = serde_json::from_str(line).expect("a case");
+        let condition = serde_json::to_string(&case.condition).expect("a string");
+        let rules = format!(
+            "- rule: r\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n"
+        );
+        let diagnostics = load("rules.yaml", &rules);
+        let codes: Vec<_> = diagnostics.iter().map(|d| d.code.name()).collect();
+        let expected: Vec<_> = match &case.error {
+            Some(error) => vec![error.as_str()],
+            None => case.warnings.iter().map(String::as_str).collect(),
+        };
+        let unknown = diagnostics
+            .iter()
+            .any(|d| d.message.contains("unknown field"));
+        if codes != expected && (!unknown || case.error.is_some()) {
+            failures.push(format!(
+                "{}: {expected:?}\n{}",
+                case.condition,
+                show(&diagnostics)
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "\n{}", failures.join("\n\n"));
+}
+
+/// Whatever is wrong with Falco's own files must be a field or an event that
+/// does not exist here yet.
+#[test]
+fn rule_files() {
+    for name in [
+        "falco_rules",
+        "falco-incubating_rules",
+        "falco-sandbox_rules",
+    ] {
+        let path = format!("rules/{name}.yaml");
+        let Some(text) = reference(&path) else {
+            continue;
+        };
+        let diagnostics = load(&path, &text);
+        let errors = diagnostics
+            .iter()
+            .filter(|d| d.severity() == Severity::Error);
+        let (missing, wrong): (Vec<_>, Vec<_>) = errors.partition(|d| {
+            d.code == Code::CompileCondition
+                && (d.message.contains("unknown field") || d.message.contains("unknown event"))
+                || d.code == Code::CompileOutput && d.message.contains("unknown field")
+        });
+        for diagnostic in &missing {
+            println!("{}", diagnostic.message);
+        }
+        let wrong: Vec<_> = wrong.into_iter().cloned().collect();
+        assert!(wrong.is_empty(), "\n{}", show(&wrong));
+    }
+}
