@@ -81,12 +81,14 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
     let sandbox = api::PodSandboxConfig {
         metadata: Some(api::PodSandboxMetadata {
             name: arguments.pod,
-            uid,
+            uid: uid.clone(),
             namespace: arguments.namespace,
             attempt: 0,
         }),
         labels: labels.clone(),
         linux: Some(api::LinuxPodSandboxConfig {
+            // As a kubelet names it for the systemd driver.
+            cgroup_parent: format!("kubepods-besteffort-pod{uid}.slice"),
             security_context: Some(api::LinuxSandboxSecurityContext {
                 namespace_options: Some(host_network.clone()),
                 ..Default::default()

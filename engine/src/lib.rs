@@ -7,8 +7,12 @@
 //! them, [`output`] formats alerts and sends them.
 #![deny(unsafe_code)]
 
+pub mod app;
+pub mod cli;
+pub mod config;
 pub mod event;
 pub mod filter;
+pub mod logging;
 pub mod metadata;
 pub mod output;
 pub mod rules;

@@ -170,12 +170,89 @@ pub enum Source {
     Permissions(u8),
     /// The number of the call itself.
     Number,
-    /// A fact about the calling task, filled by the task code.
-    Task,
+    /// A fact about the calling task.
+    Task(Fact),
     /// Filled by the hook of this event.
     Hook,
     /// The module does not supply it; it is there to keep Falco's numbering.
     None,
+}
+
+/// A fact about a task, for [`Source::Task`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// First argument of the program.
+    Exe,
+    /// The other arguments.
+    Args,
+    /// Thread id.
+    Tid,
+    /// Process id.
+    Pid,
+    /// Process id of the parent.
+    Ptid,
+    /// Working directory.
+    Cwd,
+    /// Most descriptors that it may open.
+    Fdlimit,
+    /// Page faults that needed a read.
+    PgftMaj,
+    /// Page faults that did not.
+    PgftMin,
+    /// Virtual memory in KiB.
+    VmSize,
+    /// Resident memory in KiB.
+    VmRss,
+    /// Swapped memory in KiB.
+    VmSwap,
+    /// Name that the kernel keeps.
+    Comm,
+    /// Control groups, `controller=path`.
+    Cgroups,
+    /// Environment.
+    Env,
+    /// Device number of the terminal, 0 for none.
+    Tty,
+    /// Process group in its own pid namespace.
+    Vpgid,
+    /// Audit login user.
+    Loginuid,
+    /// What the executable is like.
+    ExecFlags,
+    /// Inheritable capabilities.
+    CapInheritable,
+    /// Permitted capabilities.
+    CapPermitted,
+    /// Effective capabilities.
+    CapEffective,
+    /// Inode of the executable.
+    ExeIno,
+    /// When that inode was changed.
+    ExeInoCtime,
+    /// When its content was changed.
+    ExeInoMtime,
+    /// Effective user.
+    Uid,
+    /// Path of the executable that the kernel mapped.
+    TrustedExepath,
+    /// Process group.
+    Pgid,
+    /// Effective group.
+    Gid,
+    /// Thread id in its own pid namespace.
+    Vtid,
+    /// Process id in its own pid namespace.
+    Vpid,
+    /// Session in its own pid namespace.
+    Sid,
+    /// Real user.
+    Ruid,
+    /// Real group.
+    Rgid,
+    /// Inode of its pid namespace.
+    Pidns,
+    /// Start of the first process of its pid namespace.
+    PidnsInitStartTs,
 }
 
 /// First argument of [`Source::Base`]: the working directory.
@@ -279,10 +356,21 @@ pub struct EventInfo {
     pub params: &'static [Param],
 }
 
+/// The name that an identifier stands for: `r#type` is `type`.
+const fn plain(identifier: &'static str) -> &'static str {
+    match identifier.as_bytes() {
+        [b'r', b'#', name @ ..] => match core::str::from_utf8(name) {
+            Ok(name) => name,
+            Err(_) => identifier,
+        },
+        _ => identifier,
+    }
+}
+
 macro_rules! param {
     ($name:ident $ty:expr, $source:expr) => {
         Param {
-            name: stringify!($name),
+            name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
             extra: false,
@@ -290,7 +378,7 @@ macro_rules! param {
     };
     (+ $name:ident $ty:expr, $source:expr) => {
         Param {
-            name: stringify!($name),
+            name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
             extra: true,
@@ -369,178 +457,178 @@ events! {
     /// A program was started (by either call), or could not be.
     Execve execve "execve" Process Exec priority {
         res: Errno, Return;
-        exe: Text, Task;
-        args: Strings, Task;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
-        cwd: Text, Task;
-        fdlimit: Uint, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
-        cgroups: Strings, Task;
-        env: Strings, Task;
-        tty: Uint, Task;
-        vpgid: Pid, Task;
-        loginuid: Uid, Task;
-        flags: Flags(&flags::EXECVE_FLAGS), Task;
-        cap_inheritable: Hex, Task;
-        cap_permitted: Hex, Task;
-        cap_effective: Hex, Task;
-        exe_ino: Uint, Task;
-        exe_ino_ctime: Time, Task;
-        exe_ino_mtime: Time, Task;
-        uid: Uid, Task;
-        trusted_exepath: Path, Task;
-        pgid: Pid, Task;
-        gid: Gid, Task;
+        exe: Text, Task(Fact::Exe);
+        args: Strings, Task(Fact::Args);
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
+        cwd: Text, Task(Fact::Cwd);
+        fdlimit: Uint, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
+        cgroups: Strings, Task(Fact::Cgroups);
+        env: Strings, Task(Fact::Env);
+        tty: Uint, Task(Fact::Tty);
+        vpgid: Pid, Task(Fact::Vpgid);
+        loginuid: Uid, Task(Fact::Loginuid);
+        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        cap_inheritable: Hex, Task(Fact::CapInheritable);
+        cap_permitted: Hex, Task(Fact::CapPermitted);
+        cap_effective: Hex, Task(Fact::CapEffective);
+        exe_ino: Uint, Task(Fact::ExeIno);
+        exe_ino_ctime: Time, Task(Fact::ExeInoCtime);
+        exe_ino_mtime: Time, Task(Fact::ExeInoMtime);
+        uid: Uid, Task(Fact::Uid);
+        trusted_exepath: Path, Task(Fact::TrustedExepath);
+        pgid: Pid, Task(Fact::Pgid);
+        gid: Gid, Task(Fact::Gid);
         filename: Path, Hook;
-        [+] vtid: Pid, Task;
-        [+] vpid: Pid, Task;
-        [+] sid: Pid, Task;
-        [+] ruid: Uid, Task;
-        [+] rgid: Gid, Task;
-        [+] pidns: Uint, Task;
+        [+] vtid: Pid, Task(Fact::Vtid);
+        [+] vpid: Pid, Task(Fact::Vpid);
+        [+] sid: Pid, Task(Fact::Sid);
+        [+] ruid: Uid, Task(Fact::Ruid);
+        [+] rgid: Gid, Task(Fact::Rgid);
+        [+] pidns: Uint, Task(Fact::Pidns);
     }
     /// A failed `execveat`.
     Execveat execveat "execveat" Process Exec priority {
         res: Errno, Return;
-        exe: Text, Task;
-        args: Strings, Task;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
-        cwd: Text, Task;
-        fdlimit: Uint, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
-        cgroups: Strings, Task;
-        env: Strings, Task;
-        tty: Uint, Task;
-        vpgid: Pid, Task;
-        loginuid: Uid, Task;
-        flags: Flags(&flags::EXECVE_FLAGS), Task;
-        cap_inheritable: Hex, Task;
-        cap_permitted: Hex, Task;
-        cap_effective: Hex, Task;
-        exe_ino: Uint, Task;
-        exe_ino_ctime: Time, Task;
-        exe_ino_mtime: Time, Task;
-        uid: Uid, Task;
-        trusted_exepath: Path, Task;
-        pgid: Pid, Task;
-        gid: Gid, Task;
+        exe: Text, Task(Fact::Exe);
+        args: Strings, Task(Fact::Args);
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
+        cwd: Text, Task(Fact::Cwd);
+        fdlimit: Uint, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
+        cgroups: Strings, Task(Fact::Cgroups);
+        env: Strings, Task(Fact::Env);
+        tty: Uint, Task(Fact::Tty);
+        vpgid: Pid, Task(Fact::Vpgid);
+        loginuid: Uid, Task(Fact::Loginuid);
+        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        cap_inheritable: Hex, Task(Fact::CapInheritable);
+        cap_permitted: Hex, Task(Fact::CapPermitted);
+        cap_effective: Hex, Task(Fact::CapEffective);
+        exe_ino: Uint, Task(Fact::ExeIno);
+        exe_ino_ctime: Time, Task(Fact::ExeInoCtime);
+        exe_ino_mtime: Time, Task(Fact::ExeInoMtime);
+        uid: Uid, Task(Fact::Uid);
+        trusted_exepath: Path, Task(Fact::TrustedExepath);
+        pgid: Pid, Task(Fact::Pgid);
+        gid: Gid, Task(Fact::Gid);
         [+] filename: Path, Hook;
-        [+] vtid: Pid, Task;
-        [+] vpid: Pid, Task;
-        [+] sid: Pid, Task;
-        [+] ruid: Uid, Task;
-        [+] rgid: Gid, Task;
-        [+] pidns: Uint, Task;
+        [+] vtid: Pid, Task(Fact::Vtid);
+        [+] vpid: Pid, Task(Fact::Vpid);
+        [+] sid: Pid, Task(Fact::Sid);
+        [+] ruid: Uid, Task(Fact::Ruid);
+        [+] rgid: Gid, Task(Fact::Rgid);
+        [+] pidns: Uint, Task(Fact::Pidns);
     }
     /// `clone` returned, in the parent (the child's id) or in the child (0).
     Clone clone "clone" Process Fork priority {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
+        fdlimit: Int, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
         flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task;
-        gid: Uint, Task;
-        vtid: Pid, Task;
-        vpid: Pid, Task;
-        pidns_init_start_ts: Uint, Task;
+        uid: Uint, Task(Fact::Uid);
+        gid: Uint, Task(Fact::Gid);
+        vtid: Pid, Task(Fact::Vtid);
+        vpid: Pid, Task(Fact::Vpid);
+        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
     }
     /// `clone3`, likewise.
     Clone3 clone3 "clone3" Process Fork priority {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
+        fdlimit: Int, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
         flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task;
-        gid: Uint, Task;
-        vtid: Pid, Task;
-        vpid: Pid, Task;
-        pidns_init_start_ts: Uint, Task;
+        uid: Uint, Task(Fact::Uid);
+        gid: Uint, Task(Fact::Gid);
+        vtid: Pid, Task(Fact::Vtid);
+        vpid: Pid, Task(Fact::Vpid);
+        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
     }
     /// `fork`, likewise.
     Fork fork "fork" Process Fork priority {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
+        fdlimit: Int, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
         flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task;
-        gid: Uint, Task;
-        vtid: Pid, Task;
-        vpid: Pid, Task;
-        pidns_init_start_ts: Uint, Task;
+        uid: Uint, Task(Fact::Uid);
+        gid: Uint, Task(Fact::Gid);
+        vtid: Pid, Task(Fact::Vtid);
+        vpid: Pid, Task(Fact::Vpid);
+        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
     }
     /// `vfork`, likewise.
     Vfork vfork "vfork" Process Fork priority {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
-        tid: Pid, Task;
-        pid: Pid, Task;
-        ptid: Pid, Task;
+        tid: Pid, Task(Fact::Tid);
+        pid: Pid, Task(Fact::Pid);
+        ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task;
-        pgft_maj: Uint, Task;
-        pgft_min: Uint, Task;
-        vm_size: Uint, Task;
-        vm_rss: Uint, Task;
-        vm_swap: Uint, Task;
-        comm: Text, Task;
+        fdlimit: Int, Task(Fact::Fdlimit);
+        pgft_maj: Uint, Task(Fact::PgftMaj);
+        pgft_min: Uint, Task(Fact::PgftMin);
+        vm_size: Uint, Task(Fact::VmSize);
+        vm_rss: Uint, Task(Fact::VmRss);
+        vm_swap: Uint, Task(Fact::VmSwap);
+        comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
         flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task;
-        gid: Uint, Task;
-        vtid: Pid, Task;
-        vpid: Pid, Task;
-        pidns_init_start_ts: Uint, Task;
+        uid: Uint, Task(Fact::Uid);
+        gid: Uint, Task(Fact::Gid);
+        vtid: Pid, Task(Fact::Vtid);
+        vpid: Pid, Task(Fact::Vpid);
+        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
     }
     /// A task was made: written by its parent before the child runs, so that the
     /// engine knows the child before the child's first event.

@@ -18,7 +18,7 @@ pub const RECORD_ALIGN: usize = 8;
 pub const MAX_SLOTS: usize = 64;
 
 /// Longest record in bytes, header and padding included.
-pub const MAX_RECORD: usize = 16 * 1024;
+pub const MAX_RECORD: usize = 32 * 1024;
 
 /// First bytes of every record.
 #[repr(C)]

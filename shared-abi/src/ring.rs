@@ -67,6 +67,38 @@ pub struct ProducerPage {
     pub lost: [[AtomicU64; CLASSES]; LOSSES],
 }
 
+impl ProducerPage {
+    /// An empty ring's page. The kernel has zeroed memory instead.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        // A constant, so that it can be repeated; each use is a new atomic.
+        #[allow(clippy::declare_interior_mutable_const)]
+        const ZERO: AtomicU64 = AtomicU64::new(0);
+        Self {
+            magic: ZERO,
+            size: ZERO,
+            cpu: ZERO,
+            _constant: [0; 5],
+            reserved: ZERO,
+            committed: ZERO,
+            records: ZERO,
+            _producer: [0; 5],
+            lost: [const { [ZERO; CLASSES] }; LOSSES],
+        }
+    }
+}
+
+impl ConsumerPage {
+    /// The page of a reader that has read nothing.
+    #[allow(clippy::new_without_default)]
+    pub const fn new() -> Self {
+        Self {
+            consumed: AtomicU64::new(0),
+            _consumer: [0; 7],
+        }
+    }
+}
+
 /// The page that the reader writes.
 #[repr(C, align(64))]
 pub struct ConsumerPage {

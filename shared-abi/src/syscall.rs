@@ -447,7 +447,7 @@ syscalls! {
 
 /// Event of each system call by its number on this architecture;
 /// [`Event::Syscall`] for numbers without a row.
-pub const EVENT_BY_NUMBER: [Event; SYSCALL_MAX] = {
+pub static EVENT_BY_NUMBER: [Event; SYSCALL_MAX] = {
     let mut events = [Event::Syscall; SYSCALL_MAX];
     let mut i = 0;
     while i < SYSCALLS.len() {

@@ -1,1 +1,94 @@
 //! Where records come from.
+
+pub mod device;
+pub mod kmod;
+mod mapping;
+
+use falco_abi::control::{Interest, hook};
+use falco_abi::syscall::SYSCALL_MAX;
+
+/// What became of records since the source was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Records written.
+    pub records: u64,
+    /// Records lost, with cause and class, without those that are 0.
+    pub lost: Vec<Lost>,
+}
+
+impl Counters {
+    /// Records lost for any reason.
+    pub fn lost(&self) -> u64 {
+        self.lost.iter().map(|l| l.count).sum()
+    }
+}
+
+/// Records lost for one reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// CPU that made them; `None` for all CPUs without a ring.
+    pub cpu: Option<u32>,
+    /// Why ([`falco_abi::ring::LOSS_NAMES`], or `no_ring`).
+    pub cause: &'static str,
+    /// What they were ([`falco_abi::event::CLASS_NAMES`], or `any`).
+    pub class: &'static str,
+    /// How many.
+    pub count: u64,
+}
+
+/// What a source brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    /// Records were handed out.
+    Some,
+    /// There was nothing within the time given.
+    Nothing,
+    /// There will never be more.
+    End,
+}
+
+/// A source of records: the module's rings today; captures and eBPF bring the
+/// same records.
+pub trait Source {
+    /// Says which system calls (by number) and hooks make records.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()>;
+
+    /// Hands every record that is there to `each`, ordered by time across CPUs,
+    /// and waits for at most `wait` when there is none. A record is valid
+    /// during its call only.
+    ///
+    /// # Errors
+    /// When the source is broken for good.
+    fn read(
+        &mut self,
+        wait: std::time::Duration,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> anyhow::Result<Batch>;
+
+    /// Records written and lost so far.
+    ///
+    /// # Errors
+    /// When the source does not answer.
+    fn counters(&self) -> anyhow::Result<Counters>;
+
+    /// What to add to a record's time to get nanoseconds since the epoch.
+    fn epoch_offset(&self) -> i64;
+}
+
+/// The interest in the given system calls and in all other hooks.
+pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
+    let mut interest = Interest {
+        hooks: hook::ALL,
+        ..Interest::default()
+    };
+    for number in syscalls {
+        let number = number as usize;
+        if number < SYSCALL_MAX {
+            interest.syscalls[number / 64] |= 1 << (number % 64);
+        }
+    }
+    interest
+}

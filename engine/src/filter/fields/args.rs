@@ -101,7 +101,7 @@ fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
         return errno(id).map(str::as_bytes);
     }
     let own = ctx.thread.is_none_or(|t| t.vtid == t.tid);
-    let global = matches!(param.source, Source::Task | Source::Hook);
+    let global = matches!(param.source, Source::Task(_) | Source::Hook);
     if !own && !global {
         return None;
     }

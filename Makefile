@@ -1,0 +1,59 @@
+# Everything that is done with this tree, by name. Each target calls cargo or one script; what
+# a target needs on the machine, its script installs or asks for.
+
+# `make install` follows the usual variables; DESTDIR is for packages.
+DESTDIR ?=
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+# The engine to install: built by `make engine`, or brought along prebuilt.
+ENGINE ?= target/release/falco-engine
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench engine kmod node install uninstall dkms-install dkms-uninstall \
+	fmt lint clean
+
+help: ## Show what there is
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+run: ## Build everything, boot the virtual node and show an alert from a container
+	@tests/node/demo.sh
+
+test: ## Check and test everything; the last line says how many passed
+	@tests/run.sh
+
+bench: ## Measure the engine, and in the virtual node what a system call costs
+	cargo bench --workspace
+	@tests/cost.sh
+
+engine: ## Build falco-engine
+	cargo build --release --locked --package falco-engine
+
+kmod: ## Build falco_kmod, for this kernel or else for that of the virtual node
+	@kmod/build.sh
+
+node: ## Build the virtual node
+	@tests/node/build.sh
+
+install: ## Install the engine, its rules, its configuration and its unit
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' \
+		ENGINE='$(ENGINE)' packaging/install.sh
+
+uninstall: ## Remove what `make install` installed; changed configuration stays
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' \
+		packaging/install.sh --remove
+
+dkms-install: ## Give falco_kmod to DKMS, which builds it for every kernel
+	@packaging/dkms.sh
+
+dkms-uninstall: ## Take falco_kmod back from DKMS
+	@packaging/dkms.sh --remove
+
+fmt: ## Format the Rust code
+	cargo fmt --all
+
+lint: ## Look for mistakes without running anything
+	@tests/run.sh --lint
+
+clean: ## Remove what was built here (the virtual node is kept in the cache)
+	cargo clean

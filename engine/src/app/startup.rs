@@ -1,0 +1,179 @@
+//! What happens before the first event.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use falco_abi::control::DEVICE_PATH;
+use log::{info, warn};
+
+use crate::cli::Cli;
+use crate::config::{self, Config, RuleMatching};
+use crate::filter::fields::FIELDS;
+use crate::filter::table::FieldTable;
+use crate::metadata::{Containers, cri};
+use crate::rules::{
+    AppendOutput, Diagnostic, ExtraField, LoadOptions, LoadResult, Match, Placement, Ruleset,
+    Severity, files,
+};
+use crate::source::{Source, interest, kmod::KmodSource};
+use crate::state::State;
+
+/// `-V`: says what is wrong with the rules.
+pub(super) fn validate(cli: &Cli) -> ExitCode {
+    let paths = match cli.files_to_validate() {
+        Ok(paths) => paths,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let LoadResult {
+        ruleset,
+        diagnostics,
+    } = read_rules(&paths, &LoadOptions::default());
+    for diagnostic in &diagnostics {
+        println!("{diagnostic}");
+    }
+    let (verdict, code) = match (ruleset, diagnostics.is_empty()) {
+        (None, _) => ("Invalid", ExitCode::FAILURE),
+        (Some(_), true) => ("Ok", ExitCode::SUCCESS),
+        (Some(_), false) => ("Ok, with warnings", ExitCode::SUCCESS),
+    };
+    for path in &cli.validate {
+        println!("{}: {verdict}", path.display());
+    }
+    code
+}
+
+/// Loads the rules that command line and configuration name.
+pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> {
+    let paths = cli.rules_files(config)?;
+    let options = LoadOptions {
+        min_priority: config.priority,
+        append_output: config.append_output.iter().map(append_output).collect(),
+        want_fields: config.outputs.format.json,
+        match_all: config.rule_matching == RuleMatching::All,
+        ..LoadOptions::default()
+    };
+    for path in &paths {
+        info!("loading rules from {}", path.display());
+    }
+    let LoadResult {
+        ruleset,
+        diagnostics,
+    } = read_rules(&paths, &options);
+    let Some(ruleset) = ruleset else {
+        // On standard error, each with its place, whatever the log is set to.
+        for diagnostic in &diagnostics {
+            eprintln!("{diagnostic}");
+        }
+        bail!("{} error(s) in the rules, see above", errors(&diagnostics));
+    };
+    for diagnostic in diagnostics {
+        warn!("{diagnostic}");
+    }
+    let active = ruleset.rules().filter(|rule| rule.active).count();
+    info!("{active} of {} rules are active", ruleset.rules().len());
+    Ok(ruleset)
+}
+
+fn errors(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics
+        .iter()
+        .filter(|d| d.severity() == Severity::Error)
+        .count()
+}
+
+/// Reads and loads all files, so that everything that is wrong is told at once.
+fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
+    let (sources, mut diagnostics) = files::read(paths);
+    let unreadable = errors(&diagnostics) > 0;
+    let mut result = Ruleset::load(&sources, &FieldTable::new(FIELDS), options);
+    diagnostics.append(&mut result.diagnostics);
+    LoadResult {
+        ruleset: result.ruleset.filter(|_| !unreadable),
+        diagnostics,
+    }
+}
+
+/// What the configuration says, in the loader's terms.
+fn append_output(entry: &config::AppendOutput) -> AppendOutput {
+    let text = |t: &config::Text| t.value.clone();
+    AppendOutput {
+        matches: Match {
+            source: entry.matching.source.as_ref().map(text),
+            rule: entry.matching.rule.as_ref().map(text),
+            tags: entry.matching.tags.iter().map(text).collect(),
+        },
+        extra_output: entry.extra_output.as_ref().map(text),
+        extra_fields: entry
+            .extra_fields
+            .iter()
+            .map(|field| match &field.format {
+                None => ExtraField::Field(text(&field.name)),
+                Some(format) => ExtraField::Formatted {
+                    name: text(&field.name),
+                    format: text(format),
+                },
+            })
+            .collect(),
+        placement: match entry.placement {
+            config::Placement::End => Placement::End,
+            config::Placement::BeforeClosingParenthesis => Placement::BeforeClosingParenthesis,
+        },
+        when: entry.when.as_ref().map(text),
+    }
+}
+
+/// Opens the module's device and begins to capture what the rules and the
+/// state need.
+pub(super) fn open_source(config: &Config, ruleset: &Ruleset) -> anyhow::Result<KmodSource> {
+    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    let (rings, size) = source.rings();
+    info!("reading {rings} rings of {} KiB", size >> 10);
+    let mut wanted = interest(state_syscalls());
+    for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
+        *ours |= rules;
+    }
+    source.set_interest(&wanted)?;
+    Ok(source)
+}
+
+/// System calls that change what the state knows. Process exec, fork and exit
+/// have hooks of their own.
+fn state_syscalls() -> impl Iterator<Item = u32> {
+    const STATE: [&str; 10] = [
+        "setuid",
+        "setgid",
+        "setreuid",
+        "setregid",
+        "setresuid",
+        "setresgid",
+        "clone",
+        "clone3",
+        "fork",
+        "vfork",
+    ];
+    use falco_abi::syscall::{NONE, SYSCALLS};
+    SYSCALLS
+        .iter()
+        .filter(|s| s.number() != NONE && STATE.contains(&s.name))
+        .map(|s| s.number().into())
+}
+
+/// Reads what runs already. Capture is on by now: whatever starts meanwhile is
+/// seen by one or the other.
+pub(super) fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
+    let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let containers = Arc::new(Containers::new());
+    let sockets = cri::default_sockets(&host_root);
+    let runtimes = cri::Cri::start(sockets, cri::Limits::default())
+        .context("cannot start asking container runtimes")?;
+    containers.set_asker(Box::new(runtimes));
+    let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
+    let threads = state.scan();
+    info!("{threads} threads are running");
+    Ok(state)
+}

@@ -1,0 +1,222 @@
+//! The command line.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, Invalid, Loaded, Location};
+
+/// Version of Falco's engine whose rules are understood.
+pub const ENGINE_VERSION: &str = "0.62.0";
+
+/// Exit code when the pid file cannot be written, as with Falco.
+pub const EXIT_PID_FILE: u8 = 255;
+
+/// Alerts on what processes do, by rules over the events of the kernel module
+/// falco_kmod.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "falco-engine", disable_version_flag = true)]
+pub struct Cli {
+    /// Read the configuration from FILE
+    #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
+    pub config: PathBuf,
+
+    /// Load rules from FILE instead of rules_files (repeatable)
+    ///
+    /// A directory stands for the *.yaml and *.yml files in it, sorted by name.
+    #[arg(short = 'r', value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+
+    /// Check the rules in FILE and exit (repeatable)
+    ///
+    /// Several files are read in order, as with -r, so that a later one can
+    /// change the rules of an earlier one. The exit code is 1 if a rule is
+    /// wrong.
+    #[arg(short = 'V', long = "validate", value_name = "FILE")]
+    pub validate: Vec<PathBuf>,
+
+    /// Stop after SECONDS
+    #[arg(short = 'M', value_name = "SECONDS")]
+    pub seconds: Option<u64>,
+
+    /// Set a key of the configuration (repeatable)
+    ///
+    /// Dots lead into maps, [N] into lists, [] adds to a list; a backslash takes
+    /// the meaning from the next character. A value that begins with {, [ or a
+    /// quote is YAML, any other is taken as it is:
+    ///
+    ///   -o file_output.enabled=true
+    ///   -o 'rules_files[]=/etc/falco/more.yaml'
+    #[arg(
+        short = 'o',
+        long = "option",
+        value_name = "KEY=VALUE",
+        verbatim_doc_comment
+    )]
+    pub options: Vec<String>,
+
+    /// Write every alert at once, whatever buffered_outputs says
+    #[arg(short = 'U', long = "unbuffered")]
+    pub unbuffered: bool,
+
+    /// Write the process id to FILE
+    #[arg(short = 'P', long = "pidfile", value_name = "FILE")]
+    pub pid_file: Option<PathBuf>,
+
+    /// Print the versions of program, kernel ABI and rule language, and exit
+    #[arg(long = "version")]
+    pub version: bool,
+}
+
+impl Cli {
+    /// Reads the configuration with everything that the command line changes
+    /// in it.
+    pub fn load_config(&self) -> Result<Loaded, Invalid> {
+        let mut loaded = config::load(&self.config, &self.options)?;
+        if self.unbuffered {
+            loaded.config.outputs.buffered = false;
+        }
+        Ok(loaded)
+    }
+
+    /// The files of rules to load: those of `-r`, else those of the
+    /// configuration.
+    pub fn rules_files(&self, config: &Config) -> Result<Vec<PathBuf>, Invalid> {
+        if self.rules.is_empty() {
+            config::rules_files(&config.rules_files)
+        } else {
+            named_files("-r", &self.rules)
+        }
+    }
+
+    /// The files of rules to check with `-V`.
+    pub fn files_to_validate(&self) -> Result<Vec<PathBuf>, Invalid> {
+        named_files("-V", &self.validate)
+    }
+}
+
+/// Files that were named on the command line must exist, whatever their name.
+fn named_files(option: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Invalid> {
+    let mut files = Vec::new();
+    let mut errors = Vec::new();
+    for path in paths {
+        match config::expand_path(path) {
+            Ok(found) => files.extend(found),
+            Err(error) => {
+                let file = format!("{option} {}", path.display()).into();
+                let at = Location {
+                    file,
+                    line: 0,
+                    column: 0,
+                };
+                errors.push(Diagnostic::error(
+                    &at,
+                    format!("cannot read the rules: {error}"),
+                ));
+            }
+        }
+    }
+    if errors.is_empty() {
+        Ok(files)
+    } else {
+        Err(Invalid(errors))
+    }
+}
+
+/// Reads the command line. An exit code means that everything asked for is
+/// already printed.
+pub fn parse() -> Result<Cli, ExitCode> {
+    match Cli::try_parse() {
+        Ok(cli) if cli.version => {
+            print!("{}", version());
+            Err(ExitCode::SUCCESS)
+        }
+        Ok(cli) => Ok(cli),
+        Err(error) => {
+            // To standard output for --help, else to standard error.
+            let _ = error.print();
+            Err(match error.kind() {
+                ErrorKind::DisplayHelp => ExitCode::SUCCESS,
+                _ => ExitCode::FAILURE,
+            })
+        }
+    }
+}
+
+/// What `--version` prints.
+pub fn version() -> String {
+    format!(
+        "falco-engine {}\nKernel ABI: version {}, digest {:016x}\nEngine: {ENGINE_VERSION}\n",
+        env!("CARGO_PKG_VERSION"),
+        falco_abi::ABI_VERSION,
+        falco_abi::layout::DIGEST,
+    )
+}
+
+/// Writes the process id to `path`.
+pub fn write_pid_file(path: &Path) -> io::Result<()> {
+    fs::write(path, format!("{}\n", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(["falco-engine"].iter().chain(arguments))
+    }
+
+    #[test]
+    fn every_option_is_read() {
+        Cli::command().debug_assert();
+        let cli = parse(&[
+            "-c",
+            "f.yaml",
+            "-r",
+            "a",
+            "-r",
+            "b",
+            "-V",
+            "v",
+            "-M",
+            "5",
+            "-o",
+            "a=b",
+            "-U",
+            "-P",
+            "pid",
+            "--version",
+        ])
+        .unwrap();
+        assert_eq!(cli.config, Path::new("f.yaml"));
+        assert_eq!(cli.rules, [Path::new("a"), Path::new("b")]);
+        assert_eq!(cli.validate, [Path::new("v")]);
+        assert_eq!(
+            (cli.seconds, cli.unbuffered, cli.version),
+            (Some(5), true, true)
+        );
+        assert_eq!(cli.options, ["a=b"]);
+        assert_eq!(cli.pid_file.as_deref(), Some(Path::new("pid")));
+        assert_eq!(parse(&[]).unwrap().config, Path::new(DEFAULT_FILE));
+        assert!(parse(&["-M", "soon"]).is_err() && parse(&["--nonsense"]).is_err());
+    }
+
+    #[test]
+    fn versions() {
+        let version = version();
+        assert!(version.starts_with("falco-engine ") && version.ends_with("Engine: 0.62.0\n"));
+    }
+
+    #[test]
+    fn named_rules_must_exist() {
+        let cli = parse(&["-r", "/none/x.local.yaml"]).unwrap();
+        let error = cli.rules_files(&Config::default()).unwrap_err().to_string();
+        assert!(error.starts_with("-r /none/x.local.yaml: error: cannot read the rules: No such"));
+    }
+}

@@ -1,0 +1,314 @@
+//! The configuration: `falco.yaml`, the command line's overrides, and the one
+//! table of keys ([`KEYS`]) by which both are read.
+
+mod diagnostic;
+mod expand;
+mod keys;
+mod overrides;
+mod rules_files;
+mod schema;
+mod tree;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+pub use diagnostic::{Diagnostic, Invalid, Location, Severity};
+pub use keys::{APPEND_KEYS, KEYS, MATCH_KEYS};
+pub use rules_files::{expand_path, rules_files};
+pub use schema::{Key, Kind, Reader, Support, Text};
+pub use tree::{Node, Value};
+
+use crate::output::Priority;
+
+/// Where the configuration is without `-c`.
+pub const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
+
+/// The socket of the log daemon.
+pub const SYSLOG_SOCKET: &str = "/dev/log";
+
+/// A configuration is a few hundred lines; more is not one.
+const MAX_FILE_SIZE: u64 = 4 << 20;
+
+/// Everything that `falco.yaml` decides.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Files and directories of rules, in order.
+    pub rules_files: Vec<Text>,
+    /// Rules of lower priority are not loaded.
+    pub priority: Priority,
+    /// What happens when several rules match one event.
+    pub rule_matching: RuleMatching,
+    /// The source of events.
+    pub engine: Engine,
+    /// System calls collected beside those of the rules.
+    pub base_syscalls: BaseSyscalls,
+    /// What is added to the outputs of rules.
+    pub append_output: Vec<AppendOutput>,
+    /// Alerts and where they go.
+    pub outputs: Outputs,
+    /// The program's own messages.
+    pub log: Log,
+}
+
+/// What happens when several rules match one event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleMatching {
+    /// One alert, of the rule that was loaded first.
+    #[default]
+    First,
+    /// One alert for each.
+    All,
+}
+
+/// Where events come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// The kernel module.
+    #[default]
+    Kmod,
+}
+
+/// The section `engine`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Engine {
+    /// Where events come from.
+    pub kind: EngineKind,
+    /// Bytes of each processor's ring, from `engine.kmod.buf_size_preset`.
+    pub buffer_size: u32,
+    /// The kernel sends no exits of system calls that failed.
+    pub drop_failed_exit: bool,
+}
+
+/// The section `base_syscalls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseSyscalls {
+    /// Names to add, or with `!` in front to leave out.
+    pub custom_set: Vec<Text>,
+    /// Only what the rules need for their state.
+    pub repair: bool,
+    /// Even the high-volume reads and writes.
+    pub all: bool,
+}
+
+/// One entry of `append_output`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppendOutput {
+    /// Where the entry begins.
+    pub at: Location,
+    /// Rules it applies to.
+    pub matching: Match,
+    /// Output text to add.
+    pub extra_output: Option<Text>,
+    /// Fields to add to JSON.
+    pub extra_fields: Vec<ExtraField>,
+    /// Adds the fields that describe the container.
+    pub suggested_output: bool,
+    /// Where `extra_output` goes.
+    pub placement: Placement,
+    /// Condition on the event that must hold for `extra_output`.
+    pub when: Option<Text>,
+}
+
+/// Rules to which an entry of `append_output` applies: those that have all
+/// that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Match {
+    /// Source of the rule's events.
+    pub source: Option<Text>,
+    /// Tags the rule has, all of them.
+    pub tags: Vec<Text>,
+    /// Name of the rule.
+    pub rule: Option<Text>,
+}
+
+/// One of `append_output`'s `extra_fields`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtraField {
+    /// Key in `output_fields`.
+    pub name: Text,
+    /// What stands there as text; without it, the field called `name`.
+    pub format: Option<Text>,
+}
+
+/// Where added text goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// After the output, parted by a blank.
+    #[default]
+    End,
+    /// Inside the bracket with which the output ends; after the output if it
+    /// does not end with one.
+    BeforeClosingParenthesis,
+}
+
+/// What alerts look like and where they go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// Form of a line.
+    pub format: Format,
+    /// `stdout_output.enabled`.
+    pub stdout: bool,
+    /// `syslog_output.enabled`.
+    pub syslog: bool,
+    /// The section `file_output`.
+    pub file: FileOutput,
+    /// Lines may wait in the process for more lines.
+    pub buffered: bool,
+    /// Alerts that may wait for one output; 0 takes
+    /// [`DEFAULT_CAPACITY`](crate::output::DEFAULT_CAPACITY).
+    pub capacity: usize,
+    /// The socket of the log daemon. Not a key; another one is for tests.
+    pub syslog_socket: PathBuf,
+    /// Milliseconds after which an output that does not return is reported.
+    pub timeout_ms: u64,
+}
+
+/// The form of alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Format {
+    /// One JSON object per line instead of text.
+    pub json: bool,
+    /// JSON has `output`.
+    pub include_output: bool,
+    /// JSON has `message`.
+    pub include_message: bool,
+    /// JSON has `output_fields`.
+    pub include_output_fields: bool,
+    /// JSON has `tags`.
+    pub include_tags: bool,
+    /// Times in text are ISO 8601 and UTC. Also holds for the log.
+    pub iso_time: bool,
+}
+
+/// The section `file_output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileOutput {
+    /// Write to a file.
+    pub enabled: bool,
+    /// Keep it open between alerts.
+    pub keep_alive: bool,
+    /// Which file.
+    pub filename: PathBuf,
+}
+
+/// The program's own messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Messages of lower level are left out.
+    pub level: Priority,
+    /// Write them to standard error.
+    pub stderr: bool,
+    /// Send them to syslog.
+    pub syslog: bool,
+}
+
+/// A configuration and what to tell about it.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// Warnings in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Reads a configuration file and applies `overrides`, each `key=value`.
+pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
+    let name: Arc<str> = file.to_string_lossy().into();
+    let fail = |text: String| {
+        let at = Location {
+            file: name.clone(),
+            line: 0,
+            column: 0,
+        };
+        Invalid(vec![Diagnostic::error(&at, text)])
+    };
+    let open = || -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        File::open(file)?
+            .take(MAX_FILE_SIZE + 1)
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    let bytes = open().map_err(|error| fail(format!("cannot read the configuration: {error}")))?;
+    if bytes.len() as u64 > MAX_FILE_SIZE {
+        return Err(fail(format!("larger than {} MiB", MAX_FILE_SIZE >> 20)));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        fail(format!(
+            "not UTF-8 at byte {}",
+            error.utf8_error().valid_up_to()
+        ))
+    })?;
+    from_text(&name, &text, overrides)
+}
+
+/// Reads a configuration from `text`; `file` names it in diagnostics.
+pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
+    let file: Arc<str> = file.into();
+    let fail = |diagnostic| Invalid(vec![diagnostic]);
+    let mut root = tree::parse(&file, text).map_err(fail)?;
+    for text in overrides {
+        overrides::apply(&mut root, text).map_err(fail)?;
+    }
+    expand::expand(&mut root, &|name| std::env::var(name).ok());
+
+    let mut config = defaults();
+    let mut reader = Reader::default();
+    reader.map(KEYS, "", &root, &mut config);
+    check_relations(&root, &mut reader);
+    let diagnostics = reader.diagnostics;
+    if diagnostics
+        .iter()
+        .any(|diagnostic| diagnostic.severity == Severity::Error)
+    {
+        return Err(Invalid(diagnostics));
+    }
+    Ok(Loaded {
+        config,
+        warnings: diagnostics,
+    })
+}
+
+/// What no row of the table can see alone.
+fn check_relations(root: &Node, reader: &mut Reader) {
+    if let (Some(_), Some(old)) = (root.get("rules_files"), root.get("rules_file")) {
+        reader.error(
+            &old.at,
+            "rules_file is the old name of rules_files; only one may be given",
+        );
+    }
+    // Falco loads every plugin that is configured unless it is told which.
+    if root.get("load_plugins").is_none()
+        && let Some(Node {
+            at,
+            value: Value::List(plugins),
+        }) = root.get("plugins")
+        && plugins
+            .iter()
+            .any(|plugin| plugin.get("name").and_then(Node::text) != Some("container"))
+    {
+        reader.warning(
+            at,
+            "key plugins is not supported yet: plugins are not loaded",
+        );
+    }
+}
+
+/// What holds where the file says nothing: the defaults of [`KEYS`].
+pub fn defaults() -> Config {
+    let mut config = Config::default();
+    config.outputs.syslog_socket = SYSLOG_SOCKET.into();
+    let mut reader = Reader::default();
+    for key in KEYS {
+        let file: Arc<str> = format!("default of {}", key.name).into();
+        match tree::parse(&file, key.default) {
+            Ok(node) => reader.preset(key, &node, &mut config),
+            Err(error) => reader.diagnostics.push(error),
+        }
+    }
+    // The table is ours: a default that its own row refuses is found by a test.
+    debug_assert!(reader.diagnostics.is_empty(), "{:?}", reader.diagnostics);
+    config
+}

@@ -1,0 +1,212 @@
+//! Fields by name.
+
+use rustc_hash::FxHashMap;
+
+use super::ast::{FieldRef, Span};
+use super::error::{Error, ErrorKind, nearest};
+use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Value};
+
+/// The fields that conditions and outputs can name.
+#[derive(Clone)]
+pub struct FieldTable {
+    fields: &'static [Field],
+    by_name: FxHashMap<&'static str, usize>,
+}
+
+/// A field with its argument checked.
+#[derive(Clone, Debug)]
+pub struct BoundField {
+    /// The row of the table.
+    pub field: &'static Field,
+    /// The argument.
+    pub arg: FieldArg,
+}
+
+impl FieldTable {
+    /// Over the rows of one table.
+    pub fn new(fields: &'static [Field]) -> Self {
+        let by_name = fields
+            .iter()
+            .enumerate()
+            .map(|(i, f)| (f.name, i))
+            .collect();
+        Self { fields, by_name }
+    }
+
+    /// All rows.
+    pub fn fields(&self) -> &'static [Field] {
+        self.fields
+    }
+
+    /// The field with exactly this name.
+    pub fn get(&self, name: &str) -> Option<&'static Field> {
+        self.by_name.get(name).map(|&at| &self.fields[at])
+    }
+
+    /// Finds the field and checks its argument. `evt.arg.fd` is the field
+    /// `evt.arg` with the argument `fd`.
+    ///
+    /// # Errors
+    /// When there is no such field or its argument does not fit.
+    pub fn bind(&self, field: &FieldRef) -> Result<BoundField, Error> {
+        if let Some(found) = self.get(&field.name) {
+            return bind_arg(found, field.arg.as_deref(), field.span);
+        }
+        if let Some((found, key)) = self.dotted(&field.name)
+            && field.arg.is_none()
+        {
+            return bind_arg(found, Some(key), field.span);
+        }
+        let kind = ErrorKind::UnknownField(field.name.clone());
+        let hint = nearest(&field.name, self.fields.iter().map(|f| f.name));
+        Err(Error::new(field.span, kind).hint(hint))
+    }
+
+    /// Splits off the last part of a name as the argument of a field that can
+    /// have one.
+    fn dotted<'n>(&self, name: &'n str) -> Option<(&'static Field, &'n str)> {
+        let (name, key) = name.rsplit_once('.')?;
+        let field = self.get(name)?;
+        let takes_key = !matches!(field.arg, ArgKind::None | ArgKind::OptionalIndex);
+        takes_key.then_some((field, key))
+    }
+
+    /// Length of the longest start of the text that names a field. Only whole
+    /// parts between dots count.
+    pub fn longest_name(&self, text: &str) -> Option<usize> {
+        let mut end = name_length(text);
+        while end > 0 {
+            let name = &text[..end];
+            if self.get(name).is_some() || self.dotted(name).is_some() {
+                return Some(end);
+            }
+            end = name.rfind('.').unwrap_or(0);
+        }
+        None
+    }
+}
+
+/// Length of the parts with dots between them at the start of the text.
+fn name_length(text: &str) -> usize {
+    let mut end = 0;
+    let mut at = 0;
+    loop {
+        let part = &text[at..];
+        let len = part
+            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .unwrap_or(part.len());
+        if len == 0 || !part.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            return end;
+        }
+        end = at + len;
+        if !text[end..].starts_with('.') {
+            return end;
+        }
+        at = end + 1;
+    }
+}
+
+fn bind_arg(field: &'static Field, arg: Option<&str>, span: Span) -> Result<BoundField, Error> {
+    let name = field.name.to_owned();
+    let (index, key, optional) = match field.arg {
+        ArgKind::None => (false, false, true),
+        ArgKind::OptionalIndex => (true, false, true),
+        ArgKind::OptionalKey => (false, true, true),
+        ArgKind::OptionalIndexOrKey => (true, true, true),
+        ArgKind::Key => (false, true, false),
+        ArgKind::IndexOrKey => (true, true, false),
+    };
+    let number = |text: &str| {
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        text.parse().ok().filter(|_| digits)
+    };
+    let arg = match arg {
+        None if optional => FieldArg::None,
+        None => return Err(Error::new(span, ErrorKind::MissingArg(name))),
+        Some(text) => match number(text) {
+            Some(number) if index => FieldArg::Index(number),
+            _ if key && !text.is_empty() => FieldArg::Key(text.into()),
+            _ => {
+                let arg = text.to_owned();
+                return Err(Error::new(span, ErrorKind::BadArg { field: name, arg }));
+            }
+        },
+    };
+    Ok(BoundField { field, arg })
+}
+
+impl BoundField {
+    /// Whether its value is a list, of which each element counts by itself.
+    pub fn is_list(&self) -> bool {
+        self.field.cardinality == Cardinality::List
+    }
+
+    /// How the values of a comparison are joined.
+    pub fn cardinality(&self) -> Cardinality {
+        match self.field.cardinality {
+            Cardinality::AnyAncestor if self.arg != FieldArg::None => Cardinality::One,
+            cardinality => cardinality,
+        }
+    }
+
+    /// Whether it is the type of the event, which decides when rules run.
+    pub fn is_event_type(&self) -> bool {
+        matches!(self.field.name, "evt.type" | "syscall.type")
+    }
+
+    /// Whether it can be an argument of a transformer or on the right side.
+    pub fn is_plain(&self) -> bool {
+        !self.is_event_type()
+            && self.field.ty != FieldType::Dynamic
+            && !matches!(
+                self.field.cardinality,
+                Cardinality::AnyAncestor | Cardinality::BothEnds
+            )
+    }
+}
+
+impl std::fmt::Debug for Field {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// What a type is called in messages.
+pub fn type_name(ty: FieldType) -> &'static str {
+    match ty {
+        FieldType::Bool => "a bool",
+        FieldType::Int => "a number",
+        FieldType::Uint => "an unsigned number",
+        FieldType::Double => "a floating-point number",
+        FieldType::AbsTime => "a time",
+        FieldType::RelTime => "a duration",
+        FieldType::Port => "a port",
+        FieldType::Text => "a text",
+        FieldType::Path => "a path",
+        FieldType::Bytes => "a byte buffer",
+        FieldType::Ip => "an IP address",
+        FieldType::Net => "an IP network",
+        FieldType::Dynamic => "of a type known at run time",
+    }
+}
+
+impl<'a> Value<'a> {
+    /// The bytes of a text.
+    #[inline]
+    pub fn bytes(&self) -> Option<&'a [u8]> {
+        match *self {
+            Self::Text(bytes) | Self::Bytes(bytes) => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// A whole number.
+    #[inline]
+    pub fn number(&self) -> Option<i128> {
+        match *self {
+            Self::Int(number) => Some(number.into()),
+            Self::Uint(number) => Some(number.into()),
+            _ => None,
+        }
+    }
+}

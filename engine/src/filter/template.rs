@@ -1,0 +1,244 @@
+//! Output texts: `user=%user.name parent=%proc.aname[2]`.
+
+use std::sync::Arc;
+
+use super::ast::{self, Span};
+use super::compile::operand_in;
+use super::error::{Error, ErrorKind};
+use super::field::{Context, Value};
+use super::operand::Operand;
+use super::parser;
+use super::render;
+use super::table::FieldTable;
+use crate::output::FieldValue;
+
+/// A text with fields in it.
+#[derive(Debug)]
+pub struct Template {
+    parts: Vec<Part>,
+    fields: Vec<(Arc<str>, Operand)>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    /// A value, padded or cut to a width in bytes.
+    Value(Operand, Option<usize>),
+}
+
+/// Widest padding of a field.
+const MAX_WIDTH: usize = 1024;
+
+impl Template {
+    /// Compiles a text. A `*` at its start says what is always so: missing
+    /// values do not suppress it.
+    ///
+    /// # Errors
+    /// All fields that are unknown or wrong, all `%` without a field.
+    pub fn compile(text: &str, table: &FieldTable) -> Result<Self, Vec<Error>> {
+        let mut template = Self {
+            parts: Vec::new(),
+            fields: Vec::new(),
+        };
+        let mut errors = Vec::new();
+        let mut at = usize::from(text.starts_with('*'));
+        while let Some(len) = text[at..].find('%') {
+            template.push_text(&text[at..at + len]);
+            let percent = at + len;
+            match template.push_field(text, percent, table) {
+                Ok(end) => at = end,
+                Err(error) => {
+                    at = error.span.end.max(percent + 1);
+                    errors.push(error);
+                }
+            }
+        }
+        template.push_text(&text[at..]);
+        if errors.is_empty() {
+            Ok(template)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn push_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.parts.push(Part::Text(text.to_owned()));
+        }
+    }
+
+    /// Takes the field behind the `%` at `percent`, returns where it ends.
+    fn push_field(
+        &mut self,
+        text: &str,
+        percent: usize,
+        table: &FieldTable,
+    ) -> Result<usize, Error> {
+        let digits = text[percent + 1..]
+            .bytes()
+            .take_while(u8::is_ascii_digit)
+            .count();
+        let start = percent + 1 + digits;
+        let width = text[percent + 1..start].parse().ok();
+        let (parsed, end) = parse_operand(text, start, percent, table)?;
+        let shift = |error: Error| Error {
+            span: Span::new(error.span.start + start, error.span.end + start),
+            ..error
+        };
+        let (operand, _) = operand_in(table, &parsed).map_err(shift)?;
+        self.name_fields(&text[start..end], start, &parsed, table)
+            .map_err(shift)?;
+        self.parts
+            .push(Part::Value(operand, width.map(|w: usize| w.min(MAX_WIDTH))));
+        Ok(end)
+    }
+
+    /// Remembers the fields of an operand by their text: a field itself, or
+    /// those inside of a call.
+    fn name_fields(
+        &mut self,
+        text: &str,
+        start: usize,
+        operand: &ast::Operand,
+        table: &FieldTable,
+    ) -> Result<(), Error> {
+        match operand {
+            ast::Operand::Field(field) => {
+                let name = &text[field.span.start..field.span.end];
+                if self.fields.iter().all(|(known, _)| **known != *name) {
+                    let (operand, _) = operand_in(table, operand)?;
+                    self.fields.push((name.into(), operand));
+                }
+                Ok(())
+            }
+            ast::Operand::Call(call) => self.name_args(text, start, &call.args, table),
+        }
+    }
+
+    fn name_args(
+        &mut self,
+        text: &str,
+        start: usize,
+        args: &[ast::Arg],
+        table: &FieldTable,
+    ) -> Result<(), Error> {
+        for arg in args {
+            match arg {
+                ast::Arg::Operand(operand) => self.name_fields(text, start, operand, table)?,
+                ast::Arg::List(args, _) => self.name_args(text, start, args, table)?,
+                ast::Arg::Text(_) | ast::Arg::Number(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends the text with the values of the event.
+    pub fn render<'a>(&'a self, ctx: &Context<'a>, out: &mut String) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => out.push_str(text),
+                Part::Value(operand, width) => {
+                    let start = out.len();
+                    render::render(operand.get(ctx), out);
+                    if let Some(width) = width {
+                        fit(out, start, *width);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Adds the fields of the text with their values, in the text's order,
+    /// those left out that are there already.
+    pub fn values<'a>(&'a self, ctx: &Context<'a>, out: &mut Vec<(Arc<str>, FieldValue)>) {
+        for (name, operand) in &self.fields {
+            if out.iter().all(|(known, _)| known != name) {
+                let value = typed(name, operand.get(ctx), ctx);
+                out.push((Arc::clone(name), value));
+            }
+        }
+    }
+
+    /// Texts of all fields in it.
+    pub fn field_names(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|(name, _)| &**name)
+    }
+}
+
+/// The event's time is a number for programs, whatever the format for people.
+fn typed(name: &str, value: Option<Value<'_>>, ctx: &Context<'_>) -> FieldValue {
+    match name {
+        "evt.time" | "evt.time.s" | "evt.time.iso8601" | "evt.datetime" | "evt.datetime.s" => {
+            FieldValue::Uint(ctx.event.time)
+        }
+        _ => render::field_value(value),
+    }
+}
+
+/// Pads or cuts what stands from `start` on.
+fn fit(out: &mut String, start: usize, width: usize) {
+    render::truncate(out, start + width);
+    let missing = (start + width).saturating_sub(out.len());
+    out.extend(std::iter::repeat_n(' ', missing));
+}
+
+/// The longest field or the call at `start`, and where it ends. Spans count
+/// from `start`.
+fn parse_operand(
+    text: &str,
+    start: usize,
+    percent: usize,
+    table: &FieldTable,
+) -> Result<(ast::Operand, usize), Error> {
+    let rest = &text[start..];
+    let word = rest
+        .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '.'))
+        .unwrap_or(rest.len());
+    if rest[word..].starts_with('(') && !rest[..word].contains('.') && word > 0 {
+        let call = parser::parse_call(rest).map_err(|error| Error {
+            span: Span::new(error.span.start + start, error.span.end + start),
+            ..error
+        })?;
+        let end = start + call.span.end;
+        return Ok((ast::Operand::Call(call), end));
+    }
+    let Some(name) = table.longest_name(rest) else {
+        return Err(unknown(rest, word, start, percent, table));
+    };
+    let len = name + argument_length(&rest[name..]);
+    let field = parser::parse_field(&rest[..len]).or_else(|_| parser::parse_field(&rest[..name]));
+    let field = field.map_err(|error| Error {
+        span: Span::new(percent, start + name),
+        ..error
+    })?;
+    let end = start + field.span.end;
+    Ok((ast::Operand::Field(field), end))
+}
+
+/// Length of `[argument]` at the start of the text, 0 if there is none.
+fn argument_length(text: &str) -> usize {
+    if !text.starts_with('[') {
+        return 0;
+    }
+    let mut quote = None;
+    for (at, byte) in text.bytes().enumerate() {
+        match (quote, byte) {
+            (Some(open), _) if open == byte => quote = None,
+            (Some(_), _) => {}
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, b']') => return at + 1,
+            _ => {}
+        }
+    }
+    0
+}
+
+fn unknown(rest: &str, word: usize, start: usize, percent: usize, table: &FieldTable) -> Error {
+    let name = rest[..word].trim_end_matches('.');
+    if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return Error::new(Span::new(percent, start), ErrorKind::LonePercent);
+    }
+    let span = Span::new(percent, start + name.len());
+    let hint = super::error::nearest(name, table.fields().iter().map(|f| f.name));
+    Error::new(span, ErrorKind::UnknownField(name.to_owned())).hint(hint)
+}

@@ -1,0 +1,190 @@
+//! What alerts can be written to.
+
+mod file;
+mod stdout;
+mod syslog;
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::format::Line;
+use crate::config::Outputs as Settings;
+
+pub(crate) use syslog::Sender as SyslogSender;
+
+/// One kind of output.
+#[derive(Debug)]
+pub struct Output {
+    /// Its name in the log.
+    pub name: &'static str,
+    /// Whether the configuration asks for it.
+    pub enabled: fn(&Settings) -> bool,
+    /// Makes it ready. An error is a reason not to start at all.
+    pub open: fn(&Settings) -> Result<Opened, String>,
+}
+
+/// Every output there is. A new one is a row here and its keys in
+/// [`KEYS`](crate::config::KEYS).
+pub static OUTPUTS: &[Output] = &[
+    Output {
+        name: "stdout",
+        enabled: |settings| settings.stdout,
+        open: stdout::open,
+    },
+    Output {
+        name: "file",
+        enabled: |settings| settings.file.enabled,
+        open: file::open,
+    },
+    Output {
+        name: "syslog",
+        enabled: |settings| settings.syslog,
+        open: syslog::open,
+    },
+];
+
+/// An output that is ready.
+pub struct Opened {
+    /// Where to write.
+    pub channel: Box<dyn Channel>,
+    /// Why writing would fail now, if that may pass.
+    pub away: Option<String>,
+}
+
+/// Writes lines somewhere. Each channel has a thread of its own and may block,
+/// but should come back within a second so that the program can end.
+pub trait Channel: Send {
+    /// Writes as many lines as it can, in order.
+    fn write(&mut self, lines: &[Arc<Line>]) -> Written;
+
+    /// Opens anew what is kept open.
+    fn reopen(&mut self) {}
+
+    /// Writes what it has kept back.
+    fn finish(&mut self) {}
+}
+
+/// What became of the lines given to [`Channel::write`].
+#[derive(Debug)]
+pub struct Written {
+    /// Lines from the front that are written.
+    pub done: usize,
+    /// Why the next one is not.
+    pub failure: Option<Failure>,
+}
+
+/// Why a line was not written.
+#[derive(Debug)]
+pub struct Failure {
+    /// The reason, for the log.
+    pub reason: String,
+    /// What to do with the line.
+    pub fate: Fate,
+}
+
+/// What to do with a line that was not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Try again later: the reason may pass.
+    Wait,
+    /// Give it up: it will never be written.
+    Lose,
+}
+
+/// Appends lines to a stream and goes on where it was interrupted.
+#[derive(Debug, Default)]
+struct LineWriter {
+    /// Bytes of the first line that are already in the stream.
+    begun: usize,
+}
+
+impl LineWriter {
+    /// Writes all lines at once. The number of those that got through whole
+    /// comes back in any case; the next call must begin with the line after
+    /// them.
+    fn write(&mut self, out: &mut impl Write, lines: &[Arc<Line>]) -> (usize, io::Result<()>) {
+        let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.text().len() + 1).sum());
+        let mut ends = Vec::with_capacity(lines.len());
+        for line in lines {
+            bytes.extend_from_slice(line.text().as_bytes());
+            bytes.push(b'\n');
+            ends.push(bytes.len());
+        }
+        let mut written = self.begun.min(bytes.len());
+        let result = loop {
+            if written == bytes.len() {
+                break Ok(());
+            }
+            match out.write(&bytes[written..]) {
+                Ok(0) => break Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => break Err(error),
+            }
+        };
+        let done = ends.partition_point(|end| *end <= written);
+        self.begun = written - done.checked_sub(1).map_or(0, |last| ends[last]);
+        (done, result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::clock::Clock;
+    use crate::output::format::Formatter;
+    use crate::output::{Alert, Priority};
+
+    struct Limited(Vec<u8>, usize);
+
+    impl Write for Limited {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let count = bytes.len().min(self.1);
+            if count == 0 && !bytes.is_empty() {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.0.extend_from_slice(&bytes[..count]);
+            self.1 -= count;
+            Ok(count)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn interrupted_lines_are_continued() {
+        let formatter = Formatter::with(
+            crate::config::Format::default(),
+            Clock::with_zone(jiff::tz::TimeZone::UTC),
+            String::new(),
+        );
+        let lines: Vec<_> = ["one", "two"]
+            .into_iter()
+            .map(|message| {
+                Arc::new(formatter.line(&Alert {
+                    time: 0,
+                    priority: Priority::Error,
+                    rule: "r".into(),
+                    source: "syscall".into(),
+                    tags: Arc::new([]),
+                    message: message.into(),
+                    fields: Vec::new(),
+                }))
+            })
+            .collect();
+        let length = lines[0].text().len() + 1;
+        for limit in 0..=2 * length {
+            let mut out = Limited(Vec::new(), limit);
+            let mut writer = LineWriter::default();
+            let (done, result) = writer.write(&mut out, &lines);
+            assert_eq!(done, limit / length, "after {limit} bytes");
+            assert_eq!(result.is_err(), limit < 2 * length);
+            out.1 = usize::MAX;
+            assert_eq!(writer.write(&mut out, &lines[done..]).0, 2 - done);
+            let text = String::from_utf8(out.0).unwrap();
+            assert_eq!(text, format!("{}\n{}\n", lines[0].text(), lines[1].text()));
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Times as people and log collectors read them.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+
+/// The zone of this machine: `TZ`, else `/etc/localtime`, else UTC.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zone: TimeZone,
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        Self::system()
+    }
+}
+
+impl Clock {
+    /// Takes the zone of this machine.
+    pub fn system() -> Self {
+        Self {
+            zone: TimeZone::try_system().unwrap_or(TimeZone::UTC),
+        }
+    }
+
+    /// Takes the given zone.
+    pub fn with_zone(zone: TimeZone) -> Self {
+        Self { zone }
+    }
+
+    fn local(&self, nanoseconds: u64) -> DateTime {
+        self.zone.to_datetime(timestamp(nanoseconds))
+    }
+
+    /// `HH:MM:SS.nnnnnnnnn`, local.
+    pub fn time_of_day(&self, nanoseconds: u64) -> String {
+        let time = self.local(nanoseconds);
+        format!(
+            "{:02}:{:02}:{:02}.{:09}",
+            time.hour(),
+            time.minute(),
+            time.second(),
+            time.subsec_nanosecond()
+        )
+    }
+
+    /// `Mmm dd HH:MM:SS`, local, as RFC 3164 wants it.
+    pub fn rfc3164(&self, nanoseconds: u64) -> String {
+        self.local(nanoseconds)
+            .strftime("%b %e %H:%M:%S")
+            .to_string()
+    }
+
+    /// `Www Mmm dd HH:MM:SS YYYY`, local, as in the log.
+    pub fn log(&self, nanoseconds: u64) -> String {
+        self.local(nanoseconds)
+            .strftime("%a %b %e %H:%M:%S %Y")
+            .to_string()
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn` in UTC, without a mark of the zone.
+pub fn iso(nanoseconds: u64) -> String {
+    let time = TimeZone::UTC.to_datetime(timestamp(nanoseconds));
+    format!("{}.{:09}", iso_date_time(time), time.subsec_nanosecond())
+}
+
+/// `YYYY-MM-DDTHH:MM:SS` in UTC, without a mark of the zone.
+pub fn iso_seconds(nanoseconds: u64) -> String {
+    iso_date_time(TimeZone::UTC.to_datetime(timestamp(nanoseconds)))
+}
+
+/// Nanoseconds since the epoch.
+pub fn now() -> u64 {
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn iso_date_time(time: DateTime) -> String {
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        time.year(),
+        time.month(),
+        time.day(),
+        time.hour(),
+        time.minute(),
+        time.second()
+    )
+}
+
+fn timestamp(nanoseconds: u64) -> Timestamp {
+    // 64 bits of nanoseconds end in 2554, which a timestamp can hold.
+    Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms() {
+        let time = 1_700_000_000_000_000_042;
+        let clock = Clock::with_zone(TimeZone::fixed(jiff::tz::offset(2)));
+        assert_eq!(clock.time_of_day(time), "00:13:20.000000042");
+        assert_eq!(clock.rfc3164(time), "Nov 15 00:13:20");
+        assert_eq!(
+            clock.rfc3164(time - 10 * 86_400_000_000_000),
+            "Nov  5 00:13:20"
+        );
+        assert_eq!(clock.log(time), "Wed Nov 15 00:13:20 2023");
+        assert_eq!(iso(time), "2023-11-14T22:13:20.000000042");
+        assert_eq!(iso_seconds(time), "2023-11-14T22:13:20");
+        assert_eq!(iso(u64::MAX), "2554-07-21T23:34:33.709551615");
+    }
+}

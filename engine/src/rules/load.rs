@@ -1,0 +1,365 @@
+//! From rule files to a ruleset: what the files define together is compiled.
+
+use rustc_hash::FxHashSet;
+
+use super::append::{AppendOutput, ExtraField};
+use super::collect;
+use super::diagnostic::{Code, Diagnostic};
+use super::exception;
+use super::files::RuleSource;
+use super::lists;
+use super::macros::Macros;
+use super::model::{Library, Rule};
+use super::output::{Addition, OutputBuilder};
+use super::report::{Item, Report, Text};
+use super::ruleset::{CompiledRule, Ruleset};
+use super::selection::{Selection, is_enabled};
+use super::yaml::{Place, Source};
+use crate::filter::ast::{Expr, Span};
+use crate::filter::compile::{Compiled, Lists, Scope, compile};
+use crate::filter::error::{Error, ErrorKind};
+use crate::filter::parser;
+use crate::filter::predicate::Shared;
+use crate::filter::table::FieldTable;
+use crate::output::Priority;
+
+/// Source of events that system calls make.
+pub const SYSCALL_SOURCE: &str = "syscall";
+/// A rule tried on more kinds of events than this costs too much.
+const MANY_EVENTS: usize = 100;
+
+/// How rules are loaded.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Rules less severe than this are left out.
+    pub min_priority: Priority,
+    /// Rules turned on and off, in order.
+    pub selection: Vec<Selection>,
+    /// What is added to outputs.
+    pub append_output: Vec<AppendOutput>,
+    /// Whether alerts carry the values of their fields.
+    pub want_fields: bool,
+    /// Whether every rule that matches makes an alert, not the first alone.
+    pub match_all: bool,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            min_priority: Priority::Debug,
+            selection: Vec::new(),
+            append_output: Vec::new(),
+            want_fields: false,
+            match_all: false,
+        }
+    }
+}
+
+/// A ruleset and what is wrong with its files.
+#[derive(Debug)]
+pub struct LoadResult {
+    /// The ruleset, unless there are errors.
+    pub ruleset: Option<Ruleset>,
+    /// All errors and warnings, in the order of the files.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Loads rules; later files add to and change what earlier ones define.
+pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) -> LoadResult {
+    let mut report = Report::default();
+    let mut library = Library::default();
+    for source in sources {
+        let file = report.add_source(Source::new(&source.path, &source.text));
+        collect::file(file, &mut library, &mut report);
+    }
+    let lists = lists::expand(&library, &mut report);
+    let mut loader = Loader {
+        fields,
+        lists: &lists,
+        options,
+        shared: Shared::default(),
+        used: Used::default(),
+    };
+    let rules = loader.rules(&library, &mut report);
+    loader.used.warn(&library, &mut report);
+    let ruleset = (!report.has_errors())
+        .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields));
+    LoadResult {
+        ruleset,
+        diagnostics: report.into_diagnostics(),
+    }
+}
+
+struct Loader<'a> {
+    fields: &'a FieldTable,
+    lists: &'a Lists,
+    options: &'a LoadOptions,
+    shared: Shared,
+    used: Used,
+}
+
+/// Names that conditions use.
+#[derive(Default)]
+struct Used {
+    macros: FxHashSet<String>,
+    lists: FxHashSet<Vec<u8>>,
+}
+
+impl Used {
+    fn add(&mut self, expr: &Expr) {
+        let Self { macros, lists } = self;
+        expr.visit(
+            &mut |name| {
+                macros.insert(name.text.clone());
+            },
+            &mut |literal| {
+                if !literal.quoted {
+                    lists.insert(literal.bytes.clone());
+                }
+            },
+        );
+    }
+
+    fn warn(&mut self, library: &Library, report: &mut Report) {
+        for list in library.lists.iter() {
+            let items = list.items.iter().map(|item| item.text.as_bytes().to_vec());
+            self.lists
+                .extend(items.filter(|item| item != list.name.as_bytes()));
+        }
+        for used in library.macros.iter() {
+            if !self.macros.contains(&used.name) {
+                let item = Some(("macro", used.name.as_str()));
+                report.add(
+                    Code::UnusedMacro,
+                    used.place,
+                    item,
+                    "nothing uses this macro",
+                );
+            }
+        }
+        for list in library.lists.iter() {
+            if !self.lists.contains(list.name.as_bytes()) {
+                let item = Some(("list", list.name.as_str()));
+                report.add(Code::UnusedList, list.place, item, "nothing uses this list");
+            }
+        }
+    }
+}
+
+impl Loader<'_> {
+    fn rules(&mut self, library: &Library, report: &mut Report) -> Vec<CompiledRule> {
+        let mut macros = Macros::parse(library, report);
+        for expr in macros.trees() {
+            self.used.add(expr);
+        }
+        macros.compile_all(self.fields, self.lists, &mut self.shared, report);
+        let additions = self.additions(&macros, report);
+        let mut rules = Vec::new();
+        for rule in library.rules.iter() {
+            if rule.source.is_empty() || rule.source == SYSCALL_SOURCE {
+                rules.extend(self.rule(rule, &macros, &additions, report));
+            } else {
+                let message = format!("no events come from source `{}`", rule.source);
+                let item = Some(("rule", rule.name.as_str()));
+                report.add(Code::UnknownSource, rule.place, item, message);
+            }
+        }
+        rules
+    }
+
+    fn rule(
+        &mut self,
+        rule: &Rule,
+        macros: &Macros<'_>,
+        additions: &[Addition],
+        report: &mut Report,
+    ) -> Option<CompiledRule> {
+        let item = Some(("rule", rule.name.as_str()));
+        let mut errors = Errors::default();
+        let mut parts = Vec::new();
+        match self.condition(rule.condition.as_str(), macros) {
+            Ok(compiled) => parts.push(compiled),
+            Err(found) => errors.add(&rule.condition, found),
+        }
+        for exception in &rule.exceptions {
+            if !exception::check_fields(exception, &rule.name, self.fields, report) {
+                continue;
+            }
+            let Some(text) = exception::condition(exception, &rule.name, report) else {
+                continue;
+            };
+            match self.condition(text.as_str(), macros) {
+                Ok(compiled) => parts.push(compiled.not()),
+                Err(found) => errors.add(&text, found),
+            }
+        }
+        if rule.skip_if_unknown_filter && errors.only_unknown() {
+            errors.report_as(Code::UnknownFilter, item, report);
+            return None;
+        }
+        let failed = errors.report(item, report);
+        let output = self.output(rule, additions, report);
+        let compiled = parts.into_iter().reduce(Compiled::and)?;
+        if !failed && rule.warn_evttypes {
+            warn_of_many_events(rule, &compiled, report);
+        }
+        let active =
+            is_enabled(rule, &self.options.selection) && rule.priority <= self.options.min_priority;
+        Some(CompiledRule::new(rule, compiled, output?, active))
+    }
+
+    fn condition(&mut self, text: &str, macros: &Macros<'_>) -> Result<Compiled, Vec<Error>> {
+        let expr = parser::parse(text).map_err(|error| vec![error])?;
+        self.used.add(&expr);
+        let lookup = |name: &_| macros.lookup(name, None);
+        let scope = Scope {
+            fields: self.fields,
+            lists: self.lists,
+            macros: &lookup,
+        };
+        compile(&expr, &scope)
+    }
+
+    fn output(
+        &self,
+        rule: &Rule,
+        additions: &[Addition],
+        report: &mut Report,
+    ) -> Option<super::output::Output> {
+        let text = rule.output.as_str();
+        match OutputBuilder::new(text, self.fields) {
+            Ok(builder) => {
+                let covering = additions.iter().filter(|a| a.matches.covers(rule));
+                Some(builder.build(&covering.collect::<Vec<_>>(), self.fields))
+            }
+            Err(found) => {
+                let mut errors = Errors::default();
+                errors.add(&rule.output, found);
+                let item = Some(("rule", rule.name.as_str()));
+                errors.report_as(Code::CompileOutput, item, report);
+                None
+            }
+        }
+    }
+
+    /// Compiles what the configuration adds. Its texts stand in no file, so
+    /// each is shown as a file of its own.
+    fn additions(&mut self, macros: &Macros<'_>, report: &mut Report) -> Vec<Addition> {
+        let options = self.options;
+        let mut additions = Vec::new();
+        for (at, append) in options.append_output.iter().enumerate() {
+            let path = |key: &str| format!("append_output[{at}].{key}");
+            let condition = append.when.as_ref().map(|when| {
+                let compiled = self.condition(when, macros);
+                compiled.map_err(|errors| {
+                    report_text(&path("when"), when, errors, Code::CompileCondition, report);
+                })
+            });
+            let when = match condition {
+                Some(Ok(compiled)) => Some(self.shared.add(compiled.node)),
+                Some(Err(())) => continue,
+                None => None,
+            };
+            let addition = Addition::new(append, when);
+            for (key, text) in texts(append) {
+                if let Err(errors) = Addition::check(&text, self.fields) {
+                    report_text(&path(key), &text, errors, Code::CompileOutput, report);
+                }
+            }
+            additions.push(addition);
+        }
+        additions
+    }
+}
+
+/// Texts with fields of an entry, with their keys.
+fn texts(append: &AppendOutput) -> impl Iterator<Item = (&'static str, String)> + '_ {
+    let output = append.extra_output.iter();
+    let fields = append.extra_fields.iter().map(|field| match field {
+        ExtraField::Field(name) => ("extra_fields", format!("%{name}")),
+        ExtraField::Formatted { format, .. } => ("extra_fields", format.clone()),
+    });
+    output
+        .map(|text| ("extra_output", text.clone()))
+        .chain(fields)
+}
+
+fn report_text(path: &str, text: &str, errors: Vec<Error>, code: Code, report: &mut Report) {
+    let file = report.add_source(Source::new(path, text));
+    for error in errors {
+        let place = Place {
+            file,
+            span: error.span,
+        };
+        report.add_with_hint(code, place, None, error.to_string(), error.hint);
+    }
+}
+
+fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
+    let events = compiled.events.holds.len();
+    let message = match events {
+        0 => "no event can satisfy this condition".to_owned(),
+        1..=MANY_EVENTS => return,
+        _ => format!("condition is tried on {events} kinds of events"),
+    };
+    let hint = "restrict `evt.type`, or set `warn_evttypes: false`";
+    let whole = Span::new(0, rule.condition.as_str().trim_end().len());
+    let place = rule.condition.locate(whole, report).unwrap_or(rule.place);
+    let item = Some(("rule", rule.name.as_str()));
+    report.add_with_hint(Code::NoEvttype, place, item, message, Some(hint.to_owned()));
+}
+
+/// Errors of the texts of one item.
+#[derive(Default)]
+pub struct Errors {
+    errors: Vec<(Text, Error)>,
+}
+
+impl Errors {
+    /// Adds those of one text.
+    pub fn add(&mut self, text: &Text, errors: Vec<Error>) {
+        let errors = errors.into_iter().map(|error| (text.clone(), error));
+        self.errors.extend(errors);
+    }
+
+    fn only_unknown(&self) -> bool {
+        let unknown = |kind: &ErrorKind| {
+            matches!(
+                kind,
+                ErrorKind::UnknownField(_) | ErrorKind::UnknownEvent(_) | ErrorKind::BadArg { .. }
+            )
+        };
+        !self.errors.is_empty() && self.errors.iter().all(|(_, error)| unknown(&error.kind))
+    }
+
+    /// Reports all, each under the code of its kind. Whether there was one.
+    pub fn report(self, item: Item<'_>, report: &mut Report) -> bool {
+        self.report_with(item, report, |kind| match kind {
+            ErrorKind::UnknownMacro(_) | ErrorKind::LateMacro(_) | ErrorKind::MacroLoop(_) => {
+                Code::Validate
+            }
+            _ => Code::CompileCondition,
+        })
+    }
+
+    /// Reports all under one code. Whether there was one.
+    fn report_as(self, code: Code, item: Item<'_>, report: &mut Report) -> bool {
+        self.report_with(item, report, |_| code)
+    }
+
+    fn report_with(
+        self,
+        item: Item<'_>,
+        report: &mut Report,
+        code: impl Fn(&ErrorKind) -> Code,
+    ) -> bool {
+        let any = !self.errors.is_empty();
+        for (text, error) in self.errors {
+            let code = code(&error.kind);
+            if let Some(place) = text.locate(error.span, report) {
+                report.add_with_hint(code, place, item, error.to_string(), error.hint);
+            }
+        }
+        any
+    }
+}

@@ -1,0 +1,147 @@
+//! Macros: each is compiled once, whatever uses it.
+
+use super::load::Errors;
+use super::model::Library;
+use super::report::Report;
+use crate::filter::ast::{Expr, Name};
+use crate::filter::compile::{Lists, MAX_LEVELS, Macro, Scope, compile};
+use crate::filter::error::{Error, ErrorKind, nearest};
+use crate::filter::parser;
+use crate::filter::predicate::Shared;
+use crate::filter::table::FieldTable;
+
+/// All macros of a library.
+pub struct Macros<'a> {
+    library: &'a Library,
+    /// Trees by position; `None` where the text is wrong.
+    trees: Vec<Option<Expr>>,
+    states: Vec<State>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    New,
+    /// Its own macros are being compiled.
+    Open,
+    /// `None` when it has errors.
+    Done(Option<Macro>),
+}
+
+impl<'a> Macros<'a> {
+    /// Parses the conditions of all macros.
+    pub fn parse(library: &'a Library, report: &mut Report) -> Self {
+        let mut trees = Vec::new();
+        for item in library.macros.iter() {
+            let tree = parser::parse(item.condition.as_str());
+            trees.push(tree.map_or_else(
+                |error| {
+                    let mut errors = Errors::default();
+                    errors.add(&item.condition, vec![error]);
+                    errors.report(Some(("macro", &item.name)), report);
+                    None
+                },
+                Some,
+            ));
+        }
+        Self {
+            library,
+            states: vec![State::New; trees.len()],
+            trees,
+        }
+    }
+
+    /// Their trees.
+    pub fn trees(&self) -> impl Iterator<Item = &Expr> {
+        self.trees.iter().flatten()
+    }
+
+    /// Compiles all, those that others use first.
+    pub fn compile_all(
+        &mut self,
+        fields: &FieldTable,
+        lists: &Lists,
+        shared: &mut Shared,
+        report: &mut Report,
+    ) {
+        for at in 0..self.trees.len() {
+            self.compile(
+                at,
+                0,
+                &mut Target {
+                    fields,
+                    lists,
+                    shared,
+                    report,
+                },
+            );
+        }
+    }
+
+    fn compile(&mut self, at: usize, level: usize, target: &mut Target<'_>) {
+        if !matches!(self.states[at], State::New) || level > MAX_LEVELS {
+            return;
+        }
+        self.states[at] = State::Open;
+        let mut used = Vec::new();
+        if let Some(tree) = &self.trees[at] {
+            let mut on_macro = |name: &Name| used.extend(self.library.macros.position(&name.text));
+            tree.visit(&mut on_macro, &mut |_| {});
+        }
+        for inner in used {
+            self.compile(inner, level + 1, target);
+        }
+        self.states[at] = State::Done(self.compile_tree(at, target));
+    }
+
+    fn compile_tree(&self, at: usize, target: &mut Target<'_>) -> Option<Macro> {
+        let tree = self.trees[at].as_ref()?;
+        let item = self.library.macros.iter().nth(at)?;
+        let lookup = |name: &Name| self.lookup(name, Some(item.last));
+        let scope = Scope {
+            fields: target.fields,
+            lists: target.lists,
+            macros: &lookup,
+        };
+        match compile(tree, &scope) {
+            Ok(compiled) => Some(Macro {
+                events: compiled.events,
+                levels: compiled.levels,
+                shared: target.shared.add(compiled.node),
+            }),
+            Err(found) => {
+                let mut errors = Errors::default();
+                errors.add(&item.condition, found);
+                errors.report(Some(("macro", &item.name)), target.report);
+                None
+            }
+        }
+    }
+
+    /// The macro of a name. Macros see only what was first defined before
+    /// they were last changed themselves, rules see all.
+    ///
+    /// # Errors
+    /// When there is none to see, or when it is being compiled itself.
+    pub fn lookup(&self, name: &Name, before: Option<usize>) -> Result<Option<Macro>, Error> {
+        let error = |kind: fn(String) -> ErrorKind| Error::new(name.span, kind(name.text.clone()));
+        let Some(at) = self.library.macros.position(&name.text) else {
+            let hint = nearest(&name.text, self.library.macros.names());
+            return Err(error(ErrorKind::UnknownMacro).hint(hint));
+        };
+        let first = self.library.macros.get(&name.text).map_or(0, |m| m.first);
+        match self.states[at] {
+            State::Open => Err(error(ErrorKind::MacroLoop)),
+            _ if before.is_some_and(|before| first >= before) => Err(error(ErrorKind::LateMacro)),
+            State::New => Err(Error::new(name.span, ErrorKind::TooDeep(MAX_LEVELS))),
+            State::Done(compiled) => Ok(compiled),
+        }
+    }
+}
+
+/// What macros are compiled with and into.
+struct Target<'t> {
+    fields: &'t FieldTable,
+    lists: &'t Lists,
+    shared: &'t mut Shared,
+    report: &'t mut Report,
+}

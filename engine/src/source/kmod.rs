@@ -1,0 +1,307 @@
+//! The module's rings, merged by time.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use falco_abi::control::{Interest, Region, map_offset};
+use falco_abi::event::CLASS_NAMES;
+use falco_abi::record::{HEADER_SIZE, RECORD_ALIGN};
+use falco_abi::ring::{LOSS_NAMES, RING_MAGIC};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::{ClockId, clock_gettime};
+
+use super::device::{Device, DeviceError};
+use super::mapping::{Consumer, Data, Producer};
+use super::{Batch, Counters, Lost, Source};
+use crate::event::read_header;
+
+/// After a batch the reader sleeps this long before it looks again: under load
+/// records gather instead of waking us one by one, and an alert is late by no
+/// more than this. An idle reader sleeps in `poll` until it is woken.
+const GATHER: Duration = Duration::from_millis(2);
+
+/// How often a reader looks again whether a record that was begun is complete.
+const SPINS: u32 = 10_000;
+
+/// The ring of one CPU.
+struct Ring {
+    cpu: u32,
+    producer: Producer,
+    consumer: Consumer,
+    data: Data,
+    /// Everything before is consumed.
+    position: u64,
+    /// End of the records of this round.
+    end: u64,
+}
+
+/// `/dev/falco` as a source.
+pub struct KmodSource {
+    rings: Vec<Ring>,
+    device: Device,
+    epoch_offset: i64,
+    /// The last round brought something.
+    busy: bool,
+}
+
+impl KmodSource {
+    /// Opens the device, makes rings of `ring_bytes` each (0: the module's
+    /// default) and maps them. Nothing is captured before an interest is set.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn open(path: &Path, ring_bytes: u64) -> Result<Self, DeviceError> {
+        let device = Device::open(path)?;
+        device.setup(ring_bytes, 1)?;
+        let page = page_size(&device)?;
+        let mut rings = Vec::new();
+        for cpu in 0..device.version().cpus {
+            match Ring::map(&device, cpu, page) {
+                Ok(ring) => rings.push(ring),
+                // A CPU that was offline at setup has no ring.
+                Err(Errno::ENXIO) => {}
+                Err(errno) => return Err(device.error("mapping a ring", errno)),
+            }
+        }
+        let epoch_offset = epoch_offset();
+        Ok(Self {
+            rings,
+            device,
+            epoch_offset,
+            busy: false,
+        })
+    }
+
+    /// Number and size in bytes of the rings.
+    pub fn rings(&self) -> (usize, u64) {
+        let size = self.rings.first().map_or(0, Ring::size);
+        (self.rings.len(), size)
+    }
+
+    /// Takes what is complete now: afterwards every record made before this
+    /// call lies before its ring's `end`.
+    fn begin_round(&mut self) -> u64 {
+        let horizon = boot_time();
+        for ring in &mut self.rings {
+            ring.end = ring.complete();
+        }
+        horizon
+    }
+
+    /// Hands out the records of the round, the earliest first.
+    fn merge(&mut self, horizon: u64, each: &mut dyn FnMut(&[u8])) -> anyhow::Result<bool> {
+        let mut any = false;
+        let mut next: Vec<(u64, usize)> = Vec::with_capacity(self.rings.len());
+        for (index, ring) in self.rings.iter().enumerate() {
+            if let Some(ts) = ring.peek()? {
+                next.push((ts, index));
+            }
+        }
+        // The earliest last, so that it is popped. Rings are few, and a ring
+        // mostly keeps its place: insertion beats a heap.
+        next.sort_unstable_by(|a, b| b.cmp(a));
+        while let Some((ts, index)) = next.pop() {
+            // Another CPU may still be behind; the record waits for the next round.
+            if ts > horizon {
+                break;
+            }
+            let limit = next.last().map_or(horizon, |&(ts, _)| ts.min(horizon));
+            let ring = &mut self.rings[index];
+            let mut upcoming = Some(ts);
+            while upcoming.is_some_and(|ts| ts <= limit) {
+                each(ring.front()?);
+                ring.pop()?;
+                any = true;
+                upcoming = ring.peek()?;
+            }
+            if let Some(ts) = upcoming {
+                let at = next.partition_point(|&other| other > (ts, index));
+                next.insert(at, (ts, index));
+            }
+        }
+        for ring in &self.rings {
+            ring.release();
+        }
+        Ok(any)
+    }
+
+    fn wait(&self, wait: Duration) -> anyhow::Result<()> {
+        let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(
+            std::os::fd::AsFd::as_fd(&self.device),
+            PollFlags::POLLIN,
+        )];
+        match poll(&mut fds, timeout) {
+            // A signal: the caller looks what it was.
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(self.device.error("waiting", errno).into()),
+        }
+    }
+}
+
+impl Source for KmodSource {
+    fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        Ok(self.device.set_interest(interest)?)
+    }
+
+    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> anyhow::Result<Batch> {
+        if self.busy {
+            std::thread::sleep(GATHER.min(wait));
+        } else {
+            self.wait(wait)?;
+        }
+        self.epoch_offset = epoch_offset();
+        let horizon = self.begin_round();
+        self.busy = self.merge(horizon, each)?;
+        Ok(if self.busy {
+            Batch::Some
+        } else {
+            Batch::Nothing
+        })
+    }
+
+    fn counters(&self) -> anyhow::Result<Counters> {
+        let stats = self.device.stats()?;
+        let mut lost = Vec::new();
+        for ring in &self.rings {
+            let page = ring.producer.page();
+            for (cause, classes) in LOSS_NAMES.iter().zip(&page.lost) {
+                for (class, counter) in CLASS_NAMES.iter().zip(classes) {
+                    let count = counter.load(Ordering::Relaxed);
+                    if count > 0 {
+                        lost.push(Lost {
+                            cpu: Some(ring.cpu),
+                            cause,
+                            class,
+                            count,
+                        });
+                    }
+                }
+            }
+        }
+        if stats.lost_no_ring > 0 {
+            lost.push(Lost {
+                cpu: None,
+                cause: "no_ring",
+                class: "any",
+                count: stats.lost_no_ring,
+            });
+        }
+        Ok(Counters {
+            records: stats.records,
+            lost,
+        })
+    }
+
+    fn epoch_offset(&self) -> i64 {
+        self.epoch_offset
+    }
+}
+
+impl Ring {
+    fn map(device: &Device, cpu: u32, page: usize) -> Result<Self, Errno> {
+        let producer = Producer::new(device, map_offset(cpu, Region::Producer), page)?;
+        let consumer = Consumer::new(device, map_offset(cpu, Region::Consumer), page)?;
+        let described = producer.page();
+        if described.magic.load(Ordering::Acquire) != RING_MAGIC {
+            return Err(Errno::EPROTO);
+        }
+        let size = described.size.load(Ordering::Relaxed);
+        let size = usize::try_from(size).map_err(|_| Errno::EPROTO)?;
+        if !size.is_power_of_two() {
+            return Err(Errno::EPROTO);
+        }
+        let data = Data::new(device, map_offset(cpu, Region::Data), size)?;
+        let position = consumer.page().consumed.load(Ordering::Relaxed);
+        Ok(Self {
+            cpu,
+            producer,
+            consumer,
+            data,
+            position,
+            end: position,
+        })
+    }
+
+    fn size(&self) -> u64 {
+        self.producer.page().size.load(Ordering::Relaxed)
+    }
+
+    /// Position up to which records can be read, once those are complete that
+    /// were begun when this was called.
+    fn complete(&self) -> u64 {
+        let page = self.producer.page();
+        let begun = page.reserved.load(Ordering::SeqCst);
+        for _ in 0..SPINS {
+            let committed = page.committed.load(Ordering::Acquire);
+            if committed >= begun {
+                return committed;
+            }
+            std::hint::spin_loop();
+        }
+        // Its CPU is stopped (a virtual one, perhaps). Order may suffer, nothing else.
+        page.committed.load(Ordering::Acquire)
+    }
+
+    /// Time of the next record of this round.
+    fn peek(&self) -> anyhow::Result<Option<u64>> {
+        if self.position >= self.end {
+            return Ok(None);
+        }
+        let header = self
+            .data
+            .between(self.position, self.position + HEADER_SIZE as u64);
+        Ok(Some(read_header(header)?.ts))
+    }
+
+    /// The next record of this round.
+    fn front(&self) -> anyhow::Result<&[u8]> {
+        let rest = self.data.between(self.position, self.end);
+        let len = read_header(rest)?.len as usize;
+        match rest.get(..len) {
+            Some(record) if len >= HEADER_SIZE && len.is_multiple_of(RECORD_ALIGN) => Ok(record),
+            _ => anyhow::bail!(
+                "the ring of CPU {} is corrupt: a record of {len} bytes at position {}",
+                self.cpu,
+                self.position
+            ),
+        }
+    }
+
+    fn pop(&mut self) -> anyhow::Result<()> {
+        self.position += self.front()?.len() as u64;
+        Ok(())
+    }
+
+    /// Gives what was read back to the kernel.
+    fn release(&self) {
+        let consumed = &self.consumer.page().consumed;
+        consumed.store(self.position, Ordering::Release);
+    }
+}
+
+fn page_size(device: &Device) -> Result<usize, DeviceError> {
+    nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+        .ok()
+        .flatten()
+        .and_then(|size| usize::try_from(size).ok())
+        .ok_or_else(|| device.error("asking for the page size", Errno::EINVAL))
+}
+
+fn nanoseconds(clock: ClockId) -> i64 {
+    // The two clocks used exist on every kernel that can load the module.
+    clock_gettime(clock).map_or(0, |t| t.tv_sec() * 1_000_000_000 + t.tv_nsec())
+}
+
+/// Now, on the clock of the records.
+fn boot_time() -> u64 {
+    nanoseconds(ClockId::CLOCK_BOOTTIME).cast_unsigned()
+}
+
+/// What turns a boot time into nanoseconds since the epoch; changes when
+/// somebody sets the clock.
+fn epoch_offset() -> i64 {
+    nanoseconds(ClockId::CLOCK_REALTIME) - nanoseconds(ClockId::CLOCK_BOOTTIME)
+}

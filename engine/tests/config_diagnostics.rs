@@ -1,0 +1,439 @@
+//! What a configuration says, and what is said about it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use falco_engine::config::{
+    self, Config, Kind, Placement, RuleMatching, Support, expand_path, from_text, rules_files,
+};
+use falco_engine::output::Priority;
+
+fn warnings(text: &str) -> String {
+    let loaded = from_text("falco.yaml", text, &[]).unwrap();
+    lines(loaded.warnings.iter())
+}
+
+fn errors(text: &str) -> String {
+    lines(from_text("falco.yaml", text, &[]).unwrap_err().0.iter())
+}
+
+fn lines(diagnostics: impl Iterator<Item = impl ToString>) -> String {
+    diagnostics
+        .map(|line| line.to_string())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn config(text: &str) -> Config {
+    from_text("falco.yaml", text, &[]).unwrap().config
+}
+
+#[test]
+fn the_shipped_file_is_valid_and_says_what_it_means() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules/falco.yaml");
+    let loaded = config::load(&path, &[]).unwrap();
+    assert_eq!(lines(loaded.warnings.iter()), "");
+    let config = loaded.config;
+    assert_eq!(
+        config
+            .rules_files
+            .iter()
+            .map(|file| file.value.as_str())
+            .collect::<Vec<_>>(),
+        [
+            "/etc/falco/falco_rules.yaml",
+            "/etc/falco/falco_rules.local.yaml",
+            "/etc/falco/rules.d"
+        ]
+    );
+    assert_eq!(config.priority, Priority::Debug);
+    assert_eq!(config.rule_matching, RuleMatching::First);
+    assert_eq!(config.engine.buffer_size, 8 << 20);
+    assert!(config.outputs.syslog && config.outputs.file.enabled && !config.outputs.stdout);
+    assert!(!config.outputs.file.keep_alive);
+    assert_eq!(
+        config.outputs.file.filename,
+        Path::new("/var/log/falco/events.log")
+    );
+    assert!(config.log.stderr && !config.log.syslog);
+    let [entry] = &config.append_output[..] else {
+        panic!("one entry")
+    };
+    assert_eq!(entry.matching.source.as_ref().unwrap().value, "syscall");
+    assert_eq!(
+        entry.extra_output.as_ref().unwrap().value,
+        "namespace=%k8s.ns.name"
+    );
+    assert_eq!(entry.placement, Placement::BeforeClosingParenthesis);
+    let when = entry.when.as_ref().unwrap();
+    assert_eq!(when.value, "k8s.ns.name exists");
+    assert!(when.at.line > 50 && when.at.column == 11, "{}", when.at);
+}
+
+#[test]
+fn defaults() {
+    let config = config("");
+    assert!(config.outputs.format.include_output && config.outputs.format.include_tags);
+    assert!(!config.outputs.format.include_message && !config.outputs.format.json);
+    assert_eq!(config.engine.buffer_size, 8 << 20);
+    assert_eq!(config.outputs.timeout_ms, 2000);
+    assert_eq!(config.log.level, Priority::Informational);
+    assert_eq!(config.outputs.syslog_socket, Path::new("/dev/log"));
+    assert!(config.append_output.is_empty() && config.rules_files.is_empty());
+}
+
+#[test]
+fn errors_name_line_column_and_text() {
+    for (text, expected) in [
+        (
+            "json_output: maybe\n",
+            "falco.yaml:1:14: error: json_output must be true or false, not `maybe`",
+        ),
+        (
+            "file_output:\n  enabled: [1, 2]\n",
+            "falco.yaml:2:12: error: file_output.enabled must be true or false, not the list `[1, 2]`",
+        ),
+        (
+            "file_output: true\n",
+            "falco.yaml:1:14: error: file_output must be a map of keys, not `true`",
+        ),
+        (
+            "engine:\n  kmod:\n    buf_size_preset: 11\n",
+            "falco.yaml:3:22: error: engine.kmod.buf_size_preset must be a whole number from 1 to 10, \
+             not `11`",
+        ),
+        (
+            "engine: {kind: modern_ebpf}\n",
+            "falco.yaml:1:16: error: engine.kind `modern_ebpf` does not exist yet; the only kind now \
+             is `kmod`",
+        ),
+        (
+            "engine: {kind: bpf}\n",
+            "falco.yaml:1:16: error: engine.kind must be `kmod`, not `bpf`",
+        ),
+        (
+            "priority: loud\n",
+            "falco.yaml:1:11: error: priority must be one of emergency, alert, critical, error, \
+             warning, notice, informational, info, debug, not `loud`",
+        ),
+        (
+            "rules_files: a.yaml\n",
+            "falco.yaml:1:14: error: rules_files must be a list of texts, not `a.yaml`",
+        ),
+        (
+            "rules_files:\n  - a.yaml\n  - {b: c}\n",
+            "falco.yaml:3:5: error: rules_files[1] must be text, not the map `{b: c}`",
+        ),
+        (
+            "append_output:\n  - placement: left\n    when: [a]\n",
+            "falco.yaml:2:16: error: append_output.placement must be one of end, \
+             before_closing_parenthesis, not `left`\n\
+             falco.yaml:3:11: error: append_output.when must be text, not the list `[a]`",
+        ),
+        (
+            "append_output: {when: a}\n",
+            "falco.yaml:1:16: error: append_output must be a list of maps, not the map `{when: a}`",
+        ),
+        (
+            "priority: info\npriority: debug\n",
+            "falco.yaml:2:1: error: key `priority` was already given in line 1",
+        ),
+        (
+            "- a\n",
+            "falco.yaml:1:1: error: the configuration must be a map of keys, not the list `[a]`",
+        ),
+        (
+            "rules_files: [a]\nrules_file: b\n",
+            "falco.yaml:2:13: warning: rules_file is the old name of rules_files\n\
+             falco.yaml:2:13: error: rules_file is the old name of rules_files; only one may be given",
+        ),
+    ] {
+        assert_eq!(errors(text), expected);
+    }
+    let syntax = errors("a: [1\nb: 2\n");
+    assert!(
+        syntax.starts_with("falco.yaml:2:") && syntax.contains("not valid YAML"),
+        "{syntax}"
+    );
+    let long = errors(&format!("json_output: {}\n", "é\u{1b}[31m".repeat(1000)));
+    assert!(
+        long.chars().count() < 200 && !long.contains('\u{1b}'),
+        "{long}"
+    );
+}
+
+#[test]
+fn all_errors_are_found_at_once() {
+    let text = "json_output: 1\npriority: x\nunknown_thing: 2\nlog_stderr: 3\n";
+    assert_eq!(errors(text).lines().count(), 4);
+}
+
+#[test]
+fn unknown_keys_are_warnings_with_the_nearest_one() {
+    for (text, expected) in [
+        (
+            "json_ouptut: true\n",
+            "falco.yaml:1:1: warning: unknown key json_ouptut; did you mean json_output?",
+        ),
+        (
+            "file_output:\n  enabled: true\n  file_name: /x\n",
+            "falco.yaml:3:3: warning: unknown key file_output.file_name; did you mean \
+             file_output.filename?",
+        ),
+        (
+            "append_output:\n  - match: {tag: [a]}\n",
+            "falco.yaml:2:13: warning: unknown key append_output.match.tag; did you mean \
+             append_output.match.tags?",
+        ),
+        (
+            "grpc: {enabled: true}\n",
+            "falco.yaml:1:1: warning: unknown key grpc",
+        ),
+        (
+            "webserver: {enabled: true, listen_port: 99}\n",
+            "falco.yaml:1:22: warning: key webserver.enabled is not supported yet: nothing listens",
+        ),
+        ("webserver: {enabled: no, listen_port: 99}\n", ""),
+        ("webserver:\njson_output: ~\n", ""),
+        (
+            "load_plugins: [json]\n",
+            "falco.yaml:1:15: warning: key load_plugins is not supported yet: plugins are not \
+             loaded; only `container` is built in",
+        ),
+        ("load_plugins: [container]\nplugins: [{name: json}]\n", ""),
+        ("plugins: [{name: container}]\n", ""),
+        (
+            "plugins: [{name: json}]\n",
+            "falco.yaml:1:10: warning: key plugins is not supported yet: plugins are not loaded",
+        ),
+        (
+            "container_engines: {cri: {enabled: true}}\n",
+            "falco.yaml:1:36: warning: key container_engines.cri.enabled has no effect: containers \
+             are recognised by the program itself",
+        ),
+    ] {
+        assert_eq!(warnings(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn append_output_in_all_its_forms() {
+    let text = "\
+append_output:
+  - suggested_output: true
+  - match: {source: syscall, tags: [a, b], rule: R}
+    extra_output: x=%proc.name
+    extra_fields: [evt.num, {k: '%proc.name!', l: x}]
+";
+    let config = config(text);
+    let [first, second] = &config.append_output[..] else {
+        panic!("two entries")
+    };
+    assert!(first.suggested_output && first.matching == config::Match::default());
+    assert_eq!(first.placement, Placement::End);
+    assert_eq!(second.matching.rule.as_ref().unwrap().value, "R");
+    assert_eq!(second.matching.tags.len(), 2);
+    let fields: Vec<_> = second
+        .extra_fields
+        .iter()
+        .map(|field| {
+            (
+                &*field.name.value,
+                field.format.as_ref().map(|text| &*text.value),
+            )
+        })
+        .collect();
+    assert_eq!(
+        fields,
+        [
+            ("evt.num", None),
+            ("k", Some("%proc.name!")),
+            ("l", Some("x"))
+        ]
+    );
+}
+
+#[test]
+fn options_override_the_file() {
+    let options = [
+        "json_output=true",
+        "append_output[].when=evt.type = open",
+        "engine.kmod.buf_size_preset=1",
+    ];
+    let options = options.map(str::to_owned);
+    let config = from_text("f", "json_output: false", &options)
+        .unwrap()
+        .config;
+    assert!(config.outputs.format.json);
+    assert_eq!(
+        config.append_output[0].when.as_ref().unwrap().value,
+        "evt.type = open"
+    );
+    assert_eq!(config.engine.buffer_size, 1 << 20);
+    let error = from_text("f", "", &["json_output=x".to_owned()]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "-o json_output=x: error: json_output must be true or false, not `x`"
+    );
+}
+
+#[test]
+fn files_that_cannot_be_read_are_errors() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("none.yaml");
+    let error = config::load(&missing, &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("none.yaml: error: cannot read the configuration: No such file"),
+        "{error}"
+    );
+    let binary = directory.path().join("binary.yaml");
+    fs::write(&binary, b"a: \xff").unwrap();
+    let error = config::load(&binary, &[]).unwrap_err().to_string();
+    assert!(error.ends_with("not UTF-8 at byte 3"), "{error}");
+    let endless = config::load(Path::new("/dev/zero"), &[])
+        .unwrap_err()
+        .to_string();
+    assert!(endless.contains("larger than 4 MiB"), "{endless}");
+}
+
+#[test]
+fn rules_files_are_found_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+    fs::create_dir(path("rules.d")).unwrap();
+    for name in [
+        "main.yaml",
+        "rules.d/b.yaml",
+        "rules.d/a.yml",
+        "rules.d/c.txt",
+    ] {
+        fs::write(path(name), "").unwrap();
+    }
+    let text = format!(
+        "rules_files: [{}, {}, {}, {}]",
+        path("main.yaml"),
+        path("main.local.yaml"),
+        path("rules.d"),
+        path("more.d")
+    );
+    let found = rules_files(&config(&text).rules_files).unwrap();
+    assert_eq!(
+        found,
+        ["main.yaml", "rules.d/a.yml", "rules.d/b.yaml"].map(|name| directory.path().join(name))
+    );
+    let text = format!("rules_files:\n  - {}", path("other.yaml"));
+    let errors = rules_files(&config(&text).rules_files).unwrap_err();
+    let shown = errors.to_string();
+    assert!(
+        shown.starts_with("falco.yaml:2:5: error: cannot read the rules in"),
+        "{shown}"
+    );
+    assert!(expand_path(&directory.path().join("other.yaml")).is_err());
+}
+
+/// A value of the right type that is not the default, in YAML.
+fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
+    match (name, kind) {
+        ("engine.kind", _) => "kmod".into(),
+        ("rules_file", _) => "[a]".into(),
+        ("append_output", _) => "[{suggested_output: true}]".into(),
+        (_, Kind::Bool(_)) => (default != "true").to_string(),
+        (_, Kind::Integer { min, .. }) => (min + 7).to_string(),
+        (_, Kind::Number { .. }) => "0.7".into(),
+        (_, Kind::Text(_)) => "/some/thing".into(),
+        (_, Kind::Choice { words, .. }) => (*words.last().unwrap()).into(),
+        (_, Kind::Texts(_)) => "[some, thing]".into(),
+        (_, Kind::List) => "[{name: some}]".into(),
+        (_, Kind::Map) => "{some: thing}".into(),
+        (_, Kind::Special { form, .. }) => panic!("{name}: no value for {form}"),
+    }
+}
+
+#[test]
+fn every_key_of_the_table_is_read_and_warned_of_once() {
+    let mut text = String::new();
+    let mut expected = 0;
+    for key in config::KEYS.iter().filter(|key| key.name != "rules_file") {
+        let value = other_value(key.name, &key.kind, key.default);
+        writeln!(text, "{}={value}", key.name).unwrap();
+        expected += usize::from(!matches!(key.support, Support::Full | Support::Follows(_)));
+    }
+    let options: Vec<String> = text.lines().map(str::to_owned).collect();
+    let loaded = from_text("falco.yaml", "", &options).unwrap();
+    assert_eq!(
+        loaded.warnings.len(),
+        expected,
+        "{}",
+        lines(loaded.warnings.iter())
+    );
+    assert!(config::KEYS.len() > 100);
+}
+
+/// The keys below `prefix` as nested maps.
+fn nested(prefix: &str, indent: usize, text: &mut String) {
+    let mut seen = Vec::new();
+    for key in config::KEYS.iter().filter(|key| key.name != "rules_file") {
+        let Some(rest) = key.name.strip_prefix(prefix) else {
+            continue;
+        };
+        let (name, below) = rest.split_once('.').unwrap_or((rest, ""));
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        write!(text, "{:indent$}{name}:", "").unwrap();
+        if below.is_empty() {
+            writeln!(text, " {}", other_value(key.name, &key.kind, key.default)).unwrap();
+        } else {
+            text.push('\n');
+            nested(&format!("{prefix}{name}."), indent + 2, text);
+        }
+    }
+}
+
+#[test]
+fn a_file_with_every_key_loads() {
+    let mut text = String::new();
+    nested("", 0, &mut text);
+    let loaded = from_text("falco.yaml", &text, &[]).unwrap();
+    assert!(loaded.warnings.len() > 20);
+    assert!(
+        loaded
+            .warnings
+            .iter()
+            .all(|warning| warning.at.line > 0 && warning.at.column > 1)
+    );
+    assert!(!lines(loaded.warnings.iter()).contains("unknown"));
+    assert!(loaded.config.outputs.format.json && loaded.config.outputs.file.enabled);
+}
+
+#[test]
+fn the_table_is_consistent() {
+    for (index, key) in config::KEYS.iter().enumerate() {
+        assert!(
+            !key.meaning.is_empty() && !key.kind.form().is_empty(),
+            "{}",
+            key.name
+        );
+        assert!(
+            config::KEYS[..index]
+                .iter()
+                .all(|other| other.name != key.name),
+            "{}",
+            key.name
+        );
+        if let Support::Follows(switch) = key.support {
+            assert!(
+                config::KEYS.iter().any(|other| other.name == switch),
+                "{switch}"
+            );
+        }
+        if !key.default.is_empty() && !matches!(key.support, Support::Needless(_)) {
+            // The default set explicitly changes nothing and warns of nothing.
+            let option = format!("{}={}", key.name, key.default);
+            let loaded = from_text("f", "", std::slice::from_ref(&option)).unwrap();
+            assert_eq!(lines(loaded.warnings.iter()), "", "{option}");
+        }
+    }
+}

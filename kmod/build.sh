@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Compiles falco_kmod and prints the path of the module.
+#
+#   build.sh [--node]
+#
+# Against the running kernel where that one can carry it and its headers have the Rust
+# metadata; otherwise, and always with --node, in the root file system of the virtual node,
+# for the node's kernel. The sources are copied to target/kmod/VERSION and built there, so the
+# checkout stays clean, and only what changed is compiled again.
+set -euo pipefail
+# shellcheck source=tests/node/lib.sh
+. "$(dirname "$0")/../tests/node/lib.sh"
+
+native=
+kernel="$(uname -r)"
+if [ "${1:-}" != --node ] && [ -e "/lib/modules/$kernel/build/rust/libkernel.rmeta" ]; then
+    native=1
+else
+    node="$("$NODE_DIR/build.sh" kernel)"
+    kernel="$(node_kernel "$node")"
+fi
+
+build="$TOP/target/kmod/$kernel"
+mkdir -p "$build"
+# The same files as a DKMS source tree, so that what is missing there is noticed here.
+"$TOP/kmod/source.sh" "$build"
+step "compiling falco_kmod for $kernel"
+if [ -n "$native" ]; then
+    make -C "/lib/modules/$kernel/build" M="$build" modules >&2
+else
+    "$NODE_DIR/enter.sh" --bind "$build:/build" "$node/root" \
+        make -C "/lib/modules/$kernel/build" M=/build modules >&2
+fi
+printf '%s\n' "$build/falco_kmod.ko"

@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! From what a hook was given to a record, driven by the table of events.
+
+use crate::abi::event::{Event, Source, CWD, RETURNED};
+use crate::abi::flags;
+use crate::abi::record::flag;
+use crate::file::{self, OpenFile};
+use crate::record::{Filled, Record};
+use crate::socket::{self, Socket};
+use crate::task::{self, Facts, Task};
+use crate::user::{self, PATH_MAX};
+
+/// The kernel's `AT_FDCWD`.
+const AT_FDCWD: i32 = -100;
+/// The kernel's `AT_REMOVEDIR`.
+const AT_REMOVEDIR: u32 = 0x200;
+/// `mount` flags of old programs carry this in the upper half.
+const MS_MGC_MASK: u64 = 0xFFFF_0000;
+const MS_MGC_VAL: u64 = 0xC0ED_0000;
+
+/// A system call that has returned, or (with `entry`) will not.
+pub(crate) struct Call {
+    /// Its number.
+    pub(crate) number: u32,
+    /// Its arguments.
+    pub(crate) args: [usize; 6],
+    /// What it returned.
+    pub(crate) result: i64,
+}
+
+impl Call {
+    fn arg(&self, n: u8) -> usize {
+        self.args[usize::from(n)]
+    }
+
+    fn int(&self, n: u8) -> i32 {
+        self.arg(n) as i32
+    }
+
+    fn word(&self, n: u8) -> u32 {
+        self.arg(n) as u32
+    }
+
+    fn descriptor(&self, n: u8) -> i32 {
+        if n == RETURNED {
+            self.result as i32
+        } else {
+            self.int(n)
+        }
+    }
+}
+
+/// Reads the parameters of a system call. May sleep.
+pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call) {
+    record.set_syscall(call.number);
+    let mut reader = Reader {
+        call,
+        facts: Facts::of_current(),
+        opened: None,
+    };
+    for (slot, param) in event.info().params.iter().enumerate() {
+        reader.put(record, slot, param.source);
+    }
+    match event {
+        Event::Execve => failed_exec(record, call.arg(0), call.arg(1)),
+        Event::Execveat => failed_execveat(record, call.arg(1), call.arg(2)),
+        Event::Clone => clone_flags(record, call.arg(0) as u64),
+        Event::Clone3 => {
+            if let Ok(flags) = user::word(call.arg(0)) {
+                clone_flags(record, flags);
+            }
+        }
+        Event::Fork => clone_flags(record, 0),
+        // What the kernel makes of it.
+        Event::Vfork => clone_flags(record, 0x4100),
+        _ => {}
+    }
+}
+
+struct Reader<'a> {
+    call: &'a Call,
+    facts: Facts,
+    /// The file that the returned descriptor refers to; `None`: not looked for yet.
+    opened: Option<Option<OpenFile>>,
+}
+
+impl Reader<'_> {
+    fn opened(&mut self) -> Option<&OpenFile> {
+        let fd = self.call.result as i32;
+        self.opened
+            .get_or_insert_with(|| OpenFile::of_descriptor(fd))
+            .as_ref()
+    }
+
+    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
+        let call = self.call;
+        match source {
+            Source::Return => record.int(slot, call.result),
+            Source::Signed(n) => record.int(slot, i64::from(call.int(n))),
+            Source::Word(n) => record.number(slot, u64::from(call.word(n))),
+            Source::Long(n) => record.number(slot, call.arg(n) as u64),
+            Source::Number => record.number(slot, u64::from(call.number)),
+            Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
+                0 => Filled::Nothing,
+                address => user::string(address, to),
+            }),
+            Source::Base(fd, path) => self.put_base(record, slot, fd, path),
+            Source::OpenFlags(n) => self.put_open_flags(record, slot, call.word(n)),
+            Source::OpenMode(flags, mode) => {
+                let makes = flags::open::CREAT | flags::open::TMPFILE;
+                let mode = match flags::open::from_kernel(call.word(flags)) & makes {
+                    0 => 0,
+                    _ => call.word(mode),
+                };
+                record.number(slot, u64::from(mode));
+            }
+            Source::OpenHow(n, field) => self.put_open_how(record, slot, call.arg(n), field),
+            Source::FileDev => {
+                if let Some(dev) = self.opened().map(OpenFile::dev) {
+                    record.number(slot, u64::from(dev));
+                }
+            }
+            Source::FileIno => {
+                if let Some(ino) = self.opened().map(OpenFile::ino) {
+                    record.number(slot, ino);
+                }
+            }
+            Source::SockAddr(address, len) => {
+                put_sockaddr(record, slot, call.arg(address), call.int(len));
+            }
+            Source::SockTuple(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.descriptor(n)) {
+                    // The client's end first: ours, unless we accepted.
+                    record.fill(slot, PATH_MAX, |to| socket.tuple(n != RETURNED, to));
+                }
+            }
+            Source::QueuePercent(n) | Source::QueueLen(n) | Source::QueueMax(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.descriptor(n)) {
+                    let (len, max) = socket.queue();
+                    let value = match source {
+                        Source::QueueLen(_) => u64::from(len),
+                        Source::QueueMax(_) => u64::from(max),
+                        _ => (u64::from(len) * 100).checked_div(u64::from(max)).unwrap_or(0),
+                    };
+                    record.number(slot, value);
+                }
+            }
+            Source::UnlinkFlags(n) => {
+                record.number(slot, u64::from(call.word(n) & AT_REMOVEDIR != 0));
+            }
+            Source::Ptrace(n) => {
+                record.number(slot, u64::from(flags::ptrace_from_kernel(call.word(n))));
+            }
+            Source::MountFlags(n) => {
+                let flags = call.arg(n) as u64;
+                let flags = match flags & MS_MGC_MASK {
+                    MS_MGC_VAL => flags & !MS_MGC_MASK,
+                    _ => flags,
+                };
+                record.number(slot, flags & 0xFFFF_FFFF);
+            }
+            Source::Permissions(n) => record.number(slot, u64::from(call.word(n) & 0o7777)),
+            Source::Task(fact) => self.facts.put(record, slot, fact),
+            Source::Hook | Source::None => {}
+        }
+    }
+
+    /// The directory that a relative path starts from.
+    fn put_base(&self, record: &mut Record<'_>, slot: usize, fd: u8, path: u8) {
+        // Of the path as it was recorded: the program may change its own copy.
+        let relative = record
+            .info()
+            .params
+            .iter()
+            .position(|p| p.source == Source::Str(path))
+            .and_then(|name| record.read(name))
+            .is_some_and(|name| name.first() != Some(&b'/'));
+        if !relative {
+            return;
+        }
+        let fd = if fd == CWD { AT_FDCWD } else { self.call.int(fd) };
+        if fd == AT_FDCWD {
+            record.fill(slot, PATH_MAX, file::working_directory);
+        } else if let Some(directory) = OpenFile::of_descriptor(fd) {
+            record.fill(slot, PATH_MAX, |to| directory.path(to));
+        }
+    }
+
+    fn put_open_flags(&mut self, record: &mut Record<'_>, slot: usize, kernel: u32) {
+        let mut flags = flags::open::from_kernel(kernel);
+        if self.opened().is_some_and(OpenFile::created) {
+            flags |= flags::open::F_CREATED;
+        }
+        record.number(slot, u64::from(flags));
+    }
+
+    fn put_open_how(&mut self, record: &mut Record<'_>, slot: usize, how: usize, field: u8) {
+        let Ok(value) = user::word(how.wrapping_add(8 * usize::from(field))) else {
+            record.mark(flag::FAULT);
+            return;
+        };
+        match field {
+            0 => self.put_open_flags(record, slot, value as u32),
+            1 => record.number(slot, value & 0xFFFF_FFFF),
+            _ => record.number(slot, u64::from(flags::resolve::from_kernel(value))),
+        }
+    }
+}
+
+fn put_sockaddr(record: &mut Record<'_>, slot: usize, address: usize, len: i32) {
+    let Ok(len) = usize::try_from(len) else {
+        return;
+    };
+    let mut raw = [0; socket::STORAGE];
+    let raw = &mut raw[..len.min(socket::STORAGE)];
+    if user::bytes(address, raw).is_err() {
+        record.mark(flag::FAULT);
+        return;
+    }
+    record.fill(slot, PATH_MAX, |to| socket::encode(raw, to));
+}
+
+fn clone_flags(record: &mut Record<'_>, kernel: u64) {
+    let Some(slot) = named(record, "flags") else {
+        return;
+    };
+    let mut flags = flags::clone::from_kernel(kernel);
+    if !Task::current().in_initial_pidns() {
+        flags |= flags::clone::CHILD_IN_PIDNS;
+    }
+    record.number(slot, u64::from(flags));
+}
+
+/// What the program that could not be started would have got.
+fn failed_exec(record: &mut Record<'_>, path: usize, argv: usize) {
+    use crate::abi::event::execve::Slot;
+    record.fill(Slot::filename as usize, PATH_MAX, |to| user::string(path, to));
+    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+}
+
+fn failed_execveat(record: &mut Record<'_>, path: usize, argv: usize) {
+    use crate::abi::event::execveat::Slot;
+    record.fill(Slot::filename as usize, PATH_MAX, |to| user::string(path, to));
+    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+}
+
+fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, argv: usize) {
+    record.fill(args, PATH_MAX, |to| user::strings(argv, to));
+    task::split_first(record, exe, args);
+}
+
+fn named(record: &Record<'_>, name: &str) -> Option<usize> {
+    record.info().params.iter().position(|p| p.name == name)
+}
+
+/// A program was started. Does not sleep.
+pub(crate) fn exec(record: &mut Record<'_>, filename: &[u8]) {
+    use crate::abi::event::execve::Slot;
+    let mut facts = Facts::of_current();
+    facts.put_arguments(record, Slot::exe as usize, Slot::args as usize);
+    for (slot, param) in Event::Execve.info().params.iter().enumerate() {
+        match param.source {
+            Source::Return => record.int(slot, 0),
+            Source::Task(fact) => facts.put(record, slot, fact),
+            _ => {}
+        }
+    }
+    record.bytes(Slot::filename as usize, filename);
+}
+
+/// A task was made. Does not sleep.
+pub(crate) fn fork(record: &mut Record<'_>, parent: Task, child: Task) {
+    use crate::abi::event::task_new::Slot;
+    record.number(Slot::tid as usize, u64::from(child.tid()));
+    record.number(Slot::pid as usize, u64::from(child.pid()));
+    record.int(Slot::ptid as usize, child.ppid());
+    record.int(Slot::vtid as usize, child.vtid());
+    record.int(Slot::vpid as usize, child.vpid());
+    parent.put_comm(record, Slot::comm as usize);
+    record.number(Slot::start as usize, child.start());
+    record.number(Slot::pidns as usize, child.pidns());
+}
+
+/// A task ends. Does not sleep.
+pub(crate) fn exit(record: &mut Record<'_>, task: Task) {
+    use crate::abi::event::procexit::Slot;
+    let code = task.exit_code();
+    record.int(Slot::status as usize, i64::from(code));
+    record.int(Slot::ret as usize, i64::from(code >> 8 & 0xFF));
+    record.int(Slot::sig as usize, i64::from(code & 0x7F));
+    record.int(Slot::core as usize, i64::from(code >> 7 & 1));
+    record.number(Slot::reaper_tid as usize, u64::from(task.reaper()));
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Open files and paths.
+
+use core::mem::MaybeUninit;
+use core::ptr::NonNull;
+
+use kernel::bindings;
+use kernel::task::Task;
+
+use crate::record::Filled;
+use crate::shim;
+
+/// The call that opened the file made it.
+const FMODE_CREATED: u32 = 1 << 20;
+
+/// A counted reference to an open file.
+pub(crate) struct OpenFile(NonNull<bindings::file>);
+
+impl OpenFile {
+    /// The file behind a descriptor of the calling task.
+    pub(crate) fn of_descriptor(fd: i32) -> Option<Self> {
+        let fd = u32::try_from(fd).ok()?;
+        // SAFETY: Any number is allowed; the result is null or counted.
+        NonNull::new(unsafe { bindings::fget_raw(fd) }).map(Self)
+    }
+
+    /// The executable of a task's memory.
+    ///
+    /// # Safety
+    ///
+    /// `mm` is valid.
+    pub(crate) unsafe fn of_executable(mm: *mut bindings::mm_struct) -> Option<Self> {
+        // SAFETY: The caller vouches for `mm`; the result is null or counted.
+        NonNull::new(unsafe { bindings::get_file_active(&raw mut (*mm).__bindgen_anon_1.exe_file) })
+            .map(Self)
+    }
+
+    /// Writes the path under which the task's root reaches the file.
+    pub(crate) fn path(&self, to: &mut [u8]) -> Filled {
+        // SAFETY: The file is counted, so its path is valid.
+        unsafe { path_text(shim::falco_file_path(self.0.as_ptr()), to) }
+    }
+
+    fn inode(&self) -> *const bindings::inode {
+        // SAFETY: The file is counted; its inode never changes.
+        unsafe { (*self.0.as_ptr()).f_inode }
+    }
+
+    /// Number of its inode.
+    pub(crate) fn ino(&self) -> u64 {
+        // SAFETY: The file is counted and holds its inode.
+        unsafe { (*self.inode()).i_ino as u64 }
+    }
+
+    /// Device of its file system, as `stat` encodes it.
+    pub(crate) fn dev(&self) -> u32 {
+        // SAFETY: The file is counted and holds its inode and file system.
+        shim::falco_encode_dev(unsafe { (*(*self.inode()).i_sb).s_dev })
+    }
+
+    /// When its inode was changed, nanoseconds since the epoch.
+    pub(crate) fn ctime(&self) -> u64 {
+        // SAFETY: The file is counted and holds its inode.
+        unsafe { shim::falco_inode_ctime(self.inode()) }
+    }
+
+    /// When its content was changed, nanoseconds since the epoch.
+    pub(crate) fn mtime(&self) -> u64 {
+        // SAFETY: The file is counted and holds its inode.
+        unsafe { shim::falco_inode_mtime(self.inode()) }
+    }
+
+    /// Whether opening it made it.
+    pub(crate) fn created(&self) -> bool {
+        // SAFETY: The file is counted; the bit is set before it gets a descriptor.
+        unsafe { (*self.0.as_ptr()).f_mode & FMODE_CREATED != 0 }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        // SAFETY: The reference is ours.
+        unsafe { bindings::fput(self.0.as_ptr()) }
+    }
+}
+
+/// Writes the calling task's working directory.
+pub(crate) fn working_directory(to: &mut [u8]) -> Filled {
+    let mut pwd = MaybeUninit::<bindings::path>::uninit();
+    // SAFETY: Writes the path, counted, when it returns true.
+    if !unsafe { shim::falco_cwd(pwd.as_mut_ptr()) } {
+        return Filled::Nothing;
+    }
+    // SAFETY: Written above and counted.
+    let filled = unsafe { path_text(pwd.as_ptr(), to) };
+    // SAFETY: The reference is ours.
+    unsafe { bindings::path_put(pwd.as_ptr()) };
+    filled
+}
+
+/// Writes the text of a path to the start of `to`.
+///
+/// # Safety
+///
+/// `path` is valid and counted.
+unsafe fn path_text(path: *const bindings::path, to: &mut [u8]) -> Filled {
+    if (to.len() as i32) < 2 {
+        return Filled::Cut(0);
+    }
+    let start = to.as_mut_ptr();
+    // SAFETY: The caller vouches for the path; the buffer has that many bytes.
+    let text = unsafe { bindings::d_path(path, start.cast(), to.len() as i32) };
+    // SAFETY: Only looks whether the pointer is an error code.
+    if kernel::error::from_err_ptr(text).is_err() {
+        // The one error is that the path is longer than the buffer.
+        return Filled::Cut(0);
+    }
+    // The text ends with a NUL at the end of the buffer.
+    let at = text as usize - start as usize;
+    let len = to.len() - 1 - at;
+    to.copy_within(at..at + len, 0);
+    Filled::Whole(len)
+}
+
+/// Whether the calling task has memory of its own, that is, is no kernel thread.
+pub(crate) fn has_memory() -> bool {
+    // SAFETY: The current task is always valid; `mm` changes only by itself.
+    unsafe { !(*Task::current_raw()).mm.is_null() }
+}

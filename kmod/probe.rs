@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What each hook does.
+
+use core::ffi::CStr;
+
+use kernel::bindings;
+use kernel::ffi::{c_long, c_void};
+use kernel::prelude::*;
+
+use crate::abi::control::hook;
+use crate::abi::event::Event;
+use crate::abi::record::flag;
+use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+use crate::capture::{self, Call};
+use crate::file;
+use crate::session::Session;
+use crate::shim;
+use crate::task::Task;
+use crate::tracepoint::Probe;
+
+/// One hook of the kernel: its tracepoint, and our function for it.
+struct Hook {
+    tracepoint: &'static CStr,
+    /// Reads user memory that may have to be paged in.
+    faultable: bool,
+    function: fn() -> *mut c_void,
+}
+
+const SYS_ENTER: Hook = Hook {
+    tracepoint: c"sys_enter",
+    faultable: true,
+    function: || sys_enter as *mut c_void,
+};
+const SYS_EXIT: Hook = Hook {
+    tracepoint: c"sys_exit",
+    faultable: true,
+    function: || sys_exit as *mut c_void,
+};
+const EXEC: Hook = Hook {
+    tracepoint: c"sched_process_exec",
+    faultable: false,
+    function: || process_exec as *mut c_void,
+};
+const FORK: Hook = Hook {
+    tracepoint: c"sched_process_fork",
+    faultable: false,
+    function: || process_fork as *mut c_void,
+};
+const EXIT: Hook = Hook {
+    tracepoint: c"sched_process_exit",
+    faultable: false,
+    function: || process_exit as *mut c_void,
+};
+
+/// The probes of a session, as its interest wants them.
+#[derive(Default)]
+pub(crate) struct Probes {
+    enter: Option<Probe>,
+    exit: Option<Probe>,
+    exec: Option<Probe>,
+    fork: Option<Probe>,
+    end: Option<Probe>,
+}
+
+impl Probes {
+    /// Registers what the session wants and has not, unregisters what it has
+    /// and does not want. After an error the rest is as it was.
+    ///
+    /// # Safety
+    ///
+    /// The session stays valid until after a `tracepoint::synchronize` that
+    /// follows the drop of these probes.
+    pub(crate) unsafe fn adjust(&mut self, session: &Session) -> Result {
+        let hooks = session.hooks();
+        let never_returns = |n: usize| never_returns(EVENT_BY_NUMBER[n]);
+        let wanted = (0..SYSCALL_MAX).filter(|&n| session.wants(n));
+        let entries = wanted.clone().any(never_returns);
+        let exits = wanted.clone().any(|n| !never_returns(n));
+        for (probe, hook, on) in [
+            // Life cycles first, so that no child is seen before its birth.
+            (&mut self.fork, FORK, hooks & hook::FORK != 0),
+            (&mut self.exec, EXEC, hooks & hook::EXEC != 0),
+            (&mut self.end, EXIT, hooks & hook::EXIT != 0),
+            (&mut self.enter, SYS_ENTER, entries),
+            (&mut self.exit, SYS_EXIT, exits),
+        ] {
+            if !on {
+                *probe = None;
+            } else if probe.is_none() {
+                let data = core::ptr::from_ref(session).cast_mut().cast();
+                // SAFETY: Each row pairs a tracepoint with a function of its
+                // signature; the caller keeps the session.
+                *probe = Some(unsafe {
+                    Probe::register(hook.tracepoint, hook.faultable, (hook.function)(), data)?
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Calls recorded at their entry, since there is no exit.
+const fn never_returns(event: Event) -> bool {
+    matches!(event, Event::Exit | Event::ExitGroup)
+}
+
+/// # Safety
+///
+/// `data` is what `Probes::adjust` registered.
+#[inline]
+unsafe fn session<'a>(data: *mut c_void) -> &'a Session {
+    // SAFETY: By contract; the session outlives the probes.
+    unsafe { &*data.cast::<Session>() }
+}
+
+/// Reads a call of interest, or `None` for all others.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[inline]
+unsafe fn call_of_interest(
+    session: &Session,
+    regs: *mut bindings::pt_regs,
+    number: usize,
+    result: c_long,
+) -> Option<(Event, Call)> {
+    // The first test, which all calls pass through that nobody asked for.
+    if !session.wants(number) || shim::falco_compat_syscall() {
+        return None;
+    }
+    let mut args = [0; 6];
+    // SAFETY: By contract; six arguments, as every architecture has.
+    unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
+    let call = Call {
+        number: number as u32,
+        args,
+        result: result as i64,
+    };
+    Some((EVENT_BY_NUMBER[number], call))
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sys_enter` alone.
+unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, id: c_long) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // Most calls of interest are recorded when they return.
+    if !EVENT_BY_NUMBER.get(id as usize).is_some_and(|&event| never_returns(event)) {
+        return;
+    }
+    // SAFETY: The tracepoint passes the registers of this call.
+    let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
+        return;
+    };
+    session.record(event, Task::current(), |record| {
+        record.mark(flag::ENTRY);
+        capture::syscall(record, event, &call);
+    });
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sys_exit` alone.
+unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, result: c_long) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes the registers of this call. A number of -1
+    // (no call, or one that a tracer cancelled) is out of every interest.
+    let number = unsafe { shim::falco_syscall_number(regs) } as usize;
+    // SAFETY: As above.
+    let Some((event, call)) = (unsafe { call_of_interest(session, regs, number, result) }) else {
+        return;
+    };
+    // A started program was recorded where the kernel started it.
+    let started = matches!(event, Event::Execve | Event::Execveat) && result == 0;
+    if started || never_returns(event) {
+        return;
+    }
+    session.record(event, Task::current(), |record| {
+        capture::syscall(record, event, &call);
+    });
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sched_process_exec` alone.
+unsafe extern "C" fn process_exec(
+    data: *mut c_void,
+    _task: *mut bindings::task_struct,
+    _old_pid: bindings::pid_t,
+    bprm: *mut bindings::linux_binprm,
+) {
+    if !file::has_memory() {
+        return;
+    }
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes the program being started; its name is a
+    // string that lives as long.
+    let filename = unsafe { CStr::from_ptr(shim::falco_bprm_filename(bprm).cast()) };
+    session.record(Event::Execve, Task::current(), |record| {
+        capture::exec(record, filename.to_bytes());
+    });
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sched_process_fork` alone.
+unsafe extern "C" fn process_fork(
+    data: *mut c_void,
+    parent: *mut bindings::task_struct,
+    child: *mut bindings::task_struct,
+) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes the caller and a child that does not run yet.
+    let (parent, child) = unsafe { (Task::from_raw(parent), Task::from_raw(child)) };
+    session.record(Event::TaskNew, parent, |record| {
+        capture::fork(record, parent, child);
+    });
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sched_process_exit` alone.
+unsafe extern "C" fn process_exit(data: *mut c_void, task: *mut bindings::task_struct) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes the calling task.
+    let task = unsafe { Task::from_raw(task) };
+    session.record(Event::Procexit, task, |record| capture::exit(record, task));
+}

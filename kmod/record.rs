@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Building a record in a buffer.
+
+use crate::abi::event::{Event, EventInfo};
+use crate::abi::record::{flag, padded, Span, HEADER_SIZE, NO_SYSCALL};
+
+/// A record being built. What does not fit is cut and flagged, never written
+/// elsewhere.
+pub(crate) struct Record<'a> {
+    buffer: &'a mut [u8],
+    len: usize,
+    missing: u64,
+    flags: u16,
+    event: Event,
+    syscall: u32,
+    tid: u32,
+    pid: u32,
+}
+
+impl<'a> Record<'a> {
+    /// A record of the event in which every parameter is missing.
+    pub(crate) fn new(buffer: &'a mut [u8], event: Event, tid: u32, pid: u32) -> Self {
+        let slots = event.info().params.len();
+        let len = HEADER_SIZE + 8 * slots;
+        buffer[..len].fill(0);
+        Self {
+            buffer,
+            len,
+            missing: if slots >= 64 { u64::MAX } else { (1 << slots) - 1 },
+            flags: 0,
+            event,
+            syscall: NO_SYSCALL,
+            tid,
+            pid,
+        }
+    }
+
+    /// The table's row of its event.
+    pub(crate) fn info(&self) -> &'static EventInfo {
+        self.event.info()
+    }
+
+    /// The system call that made it.
+    pub(crate) fn set_syscall(&mut self, number: u32) {
+        self.syscall = number;
+    }
+
+    /// Sets a flag of [`flag`].
+    pub(crate) fn mark(&mut self, flags: u16) {
+        self.flags |= flags;
+    }
+
+    fn set(&mut self, slot: usize, value: u64) {
+        let at = HEADER_SIZE + 8 * slot;
+        self.buffer[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        self.missing &= !(1 << slot);
+    }
+
+    /// Sets a number.
+    pub(crate) fn number(&mut self, slot: usize, value: u64) {
+        self.set(slot, value);
+    }
+
+    /// Sets a signed number.
+    pub(crate) fn int(&mut self, slot: usize, value: i64) {
+        self.set(slot, value as u64);
+    }
+
+    /// Sets bytes, copied.
+    pub(crate) fn bytes(&mut self, slot: usize, bytes: &[u8]) {
+        self.fill(slot, bytes.len(), |to| {
+            let n = to.len().min(bytes.len());
+            to[..n].copy_from_slice(&bytes[..n]);
+            if n < bytes.len() {
+                Filled::Cut(n)
+            } else {
+                Filled::Whole(n)
+            }
+        });
+    }
+
+    /// Lets `write` put bytes where they will stay; it gets at most `limit`.
+    pub(crate) fn fill(&mut self, slot: usize, limit: usize, write: impl FnOnce(&mut [u8]) -> Filled) {
+        let start = self.len;
+        let end = self.buffer.len().min(start + limit);
+        let len = match write(&mut self.buffer[start..end]) {
+            Filled::Whole(len) => len,
+            Filled::Cut(len) => {
+                self.mark(flag::TRUNCATED);
+                len
+            }
+            Filled::Fault => {
+                self.mark(flag::FAULT);
+                return;
+            }
+            Filled::Nothing => return,
+        };
+        self.len = start + len.min(end - start);
+        self.span(slot, start, self.len - start);
+    }
+
+    /// Makes a parameter of bytes that are there already.
+    pub(crate) fn span(&mut self, slot: usize, start: usize, len: usize) {
+        let span = Span {
+            offset: start as u32,
+            len: len as u32,
+        };
+        self.set(slot, span.pack());
+    }
+
+    /// Where the bytes of a parameter are: offset and length.
+    pub(crate) fn located(&self, slot: usize) -> Option<(usize, usize)> {
+        if self.missing & (1 << slot) != 0 {
+            return None;
+        }
+        let at = HEADER_SIZE + 8 * slot;
+        let mut word = [0; 8];
+        word.copy_from_slice(&self.buffer[at..at + 8]);
+        let span = Span::unpack(u64::from_ne_bytes(word));
+        Some((span.offset as usize, span.len as usize))
+    }
+
+    /// The bytes of a parameter.
+    pub(crate) fn read(&self, slot: usize) -> Option<&[u8]> {
+        let (start, len) = self.located(slot)?;
+        self.buffer.get(start..start + len)
+    }
+
+    /// Length in bytes once sealed.
+    pub(crate) fn len(&self) -> usize {
+        padded(self.len)
+    }
+
+    /// Class under which its loss is counted.
+    pub(crate) fn class(&self) -> usize {
+        self.info().class as usize
+    }
+
+    /// Whether it may use the room that is kept for process life cycles.
+    pub(crate) fn priority(&self) -> bool {
+        self.info().priority
+    }
+
+    /// Writes the header and returns the whole record.
+    pub(crate) fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
+        let len = self.len();
+        self.buffer[self.len..len].fill(0);
+        let header = &mut self.buffer[..HEADER_SIZE];
+        header[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
+        header[4..6].copy_from_slice(&(self.event as u16).to_ne_bytes());
+        header[6..8].copy_from_slice(&cpu.to_ne_bytes());
+        header[8..16].copy_from_slice(&ts.to_ne_bytes());
+        header[16..24].copy_from_slice(&self.missing.to_ne_bytes());
+        header[24..28].copy_from_slice(&self.tid.to_ne_bytes());
+        header[28..32].copy_from_slice(&self.pid.to_ne_bytes());
+        let slots = self.event.info().params.len() as u16;
+        header[32..34].copy_from_slice(&slots.to_ne_bytes());
+        header[34..36].copy_from_slice(&self.flags.to_ne_bytes());
+        header[36..40].copy_from_slice(&self.syscall.to_ne_bytes());
+        &self.buffer[..len]
+    }
+}
+
+/// What a writer of bytes did.
+pub(crate) enum Filled {
+    /// All of it, this many bytes.
+    Whole(usize),
+    /// The first bytes, this many.
+    Cut(usize),
+    /// User memory could not be read.
+    Fault,
+    /// There is no such thing.
+    Nothing,
+}

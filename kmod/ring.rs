@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! The ring of one CPU.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use kernel::mm::virt::VmaNew;
+use kernel::page::PAGE_SIZE;
+use kernel::prelude::*;
+
+use crate::abi::control::Region;
+use crate::abi::ring::{self as protocol, ConsumerPage, Loss, ProducerPage, RING_MAGIC};
+use crate::clock;
+use crate::memory::SharedPages;
+use crate::preempt;
+use crate::record::Record;
+
+/// The pages of a ring, and who writes.
+pub(crate) struct Ring {
+    producer: SharedPages,
+    consumer: SharedPages,
+    data: SharedPages,
+    /// A record is being copied on this CPU.
+    busy: AtomicBool,
+}
+
+impl Ring {
+    /// An empty ring for `cpu` with `size` bytes, a power of two.
+    pub(crate) fn new(cpu: usize, size: usize) -> Result<Self> {
+        let ring = Self {
+            producer: SharedPages::new(PAGE_SIZE)?,
+            consumer: SharedPages::new(PAGE_SIZE)?,
+            data: SharedPages::new(size)?,
+            busy: AtomicBool::new(false),
+        };
+        let page = ring.producer();
+        page.size.store(size as u64, Ordering::Relaxed);
+        page.cpu.store(cpu as u64, Ordering::Relaxed);
+        page.magic.store(RING_MAGIC, Ordering::Release);
+        Ok(ring)
+    }
+
+    /// The page that we write.
+    #[inline]
+    pub(crate) fn producer(&self) -> &ProducerPage {
+        // SAFETY: Atomics and padding, less than a page (asserted beside it).
+        unsafe { self.producer.cast() }
+    }
+
+    #[inline]
+    fn consumer(&self) -> &ConsumerPage {
+        // SAFETY: Atomics and padding, less than a page (asserted beside it).
+        unsafe { self.consumer.cast() }
+    }
+
+    /// Bytes that the reader has not consumed. Nonsense of the reader counts as
+    /// a full ring.
+    #[inline]
+    pub(crate) fn fill(&self) -> u64 {
+        let committed = self.producer().committed.load(Ordering::Relaxed);
+        committed.wrapping_sub(self.consumer().consumed.load(Ordering::Relaxed))
+    }
+
+    /// Writes the record, or counts its loss.
+    ///
+    /// `guard` proves that we stay on the ring's CPU, where therefore nothing
+    /// but an interrupt can come between; what an interrupt's hook would write
+    /// is refused and counted.
+    #[inline]
+    pub(crate) fn publish(&self, guard: &preempt::Guard, record: &mut Record<'_>) -> bool {
+        let producer = self.producer();
+        if self.busy.load(Ordering::Relaxed) {
+            protocol::count_loss(producer, Loss::Nested, record.class());
+            return false;
+        }
+        self.busy.store(true, Ordering::Relaxed);
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        let written = self.write(guard, record);
+        core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        self.busy.store(false, Ordering::Relaxed);
+        if let Err(loss) = written {
+            protocol::count_loss(producer, loss, record.class());
+        }
+        written.is_ok()
+    }
+
+    #[inline]
+    fn write(&self, guard: &preempt::Guard, record: &mut Record<'_>) -> Result<(), Loss> {
+        let size = self.data.len() as u64;
+        let (producer, consumer) = (self.producer(), self.consumer());
+        let reserved =
+            protocol::reserve(producer, consumer, size, record.len(), record.priority())?;
+        let bytes = record.seal(guard.cpu() as u16, clock::boot());
+        let (offset, first, rest) = protocol::split(reserved.start, bytes.len(), size);
+        // SAFETY: The reservation is ours alone, and `split` keeps within the area.
+        unsafe { self.data.write(offset, &bytes[..first]) };
+        if rest > 0 {
+            // SAFETY: As above; the rest goes to the beginning of the area.
+            unsafe { self.data.write(0, &bytes[first..]) };
+        }
+        protocol::commit(producer, reserved);
+        Ok(())
+    }
+
+    /// Maps one region of the ring.
+    pub(crate) fn map(&self, vma: &VmaNew, region: Region) -> Result {
+        match region {
+            Region::Producer => self.producer.map(vma, 1, false),
+            Region::Consumer => self.consumer.map(vma, 1, true),
+            Region::Data => self.data.map(vma, 2, false),
+        }
+    }
+}

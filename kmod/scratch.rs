@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Buffers in which records are put together while their task may be
+//! preempted, sleep on a page fault, or move to another CPU.
+//!
+//! Neither the stack (too small) nor a buffer per CPU (another task's hook
+//! would overwrite it) will do, and an allocation per event costs too much.
+
+use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+use kernel::prelude::*;
+
+use crate::abi::record::MAX_RECORD;
+
+/// Buffers for each CPU: one in use, one by a task that was preempted, two by
+/// tasks that sleep on a fault. When all are taken the record is lost and counted.
+const PER_CPU: usize = 4;
+
+#[repr(align(64))]
+struct Slot {
+    taken: AtomicBool,
+    buffer: UnsafeCell<VVec<u8>>,
+}
+
+/// All buffers of a session.
+pub(crate) struct Pool {
+    slots: KVec<Slot>,
+}
+
+// SAFETY: A buffer is only reached through `taken`, which one task holds at a time.
+unsafe impl Sync for Pool {}
+// SAFETY: The buffers belong to no task.
+unsafe impl Send for Pool {}
+
+/// A buffer that is ours until this is dropped.
+pub(crate) struct Scratch<'a> {
+    slot: &'a Slot,
+}
+
+impl Pool {
+    /// Buffers for `cpus` CPUs.
+    pub(crate) fn new(cpus: usize) -> Result<Self> {
+        let mut slots = KVec::with_capacity(cpus * PER_CPU, GFP_KERNEL)?;
+        for _ in 0..cpus * PER_CPU {
+            slots.push(
+                Slot {
+                    taken: AtomicBool::new(false),
+                    buffer: UnsafeCell::new(VVec::from_elem(0u8, MAX_RECORD, GFP_KERNEL)?),
+                },
+                GFP_KERNEL,
+            )?;
+        }
+        Ok(Self { slots })
+    }
+
+    /// Takes a free buffer, first one of this CPU, whose lines are likely cached.
+    #[inline]
+    pub(crate) fn take(&self) -> Option<Scratch<'_>> {
+        // SAFETY: Reading the number of the CPU is always allowed; a stale one
+        // is only a worse guess.
+        let cpu = unsafe { kernel::bindings::raw_smp_processor_id() as usize };
+        let count = self.slots.len();
+        let mut at = cpu * PER_CPU % count;
+        for _ in 0..count {
+            let slot = &self.slots[at];
+            if !slot.taken.load(Ordering::Relaxed) && !slot.taken.swap(true, Ordering::Acquire) {
+                return Some(Scratch { slot });
+            }
+            at += 1;
+            if at == count {
+                at = 0;
+            }
+        }
+        None
+    }
+}
+
+impl Scratch<'_> {
+    /// The buffer.
+    #[inline]
+    pub(crate) fn buffer(&mut self) -> &mut [u8] {
+        // SAFETY: `taken` is set and only we know of it, so nobody else has a
+        // reference; ours lasts as long as the exclusive borrow of `self`.
+        unsafe { &mut *self.slot.buffer.get() }
+    }
+}
+
+impl Drop for Scratch<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.slot.taken.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! What lives from the reader's setup until it closes the device.
+
+use core::sync::atomic::{fence, AtomicBool, AtomicU64, Ordering};
+
+use kernel::bindings;
+use kernel::cpu::{nr_cpu_ids, CpuId};
+use kernel::fs::File;
+use kernel::mm::virt::VmaNew;
+use kernel::new_poll_condvar;
+use kernel::prelude::*;
+use kernel::sync::poll::{PollCondVar, PollTable};
+
+use crate::abi::control::{self, Interest, Region, Stats};
+use crate::abi::event::Event;
+use crate::abi::ring::{self as protocol, Loss};
+use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
+use crate::preempt;
+use crate::record::Record;
+use crate::ring::Ring;
+use crate::scratch::Pool;
+use crate::task::Task;
+
+/// Rings, interest and waiting reader.
+#[pin_data]
+pub(crate) struct Session {
+    interest: [AtomicU64; SYSCALL_WORDS],
+    hooks: AtomicU64,
+    /// By CPU; none for a CPU that was offline at setup.
+    rings: KVec<Option<Ring>>,
+    scratch: Pool,
+    lost_no_ring: AtomicU64,
+    watermark: u64,
+    /// The reader sleeps, or is about to.
+    waiting: AtomicBool,
+    #[pin]
+    readers: PollCondVar,
+}
+
+impl Session {
+    /// Makes the rings of all CPUs that are online. Nothing is of interest yet.
+    pub(crate) fn new(ring_bytes: usize, watermark: u32) -> Result<Pin<KBox<Self>>> {
+        let cpus = nr_cpu_ids() as usize;
+        let mut rings = KVec::with_capacity(cpus, GFP_KERNEL)?;
+        let mut online = 0;
+        for cpu in 0..cpus {
+            let ring = if is_online(cpu) {
+                online += 1;
+                Some(Ring::new(cpu, ring_bytes)?)
+            } else {
+                None
+            };
+            rings.push(ring, GFP_KERNEL)?;
+        }
+        let scratch = Pool::new(online)?;
+        KBox::try_pin_init(
+            try_pin_init!(Self {
+                interest: [const { AtomicU64::new(0) }; SYSCALL_WORDS],
+                hooks: AtomicU64::new(0),
+                rings,
+                scratch,
+                lost_no_ring: AtomicU64::new(0),
+                watermark: u64::from(watermark.max(1)),
+                waiting: AtomicBool::new(false),
+                readers <- new_poll_condvar!("falco readers"),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// Replaces what is of interest.
+    pub(crate) fn set_interest(&self, interest: &Interest) {
+        for (ours, theirs) in self.interest.iter().zip(interest.syscalls) {
+            ours.store(theirs, Ordering::Relaxed);
+        }
+        let hooks = interest.hooks & control::hook::ALL;
+        self.hooks.store(hooks, Ordering::Relaxed);
+    }
+
+    /// Whether a system call is of interest. Any number is allowed.
+    #[inline]
+    pub(crate) fn wants(&self, number: usize) -> bool {
+        number < SYSCALL_MAX
+            && self.interest[number / 64].load(Ordering::Relaxed) & 1 << (number % 64) != 0
+    }
+
+    /// The other hooks of interest, as bits of [`control::hook`].
+    pub(crate) fn hooks(&self) -> u64 {
+        self.hooks.load(Ordering::Relaxed)
+    }
+
+    /// Builds a record and publishes it on this CPU's ring, or counts its loss.
+    #[inline]
+    pub(crate) fn record(&self, event: Event, task: Task, build: impl FnOnce(&mut Record<'_>)) {
+        let Some(mut scratch) = self.scratch.take() else {
+            self.count_no_memory(event);
+            return;
+        };
+        let mut record = Record::new(scratch.buffer(), event, task.tid(), task.pid());
+        build(&mut record);
+        let fill = {
+            let guard = preempt::Guard::new();
+            match &self.rings[guard.cpu()] {
+                Some(ring) if ring.publish(&guard, &mut record) => ring.fill(),
+                Some(_) => return,
+                None => {
+                    self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+            }
+        };
+        self.wake(fill);
+    }
+
+    #[cold]
+    fn count_no_memory(&self, event: Event) {
+        let guard = preempt::Guard::new();
+        match &self.rings[guard.cpu()] {
+            Some(ring) => {
+                let class = event.info().class as usize;
+                protocol::count_loss(ring.producer(), Loss::NoMemory, class);
+            }
+            None => {
+                self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Wakes the reader if it sleeps and a ring has filled up to the watermark.
+    #[inline]
+    fn wake(&self, fill: u64) {
+        // Pairs with the barrier in `poll`: either we see that it waits, or it
+        // sees what we have just published.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::Relaxed)
+            && fill >= self.watermark
+            && self.waiting.swap(false, Ordering::Relaxed)
+        {
+            self.readers.notify_all();
+        }
+    }
+
+    /// Whether a ring has filled up to the watermark; if not, the reader will
+    /// be woken when one has.
+    pub(crate) fn poll(&self, file: &File, table: &PollTable<'_>) -> u32 {
+        table.register_wait(file, &self.readers);
+        self.waiting.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let ready = self.rings.iter().flatten().any(|r| r.fill() >= self.watermark);
+        if ready {
+            self.waiting.store(false, Ordering::Relaxed);
+            return bindings::POLLIN | bindings::POLLRDNORM;
+        }
+        0
+    }
+
+    /// Sums over all rings.
+    pub(crate) fn stats(&self) -> Stats {
+        let mut stats = Stats {
+            lost_no_ring: self.lost_no_ring.load(Ordering::Relaxed),
+            ..Stats::default()
+        };
+        for ring in self.rings.iter().flatten() {
+            let page = ring.producer();
+            stats.records += page.records.load(Ordering::Relaxed);
+            for (sum, classes) in stats.lost.iter_mut().zip(&page.lost) {
+                *sum += classes.iter().map(|c| c.load(Ordering::Relaxed)).sum::<u64>();
+            }
+        }
+        stats
+    }
+
+    /// Maps one region of the ring of a CPU.
+    pub(crate) fn map(&self, vma: &VmaNew, cpu: u32, region: Region) -> Result {
+        match self.rings.get(cpu as usize) {
+            Some(Some(ring)) => ring.map(vma, region),
+            _ => Err(ENXIO),
+        }
+    }
+}
+
+fn is_online(cpu: usize) -> bool {
+    let Some(cpu) = CpuId::from_u32(cpu as u32) else {
+        return false;
+    };
+    // SAFETY: The mask of online CPUs always exists; a CPU that comes or goes
+    // meanwhile is one that came or went right after.
+    unsafe {
+        bindings::cpumask_test_cpu(cpu.as_u32() as i32, &raw mut bindings::__cpu_online_mask)
+    }
+}

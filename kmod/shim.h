@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The declarations of shim.c; Rust's are in shim.rs. */
+#ifndef FALCO_SHIM_H
+#define FALCO_SHIM_H
+
+#include <linux/types.h>
+
+struct file;
+struct inode;
+struct linux_binprm;
+struct mm_struct;
+struct path;
+struct pt_regs;
+struct socket;
+struct task_struct;
+struct tracepoint;
+
+void falco_preempt_disable(void);
+void falco_preempt_enable(void);
+void falco_tracepoint_synchronize(void);
+bool falco_tracepoint_is_faultable(struct tracepoint *tp);
+bool falco_compat_syscall(void);
+int falco_syscall_number(struct pt_regs *regs);
+void falco_syscall_arguments(struct pt_regs *regs, unsigned long *args);
+bool falco_cwd(struct path *pwd);
+const struct path *falco_file_path(const struct file *file);
+const char *falco_bprm_filename(const struct linux_binprm *bprm);
+unsigned long falco_mm_rss(struct mm_struct *mm);
+unsigned long falco_mm_swap(struct mm_struct *mm);
+u32 falco_tty(void);
+u32 falco_encode_dev(dev_t device);
+void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max);
+u64 falco_inode_ctime(const struct inode *inode);
+u64 falco_inode_mtime(const struct inode *inode);
+bool falco_is_subreaper(const struct task_struct *task);
+
+#endif

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Declarations of `shim.c`.
+
+use kernel::bindings;
+use kernel::ffi::{c_char, c_int, c_ulong};
+
+// The kernel's own structures, with empty ones among them as C has them.
+#[allow(improper_ctypes)]
+unsafe extern "C" {
+    pub(crate) safe fn falco_preempt_disable();
+    pub(crate) safe fn falco_tracepoint_synchronize();
+    pub(crate) safe fn falco_compat_syscall() -> bool;
+    pub(crate) safe fn falco_tty() -> u32;
+    pub(crate) safe fn falco_encode_dev(device: bindings::dev_t) -> u32;
+    pub(crate) fn falco_preempt_enable();
+    pub(crate) fn falco_tracepoint_is_faultable(tp: *mut bindings::tracepoint) -> bool;
+    pub(crate) fn falco_syscall_number(regs: *mut bindings::pt_regs) -> c_int;
+    pub(crate) fn falco_syscall_arguments(regs: *mut bindings::pt_regs, args: *mut c_ulong);
+    pub(crate) fn falco_cwd(pwd: *mut bindings::path) -> bool;
+    pub(crate) fn falco_file_path(file: *const bindings::file) -> *const bindings::path;
+    pub(crate) fn falco_bprm_filename(bprm: *const bindings::linux_binprm) -> *const c_char;
+    pub(crate) fn falco_mm_rss(mm: *mut bindings::mm_struct) -> c_ulong;
+    pub(crate) fn falco_mm_swap(mm: *mut bindings::mm_struct) -> c_ulong;
+    pub(crate) fn falco_accept_queue(sock: *const bindings::socket, len: *mut u32, max: *mut u32);
+    pub(crate) fn falco_inode_ctime(inode: *const bindings::inode) -> u64;
+    pub(crate) fn falco_inode_mtime(inode: *const bindings::inode) -> u64;
+    pub(crate) fn falco_is_subreaper(task: *const bindings::task_struct) -> bool;
+}

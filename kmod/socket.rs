@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Sockets and their addresses.
+
+use core::ptr::NonNull;
+
+use kernel::bindings;
+
+use crate::abi::event::sockaddr::{INET, INET6, UNIX};
+use crate::record::Filled;
+use crate::shim;
+
+/// Size of the kernel's `struct sockaddr_storage`.
+pub(crate) const STORAGE: usize = 128;
+
+/// A socket of the calling task, held by a counted reference to its file.
+pub(crate) struct Socket(NonNull<bindings::socket>);
+
+impl Socket {
+    /// The socket behind a descriptor, if it is one.
+    pub(crate) fn of_descriptor(fd: i32) -> Option<Self> {
+        let mut error = 0;
+        // SAFETY: Any number is allowed; the result is null or counted.
+        NonNull::new(unsafe { bindings::sockfd_lookup(fd, &mut error) }).map(Self)
+    }
+
+    fn address(&self, peer: bool) -> Option<Address> {
+        #[repr(align(8))]
+        struct Storage([u8; STORAGE]);
+        let mut storage = Storage([0; STORAGE]);
+        let socket = self.0.as_ptr();
+        let to = storage.0.as_mut_ptr().cast::<bindings::sockaddr>();
+        // SAFETY: The socket is counted; the buffer is as large as any address. May sleep.
+        let len = unsafe {
+            if peer {
+                bindings::kernel_getpeername(socket, to)
+            } else {
+                bindings::kernel_getsockname(socket, to)
+            }
+        };
+        let len = usize::try_from(len).ok()?;
+        Some(Address::parse(&storage.0[..len.min(STORAGE)]))
+    }
+
+    /// Writes both ends: first that of the client (`local_first`: ours).
+    pub(crate) fn tuple(&self, local_first: bool, to: &mut [u8]) -> Filled {
+        let (Some(local), Some(peer)) = (self.address(false), self.address(true)) else {
+            return Filled::Nothing;
+        };
+        let (source, destination) = if local_first { (local, peer) } else { (peer, local) };
+        let mut out = Out { to, len: 0 };
+        match (&source, &destination) {
+            (Address::Inet(a), Address::Inet(b)) => {
+                out.put(&[INET]);
+                out.put(a);
+                out.put(b);
+            }
+            (Address::Inet6(a), Address::Inet6(b)) => {
+                out.put(&[INET6]);
+                out.put(a);
+                out.put(b);
+            }
+            (Address::Unix(a, a_len), Address::Unix(b, b_len)) => {
+                // The kernel's pointers, which Falco prints, stay in the kernel.
+                out.put(&[UNIX]);
+                out.put(&[0; 16]);
+                if *b_len > 0 {
+                    out.put(&b[..*b_len]);
+                } else {
+                    out.put(&a[..*a_len]);
+                }
+            }
+            _ => return Filled::Nothing,
+        }
+        Filled::Whole(out.len)
+    }
+
+    /// Length and limit of the accept queue.
+    pub(crate) fn queue(&self) -> (u32, u32) {
+        let (mut len, mut max) = (0, 0);
+        // SAFETY: The socket is counted, so it has its `sk`.
+        unsafe { shim::falco_accept_queue(self.0.as_ptr(), &mut len, &mut max) };
+        (len, max)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        // SAFETY: `sockfd_lookup` counted the file.
+        unsafe { bindings::fput((*self.0.as_ptr()).file) }
+    }
+}
+
+/// An address in our encoding, ports in the host's order.
+enum Address {
+    Inet([u8; 6]),
+    Inet6([u8; 18]),
+    Unix([u8; 108], usize),
+    Other(u8),
+}
+
+impl Address {
+    /// Reads a `struct sockaddr`; what is too short for its family is of no family.
+    fn parse(raw: &[u8]) -> Self {
+        let Some(&[f0, f1]) = raw.get(..2).and_then(|f| f.first_chunk()) else {
+            return Self::Other(0);
+        };
+        let family = u16::from_ne_bytes([f0, f1]);
+        let port = |at: usize| u16::from_be_bytes([raw[at], raw[at + 1]]).to_ne_bytes();
+        match family {
+            2 if raw.len() >= 8 => {
+                let mut address = [0; 6];
+                address[..4].copy_from_slice(&raw[4..8]);
+                address[4..].copy_from_slice(&port(2));
+                Self::Inet(address)
+            }
+            10 if raw.len() >= 24 => {
+                let mut address = [0; 18];
+                address[..16].copy_from_slice(&raw[8..24]);
+                address[16..].copy_from_slice(&port(2));
+                Self::Inet6(address)
+            }
+            1 => {
+                let mut path = [0; 108];
+                let text = &raw[2..raw.len().min(110)];
+                // An abstract name begins with a NUL and has no other end than
+                // its length; a path ends at its NUL.
+                let len = match text.first() {
+                    Some(0) | None => text.len(),
+                    Some(_) => text.iter().position(|&b| b == 0).unwrap_or(text.len()),
+                };
+                path[..len].copy_from_slice(&text[..len]);
+                Self::Unix(path, len)
+            }
+            other => Self::Other(other as u8),
+        }
+    }
+}
+
+/// Writes one address, as user space gave it.
+pub(crate) fn encode(raw: &[u8], to: &mut [u8]) -> Filled {
+    let mut out = Out { to, len: 0 };
+    match Address::parse(raw) {
+        Address::Inet(address) => {
+            out.put(&[INET]);
+            out.put(&address);
+        }
+        Address::Inet6(address) => {
+            out.put(&[INET6]);
+            out.put(&address);
+        }
+        Address::Unix(path, len) => {
+            out.put(&[UNIX]);
+            out.put(&path[..len]);
+        }
+        Address::Other(family) => out.put(&[family]),
+    }
+    Filled::Whole(out.len)
+}
+
+struct Out<'a> {
+    to: &'a mut [u8],
+    len: usize,
+}
+
+impl Out<'_> {
+    fn put(&mut self, bytes: &[u8]) {
+        let n = bytes.len().min(self.to.len() - self.len);
+        self.to[self.len..self.len + n].copy_from_slice(&bytes[..n]);
+        self.len += n;
+    }
+}

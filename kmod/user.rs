@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+
+//! Reading user memory, always bounded.
+
+use kernel::bindings;
+use kernel::prelude::*;
+use kernel::uaccess::{UserPtr, UserSlice};
+
+use crate::record::Filled;
+
+/// Longest path that the kernel itself accepts.
+pub(crate) const PATH_MAX: usize = 4096;
+
+/// Reads a string, without its NUL. May sleep.
+pub(crate) fn string(address: usize, to: &mut [u8]) -> Filled {
+    if to.is_empty() {
+        return Filled::Cut(0);
+    }
+    // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
+    let len = unsafe {
+        bindings::strncpy_from_user(
+            to.as_mut_ptr().cast(),
+            address as *const _,
+            to.len() as isize,
+        )
+    };
+    match usize::try_from(len) {
+        Err(_) => Filled::Fault,
+        // The whole buffer without a NUL.
+        Ok(len) if len == to.len() => Filled::Cut(len),
+        Ok(len) => Filled::Whole(len),
+    }
+}
+
+/// Reads exactly `to.len()` bytes. May sleep.
+pub(crate) fn bytes(address: usize, to: &mut [u8]) -> Result {
+    UserSlice::new(UserPtr::from_addr(address), to.len())
+        .reader()
+        .read_slice(to)
+}
+
+/// Reads a number. May sleep.
+pub(crate) fn word(address: usize) -> Result<u64> {
+    let mut word = [0; 8];
+    bytes(address, &mut word)?;
+    Ok(u64::from_ne_bytes(word))
+}
+
+/// Most strings taken from an array such as `argv`.
+const STRINGS_MAX: usize = 256;
+
+/// Reads an array of strings that ends with a null pointer, each with its NUL.
+/// May sleep.
+pub(crate) fn strings(address: usize, to: &mut [u8]) -> Filled {
+    if address == 0 {
+        return Filled::Whole(0);
+    }
+    let mut len = 0;
+    for i in 0..STRINGS_MAX {
+        let Ok(string_at) = word(address.wrapping_add(8 * i)) else {
+            return if i == 0 { Filled::Fault } else { Filled::Cut(len) };
+        };
+        if string_at == 0 {
+            return Filled::Whole(len);
+        }
+        match string(string_at as usize, &mut to[len..]) {
+            // Not the whole buffer, so the NUL that was read is in it.
+            Filled::Whole(n) => len += n + 1,
+            Filled::Cut(n) => return Filled::Cut(len + n),
+            _ => return Filled::Cut(len),
+        }
+    }
+    Filled::Cut(len)
+}
+
+/// Copies memory that the kernel has just written, from a context that must not
+/// sleep: a page that has gone meanwhile is a fault.
+pub(crate) fn resident(address: usize, to: &mut [u8]) -> Filled {
+    // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
+    let status = unsafe {
+        bindings::copy_from_user_nofault(to.as_mut_ptr().cast(), address as *const _, to.len())
+    };
+    if status == 0 {
+        Filled::Whole(to.len())
+    } else {
+        Filled::Fault
+    }
+}

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Installs falco-engine, or removes it again. Called by `make install` and `make uninstall`,
+# which set the variables. Nothing is compiled here: the node that runs the engine need not
+# have cargo.
+#
+#   install.sh [--remove]
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bin="$DESTDIR$PREFIX/bin/falco-engine"
+config="$DESTDIR$SYSCONFDIR/falco"
+unit="$DESTDIR$UNITDIR/falco.service"
+
+# Only where the running system itself is meant, not a directory that becomes a package.
+systemd() {
+    [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl "$@"
+}
+
+# A changed configuration file is somebody's work: never written over, never removed.
+put_config() {
+    local from="$1" to="$2"
+    if [ -e "$to" ] && ! cmp -s "$from" "$to"; then
+        printf 'kept %s, put the new one beside it as %s.new\n' "$to" "${to##*/}"
+        to="$to.new"
+    fi
+    install -D -m 644 "$from" "$to"
+}
+
+drop_config() {
+    local from="$1" to="$2"
+    rm -f "$to.new"
+    if [ -e "$to" ]; then
+        if cmp -s "$from" "$to"; then rm "$to"; else printf 'kept %s: it was changed\n' "$to"; fi
+    fi
+}
+
+if [ "${1:-}" = --remove ]; then
+    systemd disable --now falco.service 2>/dev/null || true
+    rm -f "$bin" "$unit"
+    for file in rules/*.yaml; do drop_config "$file" "$config/${file##*/}"; done
+    rmdir --ignore-fail-on-non-empty "$config/rules.d" "$config" 2>/dev/null || true
+    systemd daemon-reload
+    exit 0
+fi
+
+[ -x "$ENGINE" ] || {
+    printf 'there is no %s: run make engine first, or set ENGINE\n' "$ENGINE" >&2
+    exit 1
+}
+install -D -m 755 "$ENGINE" "$bin"
+install -d -m 755 "$config/rules.d"
+for file in rules/*.yaml; do put_config "$file" "$config/${file##*/}"; done
+install -d "$DESTDIR$UNITDIR"
+sed "s|/usr/local/bin|$PREFIX/bin|; s|/etc/falco|$SYSCONFDIR/falco|" packaging/falco.service >"$unit"
+chmod 644 "$unit"
+systemd daemon-reload

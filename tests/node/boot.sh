@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Boots the virtual node for one job and hands back the job's exit status.
+#
+#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] JOBDIR
+#
+# JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
+# printed; the kernel's messages go to console.log.
+#
+#   full (default)  the node's own disk with systemd and all. The job lies in /opt/job. The
+#                   disk is never written to: changes go to a temporary file.
+#   --fast          the kernel and a small memory file system: busybox, the job in /job, and
+#                   the libraries that the job's programs load. Seconds instead of a minute.
+#   --icount        one processor whose clock ticks once for each instruction of the guest:
+#                   what a nanosecond is there does not depend on this machine.
+#
+# Exit status: the job's own; 124 when the time is up; 125 when the node ended without a word;
+# 126 when the kernel complained (whatever the job said: a splat is a failure).
+set -euo pipefail
+# shellcheck source=tests/node/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+fast=
+icount=
+limit=600
+memory=2048
+logs=
+while [ $# -gt 1 ]; do
+    case "$1" in
+    --fast) fast=1 ;;
+    --icount) icount=1 ;;
+    --time-limit) limit="$2" && shift ;;
+    --memory) memory="$2" && shift ;;
+    --log) logs="$2" && shift ;;
+    *) die "unknown option: $1" ;;
+    esac
+    shift
+done
+job="${1:?a job directory is needed}"
+[ -x "$job/run" ] || die "$job/run is not an executable file"
+if [ -n "$fast" ]; then
+    node="$("$NODE_DIR/build.sh" kernel)"
+else
+    node="$("$NODE_DIR/build.sh")"
+fi
+
+work="$(mktemp -d "${TMPDIR:-/var/tmp}/falco-node.XXXXXX")"
+qemu_pid=
+tail_pid=
+# shellcheck disable=SC2317 # called by the trap
+leave() {
+    [ -z "$qemu_pid" ] || kill "$qemu_pid" 2>/dev/null || true
+    [ -z "$tail_pid" ] || kill "$tail_pid" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap leave EXIT
+logs="${logs:-$work}"
+mkdir -p "$logs"
+console="$logs/console.log"
+output="$logs/output.log"
+: >"$console"
+: >"$output"
+
+# A memory file system for the fast mode. The libraries are this machine's: so are the
+# programs of the job.
+make_initramfs() {
+    local root="$work/initramfs" file
+    mkdir -p "$root"/{bin,dev,etc,proc,sys,tmp,run,var/log,root,job}
+    cp /bin/busybox "$root/bin/busybox"
+    install -m 755 "$NODE_DIR/guest/init" "$root/init"
+    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' \
+        >"$root/etc/passwd"
+    printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
+    cp -a "$job/." "$root/job/"
+    while read -r file; do
+        mkdir -p "$root/${file%/*}"
+        cp -L "$file" "$root/$file"
+    done < <(find "$job" -type f -perm /111 -exec ldd {} + 2>/dev/null |
+        grep -oE '(=> |^\s+)/[^ ]+' | grep -oE '/.*' | sort -u)
+    (cd "$root" && find . | cpio --quiet --create --format newc) | zstd -q -1 >"$work/initrd"
+}
+
+machine=(-nodefaults -no-user-config -display none -no-reboot -m "$memory")
+if [ -n "$icount" ]; then
+    machine+=(-smp 1 -accel tcg -cpu max -icount 'shift=0,sleep=off')
+elif grep -qE '^flags.* (svm|vmx)( |$)' /proc/cpuinfo && [ -w /dev/kvm ]; then
+    machine+=(-smp 2 -accel kvm -cpu host)
+else
+    machine+=(-smp 2 -accel 'tcg,thread=multi' -cpu max)
+fi
+machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
+    -chardev "file,id=output,path=$output" -serial chardev:output)
+# Warnings and worse reach the console; a fault ends the run at once instead of at its limit.
+kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on"
+if [ -n "$fast" ]; then
+    make_initramfs
+    machine+=(-kernel "$node/boot/vmlinuz" -initrd "$work/initrd"
+        -append "$kernel_line rdinit=/init")
+else
+    # Read in the guest with tar, straight from the disk.
+    tar --create --file "$work/job.tar" --directory "$job" --owner root --group root .
+    machine+=(-kernel "$node/boot/vmlinuz" -initrd "$node/boot/initrd"
+        -append "$kernel_line root=/dev/vda rw systemd.show_status=false"
+        -drive "if=virtio,format=raw,snapshot=on,cache=unsafe,file=$node/node.img"
+        -drive "if=virtio,format=raw,readonly=on,file=$work/job.tar")
+fi
+
+step "booting the ${fast:+fast }node (${machine[*]:6:4})"
+TMPDIR="$work" qemu-system-x86_64 "${machine[@]}" </dev/null >"$logs/qemu.log" 2>&1 &
+qemu_pid=$!
+tail --pid="$qemu_pid" --sleep-interval=0.2 -n +1 -f "$output" 2>/dev/null |
+    grep --line-buffered -v '^node-job: exit ' &
+tail_pid=$!
+
+# `timeout` cannot be used: the exit of the shell's own child is what we wait for.
+(
+    sleep "$limit" &
+    trap 'kill $!' TERM
+    wait $!
+    : >"$work/late"
+    kill "$qemu_pid"
+) 2>/dev/null &
+watchdog=$!
+wait "$qemu_pid" || true
+qemu_pid=
+kill "$watchdog" 2>/dev/null || true
+wait "$tail_pid" || true
+tail_pid=
+
+status="$(sed -n 's/^node-job: exit \([0-9]*\).*$/\1/p' "$output" | tail -n 1)"
+step "the node is off"
+# What the kernel prints when something is wrong with it. The job's own output is not looked
+# at: it may quote such words.
+splats='WARNING:|BUG:|Oops|KASAN|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
+if grep -qaE "$splats" "$console"; then
+    printf 'the kernel complained:\n' >&2
+    grep -aE -A 30 "$splats" "$console" | head -n 80 >&2
+    exit 126
+elif [ -e "$work/late" ]; then
+    tail -n 30 "$console" >&2
+    printf 'the node took longer than %s seconds\n' "$limit" >&2
+    exit 124
+elif [ -z "$status" ]; then
+    cat "$logs/qemu.log" >&2
+    tail -n 30 "$console" >&2
+    printf 'the node ended without a word from the job\n' >&2
+    exit 125
+fi
+exit "$status"

@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# How a job on the node reports: one line for each check, and a sum. To be sourced; plain sh,
+# because the fast node has nothing but busybox.
+
+passed=0
+failed=0
+
+# Counts one check by its result: `check NAME COMMAND...`. What the command prints is shown only
+# when it fails.
+check() {
+    name="$1"
+    shift
+    if "$@" >/tmp/check.out 2>&1; then
+        passed=$((passed + 1))
+        printf 'ok %s\n' "$name"
+    else
+        failed=$((failed + 1))
+        printf 'FAIL %s\n' "$name"
+        sed 's/^/    /' /tmp/check.out | tail -n 30
+    fi
+}
+
+# The opposite: the command must fail.
+refused() {
+    ! "$@"
+}
+
+# Waits until a command succeeds: `within SECONDS COMMAND...`. The clock is the node's: what
+# is slow because it is emulated is given its time.
+within() {
+    tries=$(($1 * 5))
+    shift
+    while ! "$@"; do
+        tries=$((tries - 1))
+        [ $tries -gt 0 ] || return 1
+        sleep 0.2
+    done
+}
+
+# The module must leave exactly two marks on the kernel: out of tree, and not signed.
+taint_is_ours() {
+    taint="$(cat /proc/sys/kernel/tainted)"
+    echo "taint mask: $taint"
+    [ "$taint" = 12288 ] || [ "$taint" = 4096 ]
+}
+
+# No warning of the kernel about itself. boot.sh looks at the console as well; here it is known
+# which job it was.
+kernel_is_content() {
+    ! dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace|scheduling while atomic|general protection|blocked for more than'
+}
+
+# Ends the job: the sum, and the status that says whether all is well. A job that checked
+# less than it should has lost checks on the way: `finish LEAST`.
+finish() {
+    if [ $((passed + failed)) -lt "$1" ]; then
+        failed=$((failed + 1))
+        printf 'FAIL there should be at least %s checks\n' "$1"
+    fi
+    printf '%s passed, %s failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+    exit
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Puts together what a job takes along to the node.
+#
+#   job.sh NAME DIRECTORY      NAME is fast, scenario, stress or cost
+#
+# The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
+# than those of this checkout.
+set -euo pipefail
+# shellcheck source=tests/node/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+name="$1" job="$2"
+engine="${FALCO_ENGINE:-$TOP/target/release/falco-engine}"
+rm -rf "$job"
+mkdir -p "$job"
+cp -a "$NODE_DIR/$name/." "$job/"
+cp "$NODE_DIR/checks.sh" "$job/"
+case "$name" in
+fast)
+    cp "$engine" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    ;;
+stress)
+    cp "$NODE_DIR"/fast/*.yaml "$job/"
+    cp "$engine" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    ;;
+cost)
+    cp "$TOP/target/release/examples/syscall_cost" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    ;;
+scenario)
+    cp "$TOP/target/release/examples/cri-pod" "$job/"
+    # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
+    # it is installed with `make`, without cargo.
+    mkdir "$job/src"
+    "$NODE_DIR/files.sh" | tar --create --directory "$TOP" --null --files-from - |
+        tar --extract --directory "$job/src"
+    install -D "$engine" "$job/src/target/release/falco-engine"
+    ;;
+*) die "there is no job called $name" ;;
+esac

@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# What every script of the virtual node needs: where things are, and how progress is shown.
+# To be sourced.
+
+NODE_DIR="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+# Where this checkout is.
+TOP="$(cd "$NODE_DIR/../.." && pwd)"
+# What takes long to make is kept outside the checkout, so that `git clean` and a second
+# checkout cost nothing.
+FALCO_CACHE="${FALCO_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/falco}"
+# The host name of the node, as it appears in the log lines that the scenario checks.
+# shellcheck disable=SC2034 # used by those who source this
+NODE_NAME=controlplane
+
+# One line of progress on standard error: time of day, seconds so far, what happens now. Where
+# there is a log, it gets the line too.
+step() {
+    local line
+    printf -v line '%(%H:%M:%S)T [%4ds] %s' -1 "$SECONDS" "$*"
+    printf '%s\n' "$line" >&2
+    [ -z "${log:-}" ] || printf '%s\n' "$line" >>"$log"
+}
+
+die() {
+    printf '%s: %s\n' "${0##*/}" "$*" >&2
+    exit 1
+}
+
+# The files that decide what the node looks like. When one of them changes, the node is
+# built anew under another name.
+node_inputs() {
+    printf '%s\n' tests/node/build.sh tests/node/enter.sh tests/node/packages \
+        kmod/rust-metadata.sh
+    (cd "$TOP" && find tests/node/guest -type f | LC_ALL=C sort)
+}
+
+# The directory of the node that belongs to this checkout. It may not exist yet.
+node_dir() {
+    local key
+    key="$(cd "$TOP" && node_inputs | xargs sha256sum | sha256sum | cut -c1-12)"
+    printf '%s/node-%s\n' "$FALCO_CACHE" "$key"
+}
+
+# The kernel version of a built node.
+node_kernel() {
+    cat "$1/kernel-version"
+}
+
+# Debian's mirror as this machine uses it; FALCO_DEBIAN_MIRROR overrules.
+debian_mirror() {
+    local mirror="${FALCO_DEBIAN_MIRROR:-}"
+    if [ -z "$mirror" ]; then
+        # shellcheck disable=SC2016 # apt expands it
+        mirror="$(apt-get indextargets --format '$(SITE)' \
+            'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)"
+    fi
+    [ -n "$mirror" ] || die "apt knows no Debian mirror; set FALCO_DEBIAN_MIRROR"
+    printf '%s\n' "$mirror"
+}
