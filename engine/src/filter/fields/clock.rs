@@ -11,7 +11,11 @@ pub(super) const SECOND: u64 = 1_000_000_000;
 /// Seconds that local time is ahead of UTC at a time.
 fn local_offset(seconds: i64) -> i64 {
     // Without a zone file local time is UTC, as in libc.
-    static ZONE: LazyLock<Option<TimeZone>> = LazyLock::new(|| TimeZone::local().ok());
+    static ZONE: LazyLock<Option<TimeZone>> = LazyLock::new(|| match std::env::var("TZ") {
+        Ok(zone) if zone.is_empty() => None,
+        Ok(zone) => TimeZone::from_posix_tz(&zone).ok(),
+        Err(_) => TimeZone::local().ok(),
+    });
     let Some(zone) = &*ZONE else {
         return 0;
     };
