@@ -181,7 +181,8 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     };
     // A started program was recorded where the kernel started it.
     let started = matches!(event, Event::Execve | Event::Execveat) && result == 0;
-    if started || never_returns(event) {
+    let unwanted = result < 0 && session.hooks() & hook::NO_FAILED != 0;
+    if started || unwanted || never_returns(event) {
         return;
     }
     session.record(event, Task::current(), |record| {

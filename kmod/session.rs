@@ -74,7 +74,8 @@ impl Session {
         for (ours, theirs) in self.interest.iter().zip(interest.syscalls) {
             ours.store(theirs, Ordering::Relaxed);
         }
-        let hooks = interest.hooks & control::hook::ALL;
+        let known = control::hook::ALL | control::hook::NO_FAILED;
+        let hooks = interest.hooks & known;
         self.hooks.store(hooks, Ordering::Relaxed);
     }
 
