@@ -425,8 +425,10 @@ pub(super) fn cgroup<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let FieldArg::Key(subsystem) = arg else {
         return None;
     };
-    let mut groups = ctx.thread?.cgroups();
-    text(groups.find(|(name, _)| *name == subsystem.as_bytes())?.1)
+    let thread = ctx.thread?;
+    let path = |wanted: &[u8]| thread.cgroups().find(|(name, _)| *name == wanted);
+    // The unified hierarchy is that of all subsystems without one of their own.
+    text(path(subsystem.as_bytes()).or_else(|| path(b"unified"))?.1)
 }
 
 pub(super) fn pfmajor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
