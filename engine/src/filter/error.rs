@@ -162,10 +162,19 @@ pub enum ErrorKind {
     LonePercent,
 }
 
+/// Longest name and most candidates that hints are looked for with, so that
+/// wrong rules take no longer than right ones.
+const MAX_NAME: usize = 64;
+const MAX_CANDIDATES: usize = 2_000;
+
 /// The candidate that is most like the name, as a hint.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<String> {
+    if name.len() > MAX_NAME {
+        return None;
+    }
     let limit = (name.len() / 3).clamp(1, 3);
     candidates
+        .take(MAX_CANDIDATES)
         .map(|candidate| (distance(name, candidate, limit), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()

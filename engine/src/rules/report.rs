@@ -9,7 +9,8 @@ use crate::filter::render::char_boundary;
 #[derive(Debug, Default)]
 pub struct Report {
     sources: Vec<Source>,
-    diagnostics: Vec<Diagnostic>,
+    diagnostics: Vec<(Place, Diagnostic)>,
+    errors: usize,
 }
 
 /// The item that is being read.
@@ -42,20 +43,21 @@ impl Report {
         hint: Option<String>,
     ) {
         let source = &self.sources[place.file];
-        self.diagnostics.push(Diagnostic {
+        let diagnostic = Diagnostic {
             code,
             message: message.into(),
             hint,
             file: source.path.clone(),
             location: Some(location(source, place.span)),
             item: item.map(|(kind, name)| (kind, name.to_owned())),
-        });
+        };
+        self.errors += usize::from(diagnostic.severity() == Severity::Error);
+        self.diagnostics.push((place, diagnostic));
     }
 
     /// Whether there is an error.
     pub fn has_errors(&self) -> bool {
-        let mut all = self.diagnostics.iter();
-        all.any(|diagnostic| diagnostic.severity() == Severity::Error)
+        self.errors > 0
     }
 
     /// How many problems there are.
@@ -68,9 +70,11 @@ impl Report {
         self.diagnostics.is_empty()
     }
 
-    /// All problems.
-    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
-        self.diagnostics
+    /// All problems, in the order of the files and of the text in them.
+    pub fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+        let by_place = |(place, _): &(Place, Diagnostic)| (place.file, place.span.start);
+        self.diagnostics.sort_by_key(by_place);
+        self.diagnostics.into_iter().map(|(_, d)| d).collect()
     }
 }
 
