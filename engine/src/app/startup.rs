@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
@@ -188,6 +189,9 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         .map(|s| s.number().into())
 }
 
+/// How long the start waits for what the runtimes know of running containers.
+const SETTLE: Duration = Duration::from_millis(500);
+
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
 pub(super) fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
@@ -200,5 +204,8 @@ pub(super) fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     let threads = state.scan();
     info!("{threads} threads are running");
+    if !state.containers().settle(SETTLE) {
+        warn!("some container runtime has not answered yet; names of its containers come later");
+    }
     Ok(state)
 }
