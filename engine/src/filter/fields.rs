@@ -2,7 +2,6 @@
 //! which type they are and how they are read: all of it comes from here.
 
 mod args;
-mod clock;
 mod container;
 mod evt;
 mod fd;

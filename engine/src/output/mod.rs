@@ -5,7 +5,6 @@
 //! the events nor the other outputs. [`OUTPUTS`] lists what can be written to.
 
 pub mod channel;
-pub mod clock;
 pub mod format;
 pub mod queue;
 pub mod statistics;
