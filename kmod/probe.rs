@@ -153,7 +153,10 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     // SAFETY: The tracepoint passes what was registered.
     let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !EVENT_BY_NUMBER.get(id as usize).is_some_and(|&event| never_returns(event)) {
+    if !EVENT_BY_NUMBER
+        .get(id as usize)
+        .is_some_and(|&event| never_returns(event))
+    {
         return;
     }
     // SAFETY: The tracepoint passes the registers of this call.

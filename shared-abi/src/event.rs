@@ -911,7 +911,8 @@ pub const DIGEST: u64 = {
 const _: () = {
     let mut e = 0;
     while e < EVENTS.len() {
-        assert!(EVENTS[e].params.len() <= super::record::MAX_SLOTS);
+        let slots = EVENTS[e].params.len();
+        assert!(slots >= 1 && slots <= super::record::MAX_SLOTS);
         e += 1;
     }
 };
