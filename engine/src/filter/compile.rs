@@ -11,7 +11,7 @@ use super::error::{Error, ErrorKind, nearest};
 use super::events::EventSet;
 use super::field::{Cardinality, FieldArg, FieldType};
 use super::operand::{Operand, OperandType, Transformer};
-use super::predicate::{self, Join, Node};
+use super::predicate::{self, Join, Node, Slots};
 use super::table::{BoundField, FieldTable, type_name};
 use super::test::Test;
 
@@ -27,6 +27,8 @@ pub struct Scope<'a> {
     pub fields: &'a FieldTable,
     /// Lists.
     pub lists: &'a Lists,
+    /// Numbers of fields.
+    pub slots: &'a Slots,
     /// Macros. `Ok(None)` is one that has errors of its own.
     pub macros: &'a dyn Fn(&Name) -> Result<Option<Macro>, Error>,
 }
@@ -209,6 +211,7 @@ impl Compiler<'_> {
         let test = self.test(ty, check)?;
         let join = join_of(&operand, check.op, ty.list);
         Ok(leaf(Node::Check(Box::new(predicate::Check {
+            slot: self.scope.slots.of(&operand),
             operand,
             test,
             join,
@@ -271,6 +274,7 @@ impl Compiler<'_> {
         // by none: only where a check holds is known.
         let mut compiled = leaf(Node::Check(Box::new(predicate::Check {
             operand: Operand::Field(field.clone()),
+            slot: None,
             test: self.test(field.operand_type(), check)?,
             join: Join::Whole,
         })));
