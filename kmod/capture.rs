@@ -141,7 +141,9 @@ impl Reader<'_> {
                     let value = match source {
                         Source::QueueLen(_) => u64::from(len),
                         Source::QueueMax(_) => u64::from(max),
-                        _ => (u64::from(len) * 100).checked_div(u64::from(max)).unwrap_or(0),
+                        _ => (u64::from(len) * 100)
+                            .checked_div(u64::from(max))
+                            .unwrap_or(0),
                     };
                     record.number(slot, value);
                 }
@@ -179,7 +181,11 @@ impl Reader<'_> {
         if !relative {
             return;
         }
-        let fd = if fd == CWD { AT_FDCWD } else { self.call.int(fd) };
+        let fd = if fd == CWD {
+            AT_FDCWD
+        } else {
+            self.call.int(fd)
+        };
         if fd == AT_FDCWD {
             record.fill(slot, PATH_MAX, file::working_directory);
         } else if let Some(directory) = OpenFile::of_descriptor(fd) {
@@ -235,13 +241,17 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
 /// What the program that could not be started would have got.
 fn failed_exec(record: &mut Record<'_>, path: usize, argv: usize) {
     use crate::abi::event::execve::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| user::string(path, to));
+    record.fill(Slot::filename as usize, PATH_MAX, |to| {
+        user::string(path, to)
+    });
     put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
 }
 
 fn failed_execveat(record: &mut Record<'_>, path: usize, argv: usize) {
     use crate::abi::event::execveat::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| user::string(path, to));
+    record.fill(Slot::filename as usize, PATH_MAX, |to| {
+        user::string(path, to)
+    });
     put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
 }
 

@@ -183,9 +183,8 @@ unsafe impl Plain for control::Stats {}
 fn get<T: Plain>(argument: usize) -> Result<T> {
     let mut value = T::default();
     // SAFETY: Any bytes are a `T`, and the slice is all of `value`.
-    let bytes = unsafe {
-        core::slice::from_raw_parts_mut((&raw mut value).cast::<u8>(), size_of::<T>())
-    };
+    let bytes =
+        unsafe { core::slice::from_raw_parts_mut((&raw mut value).cast::<u8>(), size_of::<T>()) };
     crate::user::bytes(argument, bytes)?;
     Ok(value)
 }
@@ -255,7 +254,11 @@ unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::
 /// # Safety
 ///
 /// See `open`.
-unsafe extern "C" fn ioctl(file: *mut bindings::file, command: c_uint, argument: c_ulong) -> c_long {
+unsafe extern "C" fn ioctl(
+    file: *mut bindings::file,
+    command: c_uint,
+    argument: c_ulong,
+) -> c_long {
     // SAFETY: The kernel passes an opened file.
     let reader = unsafe { reader(file) };
     match reader.ioctl(command, argument) {

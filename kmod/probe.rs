@@ -136,7 +136,12 @@ unsafe fn call_of_interest(
     let call = Call {
         number: number as u32,
         args,
-        result: result as i64,
+        result: match result as i64 {
+            // The kernel's own codes for "start again"; what the program would
+            // see, if anything, is EINTR.
+            -516..=-512 => EINTR.to_errno() as i64,
+            result => result,
+        },
     };
     Some((EVENT_BY_NUMBER[number], call))
 }
@@ -148,7 +153,10 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     // SAFETY: The tracepoint passes what was registered.
     let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !EVENT_BY_NUMBER.get(id as usize).is_some_and(|&event| never_returns(event)) {
+    if !EVENT_BY_NUMBER
+        .get(id as usize)
+        .is_some_and(|&event| never_returns(event))
+    {
         return;
     }
     // SAFETY: The tracepoint passes the registers of this call.
@@ -176,7 +184,8 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     };
     // A started program was recorded where the kernel started it.
     let started = matches!(event, Event::Execve | Event::Execveat) && result == 0;
-    if started || never_returns(event) {
+    let unwanted = result < 0 && session.hooks() & hook::NO_FAILED != 0;
+    if started || unwanted || never_returns(event) {
         return;
     }
     session.record(event, Task::current(), |record| {

@@ -22,12 +22,11 @@ impl<'a> Record<'a> {
     /// A record of the event in which every parameter is missing.
     pub(crate) fn new(buffer: &'a mut [u8], event: Event, tid: u32, pid: u32) -> Self {
         let slots = event.info().params.len();
-        let len = HEADER_SIZE + 8 * slots;
-        buffer[..len].fill(0);
         Self {
             buffer,
-            len,
-            missing: if slots >= 64 { u64::MAX } else { (1 << slots) - 1 },
+            len: HEADER_SIZE + 8 * slots,
+            // The table has no event with more than 64 parameters.
+            missing: u64::MAX >> (64 - slots),
             flags: 0,
             event,
             syscall: NO_SYSCALL,
@@ -81,7 +80,12 @@ impl<'a> Record<'a> {
     }
 
     /// Lets `write` put bytes where they will stay; it gets at most `limit`.
-    pub(crate) fn fill(&mut self, slot: usize, limit: usize, write: impl FnOnce(&mut [u8]) -> Filled) {
+    pub(crate) fn fill(
+        &mut self,
+        slot: usize,
+        limit: usize,
+        write: impl FnOnce(&mut [u8]) -> Filled,
+    ) {
         let start = self.len;
         let end = self.buffer.len().min(start + limit);
         let len = match write(&mut self.buffer[start..end]) {
@@ -145,7 +149,16 @@ impl<'a> Record<'a> {
     /// Writes the header and returns the whole record.
     pub(crate) fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
         let len = self.len();
-        self.buffer[self.len..len].fill(0);
+        // What an earlier record left in the buffer must not get out.
+        for at in self.len..len {
+            self.buffer[at] = 0;
+        }
+        let mut missing = self.missing;
+        while missing != 0 {
+            let at = HEADER_SIZE + 8 * missing.trailing_zeros() as usize;
+            self.buffer[at..at + 8].copy_from_slice(&[0; 8]);
+            missing &= missing - 1;
+        }
         let header = &mut self.buffer[..HEADER_SIZE];
         header[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
         header[4..6].copy_from_slice(&(self.event as u16).to_ne_bytes());

@@ -74,7 +74,8 @@ impl Session {
         for (ours, theirs) in self.interest.iter().zip(interest.syscalls) {
             ours.store(theirs, Ordering::Relaxed);
         }
-        let hooks = interest.hooks & control::hook::ALL;
+        let known = control::hook::ALL | control::hook::NO_FAILED;
+        let hooks = interest.hooks & known;
         self.hooks.store(hooks, Ordering::Relaxed);
     }
 
@@ -147,7 +148,11 @@ impl Session {
         table.register_wait(file, &self.readers);
         self.waiting.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let ready = self.rings.iter().flatten().any(|r| r.fill() >= self.watermark);
+        let ready = self
+            .rings
+            .iter()
+            .flatten()
+            .any(|r| r.fill() >= self.watermark);
         if ready {
             self.waiting.store(false, Ordering::Relaxed);
             return bindings::POLLIN | bindings::POLLRDNORM;
@@ -165,7 +170,10 @@ impl Session {
             let page = ring.producer();
             stats.records += page.records.load(Ordering::Relaxed);
             for (sum, classes) in stats.lost.iter_mut().zip(&page.lost) {
-                *sum += classes.iter().map(|c| c.load(Ordering::Relaxed)).sum::<u64>();
+                *sum += classes
+                    .iter()
+                    .map(|c| c.load(Ordering::Relaxed))
+                    .sum::<u64>();
             }
         }
         stats
@@ -186,7 +194,5 @@ fn is_online(cpu: usize) -> bool {
     };
     // SAFETY: The mask of online CPUs always exists; a CPU that comes or goes
     // meanwhile is one that came or went right after.
-    unsafe {
-        bindings::cpumask_test_cpu(cpu.as_u32() as i32, &raw mut bindings::__cpu_online_mask)
-    }
+    unsafe { bindings::cpumask_test_cpu(cpu.as_u32() as i32, &raw mut bindings::__cpu_online_mask) }
 }

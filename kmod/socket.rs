@@ -47,7 +47,11 @@ impl Socket {
         let (Some(local), Some(peer)) = (self.address(false), self.address(true)) else {
             return Filled::Nothing;
         };
-        let (source, destination) = if local_first { (local, peer) } else { (peer, local) };
+        let (source, destination) = if local_first {
+            (local, peer)
+        } else {
+            (peer, local)
+        };
         let mut out = Out { to, len: 0 };
         match (&source, &destination) {
             (Address::Inet(a), Address::Inet(b)) => {

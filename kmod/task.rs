@@ -280,8 +280,6 @@ impl Facts {
             }
             // SAFETY: The calling task is valid.
             Fact::Loginuid => record.number(slot, u64::from(unsafe { (*self.raw()).loginuid.val })),
-            // What the executable's file system and permissions say is not read yet.
-            Fact::ExecFlags => record.number(slot, 0),
             Fact::CapInheritable => record.number(slot, self.cred().cap_inheritable.val),
             Fact::CapPermitted => record.number(slot, self.cred().cap_permitted.val),
             Fact::CapEffective => record.number(slot, self.cred().cap_effective.val),

@@ -77,7 +77,10 @@ impl Probe {
         let tracepoint = find(name)?;
         // SAFETY: Tracepoints of the kernel itself are never freed.
         if faultable && !unsafe { shim::falco_tracepoint_is_faultable(tracepoint) } {
-            pr_err!("the tracepoint {:?} may not fault; the kernel is too old\n", name);
+            pr_err!(
+                "the tracepoint {:?} may not fault; the kernel is too old\n",
+                name
+            );
             return Err(ENOTSUPP);
         }
         // SAFETY: The caller vouches for `function` and `data`.

@@ -58,7 +58,11 @@ pub(crate) fn strings(address: usize, to: &mut [u8]) -> Filled {
     let mut len = 0;
     for i in 0..STRINGS_MAX {
         let Ok(string_at) = word(address.wrapping_add(8 * i)) else {
-            return if i == 0 { Filled::Fault } else { Filled::Cut(len) };
+            return if i == 0 {
+                Filled::Fault
+            } else {
+                Filled::Cut(len)
+            };
         };
         if string_at == 0 {
             return Filled::Whole(len);

@@ -122,8 +122,9 @@ documents() {
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked
 }
 
-# Compiles the module without the incremental shortcut of make, and takes no warning.
+# Compiles the module anew, so that a warning of an earlier build is not missed; none is taken.
 module_compiles() {
+    rm -f target/kmod/*/kmod/*.o
     kmod/build.sh --node
     ! grep -E '^(warning|WARNING)|: warning:' "$logs/module-compiles.log"
 }
@@ -169,9 +170,6 @@ if check 'engine builds' cargo build --release --locked --package falco-engine -
 step "testing on the node"
 module=
 if check 'node builds' wait "$node_pid" && check 'module compiles' module_compiles; then module=1; fi
-if [ -n "$module" ]; then
-    check 'layouts of both halves agree' tests/layout.sh "target/kmod/$(node_kernel "$(node_dir)")/falco_kmod.ko" || true
-fi
 if [ -n "$module" ]; then check 'layouts agree' tests/layout.sh || true; fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 300 || true

@@ -93,7 +93,6 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
                 namespace_options: Some(host_network.clone()),
                 ..Default::default()
             }),
-            ..Default::default()
         }),
         ..Default::default()
     };

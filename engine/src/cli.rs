@@ -45,8 +45,8 @@ pub struct Cli {
 
     /// Set a key of the configuration (repeatable)
     ///
-    /// Dots lead into maps, [N] into lists, [] adds to a list; a backslash takes
-    /// the meaning from the next character. A value that begins with {, [ or a
+    /// Dots lead into maps, a number in brackets into a list, empty brackets add
+    /// to it; a backslash takes the meaning from the next character. A value that begins with {, [ or a
     /// quote is YAML, any other is taken as it is:
     ///
     ///   -o file_output.enabled=true

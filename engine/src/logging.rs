@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use log::{Level, LevelFilter, Metadata, Record};
 
+use crate::clock::{self, Clock};
 use crate::config::{Config, SYSLOG_SOCKET};
 use crate::output::Priority;
 use crate::output::channel::SyslogSender;
-use crate::output::clock::{self, Clock};
 
 /// Messages that wait while the log daemon is away.
 const BACKLOG: usize = 256;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use falco_engine::clock::Clock;
 use falco_engine::config::Format;
-use falco_engine::output::clock::Clock;
 use falco_engine::output::format::Formatter;
 use falco_engine::output::{Alert, FieldValue, Priority, Statistics};
 use jiff::tz::{TimeZone, offset};

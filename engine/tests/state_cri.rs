@@ -341,5 +341,6 @@ fn nobody_asks_this_interface_for_others() {
     let containers = containers(&[&path]);
     let docker = containers.get("web", Runtime::Docker);
     assert!(!docker.is_pending() && docker.info().is_none());
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    // One request for the version, when the connection was made.
+    assert!(asked.load(Ordering::Relaxed) <= 1);
 }

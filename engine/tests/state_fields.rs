@@ -9,7 +9,9 @@ use falco_abi::flags::open;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::field::{ArgKind, FieldArg, FieldType, Value};
 use falco_engine::filter::fields::{FIELDS, find};
+use falco_engine::metadata::{Info, Mount, Pod};
 use falco_engine::state::State;
+use falco_engine::state::users::Users;
 
 /// What a value is, for comparing and printing.
 fn show(value: Option<Value<'_>>) -> String {
@@ -623,4 +625,71 @@ fn unknown_threads_have_no_values() {
         ("proc.aname", "<NA>"), ("evt.args", "res=0 uid=7"), ("thread.tid", "4000000000"),
     ]);
     assert_eq!(state.counters().unknown, 1);
+}
+
+#[test]
+fn containers_are_described() {
+    let id = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+    let groups = format!("cpu=/system.slice/cri-containerd-{id}.scope\0");
+    let start = RecordBuilder::new(Kind::Execve, 30)
+        .number("res", 0)
+        .bytes("comm", b"apt")
+        .bytes("cgroups", groups.as_bytes())
+        .number("uid", 0)
+        .build();
+    let mut state = State::new();
+    state.before(&Event::decode(&start, 1, 0).unwrap());
+    #[rustfmt::skip]
+    check(&state, &start, &[
+        ("container.id", "7939f7035e61"), ("container.full_id", id),
+        ("container.type", "containerd"), ("container.name", "<NA>"),
+        ("container.image", "<NA>"), ("container.image.repository", "<NA>"),
+        ("container.privileged", "<NA>"), ("container.mounts", "<NA>"),
+        ("k8s.pod.name", "<NA>"), ("user.name", "root"), ("group.name", "root"),
+    ]);
+    let container = state.containers().lookup(id).unwrap();
+    container.publish(Info {
+        name: "nginx".into(),
+        image: "docker.io/library/nginx:latest".into(),
+        image_repository: "docker.io/library/nginx".into(),
+        image_tag: "latest".into(),
+        privileged: Some(true),
+        labels: vec![("a".into(), "1".into()), ("b".into(), "2".into())],
+        mounts: vec![Mount {
+            source: "/proc".into(),
+            destination: "/host/proc".into(),
+            readonly: true,
+            propagation: "private",
+        }],
+        started: 900_000_000,
+        pod: Some(Pod {
+            name: "nginx-1".into(),
+            namespace: "default".into(),
+            uid: "u".into(),
+            sandbox_id: "0123456789abcdef".into(),
+            labels: vec![("app".into(), "web".into())],
+            ip: "10.0.0.1".into(),
+        }),
+        ..Info::default()
+    });
+    container.publish_users(Users::parse(b"app:x:7:7::/:/bin/sh\n", b""));
+    #[rustfmt::skip]
+    check(&state, &start, &[
+        ("container.name", "nginx"), ("container.image", "docker.io/library/nginx:latest"),
+        ("container.image.repository", "docker.io/library/nginx"),
+        ("container.image.tag", "latest"), ("container.image.digest", ""),
+        ("container.privileged", "true"), ("container.host_pid", "<NA>"),
+        ("container.label[b]", "2"), ("container.label[c]", "<NA>"),
+        ("container.labels", "a:1, b:2"),
+        ("container.mounts", "/proc:/host/proc::false:private"),
+        ("container.mount[0]", "/proc:/host/proc::false:private"), ("container.mount[1]", "<NA>"),
+        ("container.mount.dest[/proc*]", "/host/proc"),
+        ("container.mount.source[/host/*]", "/proc"), ("container.mount.rdwr[0]", "false"),
+        ("container.start_ts", "900000000"), ("container.duration", "100000000"),
+        ("container.ip", "10.0.0.1"), ("fd.containername", "<NA>"),
+        ("k8s.pod.name", "nginx-1"), ("k8s.ns.name", "default"), ("k8s.pod.uid", "u"),
+        ("k8s.pod.sandbox_id", "0123456789ab"), ("k8s.pod.full_sandbox_id", "0123456789abcdef"),
+        ("k8s.pod.label[app]", "web"), ("k8s.pod.labels", "app:web"), ("k8s.pod.ip", "10.0.0.1"),
+        ("user.name", "root"), ("user.homedir", "<NA>"),
+    ]);
 }

@@ -75,6 +75,8 @@ pub mod hook {
     pub const EXIT: u64 = 1 << 2;
     /// All of them.
     pub const ALL: u64 = EXEC | FORK | EXIT;
+    /// No hook: system calls that fail make no record.
+    pub const NO_FAILED: u64 = 1 << 63;
 }
 
 /// Sums over all rings since setup.

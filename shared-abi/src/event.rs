@@ -217,8 +217,6 @@ pub enum Fact {
     Vpgid,
     /// Audit login user.
     Loginuid,
-    /// What the executable is like.
-    ExecFlags,
     /// Inheritable capabilities.
     CapInheritable,
     /// Permitted capabilities.
@@ -475,7 +473,7 @@ events! {
         tty: Uint, Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        flags: Flags(&flags::EXECVE_FLAGS), Source::None;
         cap_inheritable: Hex, Task(Fact::CapInheritable);
         cap_permitted: Hex, Task(Fact::CapPermitted);
         cap_effective: Hex, Task(Fact::CapEffective);
@@ -515,7 +513,7 @@ events! {
         tty: Uint, Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        flags: Flags(&flags::EXECVE_FLAGS), Source::None;
         cap_inheritable: Hex, Task(Fact::CapInheritable);
         cap_permitted: Hex, Task(Fact::CapPermitted);
         cap_effective: Hex, Task(Fact::CapEffective);
@@ -913,7 +911,8 @@ pub const DIGEST: u64 = {
 const _: () = {
     let mut e = 0;
     while e < EVENTS.len() {
-        assert!(EVENTS[e].params.len() <= super::record::MAX_SLOTS);
+        let slots = EVENTS[e].params.len();
+        assert!(slots >= 1 && slots <= super::record::MAX_SLOTS);
         e += 1;
     }
 };

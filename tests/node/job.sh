@@ -19,6 +19,7 @@ case "$name" in
 fast)
     cp "$engine" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"

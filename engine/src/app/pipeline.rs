@@ -144,7 +144,7 @@ impl Rest {
         };
         self.state.before(&event);
         if !event.info().internal && self.evaluator.ruleset.wants(&event) {
-            let thread = self.state.thread(event.header.tid);
+            let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
                 self.evaluator.evaluate(&event, thread, &self.state);
             }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use falco_abi::control::DEVICE_PATH;
+use falco_abi::control::{DEVICE_PATH, Interest, hook};
+use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
 
 use crate::cli::Cli;
@@ -133,12 +135,37 @@ pub(super) fn open_source(config: &Config, ruleset: &Ruleset) -> anyhow::Result<
     let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
+    source.set_interest(&wanted(config, ruleset))?;
+    Ok(source)
+}
+
+/// What the kernel is to record: what the rules can match, what the state needs,
+/// and what the configuration adds or takes away.
+fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     let mut wanted = interest(state_syscalls());
     for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
         *ours |= rules;
     }
-    source.set_interest(&wanted)?;
-    Ok(source)
+    for name in &config.base_syscalls.custom_set {
+        let (name_only, add) = match name.value.strip_prefix('!') {
+            Some(name) => (name, false),
+            None => (name.value.as_str(), true),
+        };
+        let Some(call) = SYSCALLS.iter().find(|s| s.name == name_only) else {
+            warn!("{}: no system call is called `{name_only}`", name.at);
+            continue;
+        };
+        let number = usize::from(call.number());
+        if call.number() != NONE {
+            let bit = 1 << (number % 64);
+            let word = &mut wanted.syscalls[number / 64];
+            *word = if add { *word | bit } else { *word & !bit };
+        }
+    }
+    if config.engine.drop_failed_exit {
+        wanted.hooks |= hook::NO_FAILED;
+    }
+    wanted
 }
 
 /// System calls that change what the state knows. Process exec, fork and exit
@@ -156,12 +183,14 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "fork",
         "vfork",
     ];
-    use falco_abi::syscall::{NONE, SYSCALLS};
     SYSCALLS
         .iter()
         .filter(|s| s.number() != NONE && STATE.contains(&s.name))
         .map(|s| s.number().into())
 }
+
+/// How long the start waits for what the runtimes know of running containers.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
@@ -175,5 +204,8 @@ pub(super) fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     let threads = state.scan();
     info!("{threads} threads are running");
+    if !state.containers().settle(SETTLE) {
+        warn!("some container runtime has not answered yet; names of its containers come later");
+    }
     Ok(state)
 }

@@ -246,13 +246,13 @@ pub static KEYS: &[Key<Config>] = &[
         "base_syscalls.repair",
         Kind::Bool(|c, v| c.base_syscalls.repair = v),
         "false",
-        "Collect only what the rules need for their state.",
+        "Nothing to do: only what the rules and the state need is collected anyway.",
     ),
     full(
         "base_syscalls.all",
         Kind::Bool(|c, v| c.base_syscalls.all = v),
         "false",
-        "Collect even the system calls with the highest volume.",
+        "Nothing to do: what the rules need is collected, whatever its volume.",
     ),
     other(
         "falco_libs.thread_table_size",

@@ -2,7 +2,6 @@
 //! which type they are and how they are read: all of it comes from here.
 
 mod args;
-mod clock;
 mod container;
 mod evt;
 mod fd;
@@ -227,6 +226,11 @@ pub static FIELDS: &[Field] = &[
     row("container.type", Text, "kind of the runtime", container::kind),
     row("container.privileged", Bool, "the container is privileged", container::privileged),
     row("container.mounts", Text, "all mounts as source:destination:mode:writable:propagation", container::mounts),
+    row("container.mount", Text, "one mount, by number or by a pattern of its source", container::mount).arg(IndexOrKey),
+    row("container.mount.source", Text, "source of a mount, by number or by a pattern of its destination", container::mount_source).arg(IndexOrKey),
+    row("container.mount.dest", Text, "destination of a mount, by number or by a pattern of its source", container::mount_dest).arg(IndexOrKey),
+    row("container.mount.rdwr", Text, "whether a mount may be written to, by number or by a pattern of its source", container::mount_rdwr).arg(IndexOrKey),
+    row("container.mount.propagation", Text, "how mounts below a mount spread, by number or by a pattern of its source", container::mount_propagation).arg(IndexOrKey),
     row("container.start_ts", AbsTime, "when the container was started, nanoseconds since the epoch", container::start_ts),
     row("container.duration", RelTime, "nanoseconds since then", container::duration),
     row("container.ip", Text, "address of the container's pod", container::ip),
@@ -265,6 +269,16 @@ fn joined<'a>(
         text.extend_from_slice_copy(part.as_ref());
     }
     text.into_bump_slice()
+}
+
+/// The strings of a buffer in which each is followed by a NUL, joined by blanks.
+fn blanks<'a>(arena: &'a Bump, strings: &[u8]) -> &'a [u8] {
+    let strings = strings.strip_suffix(b"\0").unwrap_or(strings);
+    let text = arena.alloc_slice_copy(strings);
+    for byte in text.iter_mut().filter(|byte| **byte == 0) {
+        *byte = b' ';
+    }
+    text
 }
 
 fn format_in<'a>(arena: &'a Bump, text: fmt::Arguments<'_>) -> &'a [u8] {

@@ -116,6 +116,14 @@ async fn serve(
         .map(|path| Endpoint::new(path, limits))
         .collect();
     let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    // The first container shall not wait for a connection as well.
+    for index in 0..endpoints.len() {
+        let endpoints = Arc::clone(&endpoints);
+        tokio::spawn(async move {
+            // An error was logged, and the connection is tried again when needed.
+            let _ = endpoints[index].connection().await;
+        });
+    }
     while let Some(container) = incoming.recv().await {
         let (endpoints, turns) = (Arc::clone(&endpoints), Arc::clone(&turns));
         tokio::spawn(async move {

@@ -98,7 +98,12 @@ pub struct Container {
     users: OnceLock<Users>,
     info_state: AtomicU8,
     users_state: AtomicU8,
+    /// When the first question was asked.
+    asked: OnceLock<Instant>,
 }
+
+/// After this time nobody waits for an answer any more; it is still taken.
+const LONGEST_PENDING: Duration = Duration::from_secs(3);
 
 impl Container {
     /// A container of which only the control group told.
@@ -110,6 +115,7 @@ impl Container {
             users: OnceLock::new(),
             info_state: AtomicU8::new(IDLE),
             users_state: AtomicU8::new(IDLE),
+            asked: OnceLock::new(),
         }
     }
 
@@ -138,10 +144,26 @@ impl Container {
         self.users.get()
     }
 
-    /// Whether an answer is on its way.
+    /// Whether an answer is on its way and worth to wait for.
     pub fn is_pending(&self) -> bool {
-        (self.info_state.load(Ordering::Acquire) == ASKED && self.info.get().is_none())
-            || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none())
+        let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info.get().is_none())
+            || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none());
+        waits
+            && self
+                .asked
+                .get()
+                .is_none_or(|asked| asked.elapsed() < LONGEST_PENDING)
+    }
+
+    /// Whether this is the first time that somebody wants to ask.
+    fn ask(&self, state: &AtomicU8) -> bool {
+        let first = state
+            .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok();
+        if first {
+            self.asked.get_or_init(Instant::now);
+        }
+        first
     }
 
     /// Puts in what a runtime knows. The first answer stays.
@@ -166,9 +188,7 @@ impl Container {
 
     /// Whether nobody has asked for the users yet; from now on somebody has.
     pub(crate) fn ask_users(&self) -> bool {
-        self.users_state
-            .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
+        self.ask(&self.users_state)
     }
 }
 
@@ -249,11 +269,7 @@ impl Containers {
         let Some(asker) = self.asker.get() else {
             return;
         };
-        let first = container.info.get().is_none()
-            && container
-                .info_state
-                .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
-                .is_ok();
+        let first = container.info.get().is_none() && container.ask(&container.info_state);
         if first && !asker.ask(container) {
             container.publish_unknown();
         }

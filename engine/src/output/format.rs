@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::clock::{self, Clock};
 use super::{Alert, FieldValue};
+use crate::clock::{self, Clock};
 use crate::config::Format;
 
 /// Turns alerts into lines.

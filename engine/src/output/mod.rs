@@ -1,11 +1,10 @@
 //! Alerts and where they go.
 //!
-//! An alert becomes a line once ([`format`]) and waits in one queue per output
+//! An alert becomes a line once ([`mod@format`]) and waits in one queue per output
 //! ([`queue`]), so that an output that is slow, full or away holds up neither
 //! the events nor the other outputs. [`OUTPUTS`] lists what can be written to.
 
 pub mod channel;
-pub mod clock;
 pub mod format;
 pub mod queue;
 pub mod statistics;

@@ -100,6 +100,14 @@ impl State {
             self.read_process(pid);
         }
         self.table.link();
+        // Long before their first events.
+        if let Some(reader) = &self.container_users {
+            for thread in self.table.iter() {
+                if let Some(container) = &thread.container {
+                    reader.request(container, thread.pid, Duration::ZERO);
+                }
+            }
+        }
         self.table.len()
     }
 

@@ -8,11 +8,11 @@ use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
-use super::clock::Civil;
 use super::fd::{Address, Fd};
 use super::names::{errno, signal};
 use super::user::signed;
 use super::{joined, path, text_in};
+use crate::clock::Civil;
 use crate::event::syscall_name;
 use crate::filter::field::{Context, FieldArg, Value};
 

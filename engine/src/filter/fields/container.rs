@@ -5,7 +5,7 @@
 
 use super::{joined, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
-use crate::metadata::{Info, Pod, SHORT_ID};
+use crate::metadata::{Info, Mount, Pod, SHORT_ID};
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -123,19 +123,96 @@ pub(super) fn host_ipc<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     flag(ctx, |info| info.host_ipc)
 }
 
+/// A mount as one text. Runtimes tell no mode here.
+fn shown<'a>(ctx: &Context<'a>, mount: &Mount) -> &'a [u8] {
+    let (source, destination) = (&mount.source, &mount.destination);
+    let (writable, propagation) = (!mount.readonly, mount.propagation);
+    text_in!(
+        ctx.arena,
+        "{source}:{destination}::{writable}:{propagation}"
+    )
+}
+
 pub(super) fn mounts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let Some(container) = &ctx.thread?.container else {
         return Some(Value::Text(b""));
     };
-    let mounts = container.info()?.mounts.iter().map(|m| {
-        let (source, destination, writable) = (&m.source, &m.destination, !m.readonly);
-        let propagation = m.propagation;
-        text_in!(
-            ctx.arena,
-            "{source}:{destination}::{writable}:{propagation}"
-        )
-    });
-    Some(Value::Text(joined(ctx.arena, b",", mounts)))
+    let mounts = &container.info()?.mounts;
+    let all = mounts.iter().map(|mount| shown(ctx, mount));
+    Some(Value::Text(joined(ctx.arena, b",", all)))
+}
+
+/// Whether a text is as a pattern with `*` and `?` has it.
+fn is_like(pattern: &[u8], text: &[u8]) -> bool {
+    // Where to go on if what follows the last star does not fit here.
+    let (mut p, mut t, mut retry) = (0, 0, None);
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                retry = Some((p + 1, t + 1));
+                p += 1;
+            }
+            Some(&b) if b == b'?' || b == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match retry {
+                Some((after_star, next)) => {
+                    (p, t) = (after_star, next);
+                    retry = Some((after_star, next + 1));
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|&b| b == b'*')
+}
+
+/// The mount with this number, or the first whose `end` is like the pattern.
+fn one_mount<'a>(
+    ctx: &Context<'a>,
+    arg: &FieldArg,
+    end: fn(&Mount) -> &String,
+) -> Option<&'a Mount> {
+    let mounts = &info(ctx)?.mounts;
+    match arg {
+        FieldArg::Index(index) => mounts.get(*index as usize),
+        FieldArg::Key(pattern) => mounts
+            .iter()
+            .find(|mount| is_like(pattern.as_bytes(), end(mount).as_bytes())),
+        FieldArg::None => None,
+    }
+}
+
+fn by_source<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Option<&'a Mount> {
+    one_mount(ctx, arg, |mount| &mount.source)
+}
+
+pub(super) fn mount<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    Some(Value::Text(shown(ctx, by_source(ctx, arg)?)))
+}
+
+pub(super) fn mount_source<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let mount = one_mount(ctx, arg, |mount| &mount.destination)?;
+    Some(Value::Text(mount.source.as_bytes()))
+}
+
+pub(super) fn mount_dest<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let mount = by_source(ctx, arg)?;
+    Some(Value::Text(mount.destination.as_bytes()))
+}
+
+pub(super) fn mount_rdwr<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let text = match by_source(ctx, arg)?.readonly {
+        true => "false",
+        false => "true",
+    };
+    Some(Value::Text(text.as_bytes()))
+}
+
+pub(super) fn mount_propagation<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let mount = by_source(ctx, arg)?;
+    Some(Value::Text(mount.propagation.as_bytes()))
 }
 
 fn started(ctx: &Context<'_>) -> Option<u64> {
@@ -201,4 +278,33 @@ pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 pub(super) fn pod_labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let pod = info(ctx)?.pod.as_ref()?;
     Some(list(ctx, &pod.labels))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let like = |pattern: &str, text: &str| is_like(pattern.as_bytes(), text.as_bytes());
+        for (pattern, text) in [
+            ("/proc", "/proc"),
+            ("/proc*", "/proc"),
+            ("/proc*", "/proc/1/root"),
+            ("*/docker.sock", "/var/run/docker.sock"),
+            ("/a*b*c", "/abbbxc"),
+            ("/?", "/x"),
+            ("*", ""),
+        ] {
+            assert!(like(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [
+            ("/proc", "/proc/1"),
+            ("/?", "/"),
+            ("a*b", "acbd"),
+            ("", "x"),
+        ] {
+            assert!(!like(pattern, text), "{pattern} {text}");
+        }
+    }
 }

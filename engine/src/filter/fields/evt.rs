@@ -4,9 +4,9 @@ use falco_abi::event::{Event as Kind, creat, open, openat, openat2};
 use falco_abi::flags::open as bits;
 use falco_abi::record::NO_SYSCALL;
 
-use super::clock::{Civil, SECOND};
 use super::names::errno;
 use super::text_in;
+use crate::clock::{Civil, SECOND};
 use crate::filter::field::{Context, FieldArg, Value};
 
 type Answer<'a> = Option<Value<'a>>;

@@ -129,13 +129,19 @@ pub(super) fn absolute<'a>(ctx: &Context<'a>, slots: Slots) -> Option<&'a [u8]> 
 
 /// Whether a path has nothing that must be taken out.
 fn is_clean(path: &[u8]) -> bool {
-    match path {
-        [b'/'] => true,
-        [b'/', rest @ ..] => rest
-            .split(|&b| b == b'/')
-            .all(|part| !matches!(part, b"" | b"." | b"..")),
-        _ => false,
+    if !path.starts_with(b"/") || (path.len() > 1 && path.ends_with(b"/")) {
+        return false;
     }
+    // `//`, `/.` at the end of a part, `/..` at the end of a part.
+    let part_ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
+    !path.iter().enumerate().any(|(at, &byte)| {
+        byte == b'/'
+            && match &path[at + 1..] {
+                [b'/', ..] => true,
+                [b'.', b'.', rest @ ..] | [b'.', rest @ ..] => part_ends(rest),
+                _ => false,
+            }
+    })
 }
 
 /// `path` from the directory `base`, without `.`, `..`, and empty parts.

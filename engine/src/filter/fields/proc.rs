@@ -3,7 +3,7 @@
 use falco_abi::flags::exec;
 
 use super::names::CAPABILITIES;
-use super::{joined, list};
+use super::{blanks, joined, list};
 use crate::filter::field::{Context, FieldArg, Value};
 use crate::state::Thread;
 
@@ -151,7 +151,7 @@ pub(super) fn env<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let image = &ctx.thread?.image;
     match arg {
         FieldArg::Key(name) => text(image.variable(name.as_bytes()).unwrap_or(b"")),
-        _ => text(joined(ctx.arena, b" ", image.env())),
+        _ => text(blanks(ctx.arena, &image.env)),
     }
 }
 
@@ -161,9 +161,7 @@ pub(super) fn aenv<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
             let mut levels = ancestors(ctx).take(ENV_LEVELS);
             text(levels.find_map(|t| t.image.variable(name.as_bytes()))?)
         }
-        arg => each(ctx, arg, |t| {
-            Value::Text(joined(ctx.arena, b" ", t.image.env()))
-        }),
+        arg => each(ctx, arg, |t| Value::Text(blanks(ctx.arena, &t.image.env))),
     }
 }
 
@@ -420,16 +418,17 @@ pub(super) fn cap_effective<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn cgroups<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let groups = crate::state::thread::strings(&ctx.thread?.cgroups);
-    text(joined(ctx.arena, b" ", groups))
+    text(blanks(ctx.arena, &ctx.thread?.cgroups))
 }
 
 pub(super) fn cgroup<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let FieldArg::Key(subsystem) = arg else {
         return None;
     };
-    let mut groups = ctx.thread?.cgroups();
-    text(groups.find(|(name, _)| *name == subsystem.as_bytes())?.1)
+    let thread = ctx.thread?;
+    let path = |wanted: &[u8]| thread.cgroups().find(|(name, _)| *name == wanted);
+    // The unified hierarchy is that of all subsystems without one of their own.
+    text(path(subsystem.as_bytes()).or_else(|| path(b"unified"))?.1)
 }
 
 pub(super) fn pfmajor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -131,7 +131,7 @@ impl LineWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::clock::Clock;
+    use crate::clock::Clock;
     use crate::output::format::Formatter;
     use crate::output::{Alert, Priority};
 

@@ -77,8 +77,8 @@ mod tests {
     use std::os::fd::OwnedFd;
 
     use super::*;
+    use crate::clock::Clock;
     use crate::config::Format;
-    use crate::output::clock::Clock;
     use crate::output::format::Formatter;
     use crate::output::{Alert, Priority};
 

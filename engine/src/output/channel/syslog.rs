@@ -15,9 +15,9 @@ use std::time::Duration;
 use ::syslog::{Error, Facility, LogFormat, Logger, Severity};
 
 use super::{Channel, Failure, Fate, Opened, Written};
+use crate::clock::Clock;
 use crate::config::Outputs as Settings;
 use crate::output::Priority;
-use crate::output::clock::Clock;
 use crate::output::format::Line;
 
 /// The name under which the daemon files the messages.

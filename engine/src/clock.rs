@@ -1,10 +1,17 @@
 //! Times as people and log collectors read them.
 
+use std::fmt;
+use std::sync::LazyLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+
+static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::try_system().unwrap_or(TimeZone::UTC));
 
 /// The zone of this machine: `TZ`, else `/etc/localtime`, else UTC.
 #[derive(Clone, Debug)]
@@ -21,9 +28,7 @@ impl Default for Clock {
 impl Clock {
     /// Takes the zone of this machine.
     pub fn system() -> Self {
-        Self {
-            zone: TimeZone::try_system().unwrap_or(TimeZone::UTC),
-        }
+        Self { zone: ZONE.clone() }
     }
 
     /// Takes the given zone.
@@ -37,14 +42,8 @@ impl Clock {
 
     /// `HH:MM:SS.nnnnnnnnn`, local.
     pub fn time_of_day(&self, nanoseconds: u64) -> String {
-        let time = self.local(nanoseconds);
-        format!(
-            "{:02}:{:02}:{:02}.{:09}",
-            time.hour(),
-            time.minute(),
-            time.second(),
-            time.subsec_nanosecond()
-        )
+        let time = Civil(self.local(nanoseconds));
+        format!("{}.{}", time.clock(), time.fraction())
     }
 
     /// `Mmm dd HH:MM:SS`, local, as RFC 3164 wants it.
@@ -64,13 +63,63 @@ impl Clock {
 
 /// `YYYY-MM-DDTHH:MM:SS.nnnnnnnnn` in UTC, without a mark of the zone.
 pub fn iso(nanoseconds: u64) -> String {
-    let time = TimeZone::UTC.to_datetime(timestamp(nanoseconds));
-    format!("{}.{:09}", iso_date_time(time), time.subsec_nanosecond())
+    let time = Civil::utc(nanoseconds);
+    format!("{}T{}.{}", time.date(), time.clock(), time.fraction())
 }
 
 /// `YYYY-MM-DDTHH:MM:SS` in UTC, without a mark of the zone.
 pub fn iso_seconds(nanoseconds: u64) -> String {
-    iso_date_time(TimeZone::UTC.to_datetime(timestamp(nanoseconds)))
+    let time = Civil::utc(nanoseconds);
+    format!("{}T{}", time.date(), time.clock())
+}
+
+/// A time divided into what is printed.
+#[derive(Clone, Copy)]
+pub struct Civil(DateTime);
+
+/// What a function writes.
+struct Shown<F>(F);
+
+impl<F: Fn(&mut fmt::Formatter<'_>) -> fmt::Result> fmt::Display for Shown<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0)(f)
+    }
+}
+
+impl Civil {
+    /// UTC.
+    pub fn utc(nanoseconds: u64) -> Self {
+        Self(TimeZone::UTC.to_datetime(timestamp(nanoseconds)))
+    }
+
+    /// The machine's zone.
+    pub fn local(nanoseconds: u64) -> Self {
+        Self(ZONE.to_datetime(timestamp(nanoseconds)))
+    }
+
+    /// `YYYY-MM-DD`.
+    pub fn date(self) -> impl fmt::Display {
+        let date = self.0;
+        Shown(move |f: &mut fmt::Formatter<'_>| {
+            let (year, month, day) = (date.year(), date.month(), date.day());
+            write!(f, "{year:04}-{month:02}-{day:02}")
+        })
+    }
+
+    /// `HH:MM:SS`.
+    pub fn clock(self) -> impl fmt::Display {
+        let time = self.0;
+        Shown(move |f: &mut fmt::Formatter<'_>| {
+            let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+            write!(f, "{hour:02}:{minute:02}:{second:02}")
+        })
+    }
+
+    /// Nanoseconds behind the second, 9 digits.
+    pub fn fraction(self) -> impl fmt::Display {
+        let nanosecond = self.0.subsec_nanosecond();
+        Shown(move |f: &mut fmt::Formatter<'_>| write!(f, "{nanosecond:09}"))
+    }
 }
 
 /// Nanoseconds since the epoch.
@@ -79,18 +128,6 @@ pub fn now() -> u64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn iso_date_time(time: DateTime) -> String {
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-        time.year(),
-        time.month(),
-        time.day(),
-        time.hour(),
-        time.minute(),
-        time.second()
-    )
 }
 
 fn timestamp(nanoseconds: u64) -> Timestamp {

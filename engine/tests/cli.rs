@@ -1,0 +1,208 @@
+//! The program as somebody meets it whose files are wrong: what it says, where,
+//! and with which exit code. None of this needs the module.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+fn engine(directory: &TempDir, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_falco-engine"))
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .expect("the program starts")
+}
+
+/// A directory with a configuration that names `rules.yaml`, and these rules.
+fn with_rules(rules: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write(
+        "falco.yaml",
+        "rules_files: [rules.yaml]\nstdout_output: {enabled: true}\nlog_syslog: false\n",
+    );
+    write("rules.yaml", rules);
+    directory
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Runs the engine over the rules, which are wrong, and returns what it says.
+fn refused(rules: &str) -> String {
+    let directory = with_rules(rules);
+    let output = engine(&directory, &["-c", "falco.yaml"]);
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    said
+}
+
+fn assert_says(said: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(said.contains(part), "does not say {part:?}:\n{said}");
+    }
+}
+
+fn rule(condition: &str) -> String {
+    format!("- rule: R\n  desc: d\n  condition: {condition}\n  output: o\n  priority: INFO\n")
+}
+
+#[test]
+fn a_syntax_error_of_yaml_has_its_place() {
+    let said = refused("- rule: [unclosed\n  desc: d\n");
+    assert_says(&said, &["rules.yaml:", "LOAD_ERR_YAML"]);
+}
+
+#[test]
+fn a_syntax_error_of_a_condition_has_its_place() {
+    let said = refused(&rule("evt.type = open and and proc.name = x"));
+    assert_says(
+        &said,
+        &[
+            "rules.yaml:3:",
+            "LOAD_ERR_COMPILE_CONDITION",
+            "and and proc.name",
+            "^",
+        ],
+    );
+}
+
+#[test]
+fn an_unknown_field_is_shown_with_the_nearest() {
+    let said = refused(&rule("evt.type = open and proc.nmae = x"));
+    assert_says(
+        &said,
+        &["rules.yaml:3:34:", "proc.nmae", "proc.name", "^^^^^^^^^"],
+    );
+}
+
+#[test]
+fn an_undefined_macro_is_shown() {
+    let said = refused(&rule("evt.type = open and no_such_macro"));
+    assert_says(
+        &said,
+        &["rules.yaml:3:34:", "no_such_macro", "^^^^^^^^^^^^^"],
+    );
+}
+
+#[test]
+fn a_cycle_of_macros_is_shown() {
+    let macros = "- macro: a\n  condition: b\n- macro: b\n  condition: a\n";
+    let said = refused(&format!("{macros}{}", rule("evt.type = open and a")));
+    assert_says(&said, &["rules.yaml:", "loop", "macro"]);
+}
+
+#[test]
+fn all_errors_of_all_files_are_shown() {
+    let directory = with_rules(&format!(
+        "{}{}",
+        rule("evt.type = open and first.wrong = 1"),
+        rule("evt.type = open and second_wrong").replace("rule: R", "rule: S"),
+    ));
+    fs::write(
+        directory.path().join("more.yaml"),
+        rule("evt.type = nosuchcall").replace("rule: R", "rule: T"),
+    )
+    .unwrap();
+    let arguments = ["-c", "falco.yaml", "-r", "rules.yaml", "-r", "more.yaml"];
+    let output = engine(&directory, &arguments);
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(
+        &stderr(&output),
+        &[
+            "first.wrong",
+            "second_wrong",
+            "more.yaml:3:",
+            "nosuchcall",
+            "3 error(s)",
+        ],
+    );
+}
+
+#[test]
+fn a_missing_rules_file_is_named() {
+    let directory = with_rules("");
+    for arguments in [&["-r", "no-such.yaml"][..], &["-V", "no-such.yaml"]] {
+        let output = engine(&directory, &[&["-c", "falco.yaml"], arguments].concat());
+        assert_eq!(output.status.code(), Some(1));
+        assert_says(&stderr(&output), &["no-such.yaml"]);
+    }
+    fs::remove_file(directory.path().join("rules.yaml")).unwrap();
+    let output = engine(&directory, &["-c", "falco.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(&stderr(&output), &["falco.yaml:1:", "rules.yaml"]);
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = engine(&directory, &["-c", "no-such.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(&stderr(&output), &["no-such.yaml"]);
+}
+
+#[test]
+fn an_unwritable_output_file_is_named() {
+    let directory = with_rules(&rule("evt.type = open"));
+    let output = engine(
+        &directory,
+        &[
+            "-c",
+            "falco.yaml",
+            "-o",
+            "file_output.enabled=true",
+            "-o",
+            "file_output.filename=/proc/no/such/file",
+        ],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(&stderr(&output), &["/proc/no/such/file"]);
+}
+
+#[test]
+fn without_the_module_it_says_how_to_load_it() {
+    if Path::new(falco_abi::control::DEVICE_PATH).exists() {
+        println!("skipped: this machine has the module");
+        return;
+    }
+    let directory = with_rules(&rule("evt.type = open"));
+    let output = engine(&directory, &["-c", "falco.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_says(&stderr(&output), &["/dev/falco", "modprobe falco_kmod"]);
+}
+
+#[test]
+fn rules_are_validated() {
+    let directory = with_rules(&rule("evt.type = open"));
+    let output = engine(&directory, &["-V", "rules.yaml"]);
+    assert_eq!(output.status.code(), Some(0));
+    assert_says(
+        &String::from_utf8_lossy(&output.stdout),
+        &["rules.yaml: Ok"],
+    );
+
+    let directory = with_rules(&rule("evt.type = open and nothing"));
+    let output = engine(&directory, &["-V", "rules.yaml"]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert_says(&said, &["rules.yaml:3:", "nothing", "rules.yaml: Invalid"]);
+}
+
+#[test]
+fn the_shipped_rules_and_configuration_are_right() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+    let directory = tempfile::tempdir().unwrap();
+    let rules = shipped.join("falco_rules.yaml");
+    let output = engine(&directory, &["-V", rules.to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.ends_with(": Ok\n"),
+        "{said}"
+    );
+    let loaded = falco_engine::config::load(&shipped.join("falco.yaml"), &[]).unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+}
