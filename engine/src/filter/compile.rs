@@ -5,7 +5,9 @@ use rustc_hash::FxHashMap;
 
 use falco_abi::event::{EVENTS, ParamType};
 
-use super::ast::{Arg, Call, Check, Expr, FieldRef, List, Literal, Name, Op, Right, Span};
+use super::ast::{
+    Arg, Call, Check, Expr, FieldRef, List, Literal, Modifier, Name, Op, Right, Span,
+};
 use super::constant;
 use super::error::{Error, ErrorKind, nearest};
 use super::events::EventSet;
@@ -243,7 +245,8 @@ impl Compiler<'_> {
     fn event_check(&self, field: &BoundField, check: &Check) -> Result<Option<Compiled>, Error> {
         let types = match (&check.right, check.op) {
             (Right::Value(literal), Op::Eq | Op::Ne) => vec![self.value(literal)?],
-            (Right::List(list), Op::In | Op::Intersects) => self.list(list).items,
+            (Right::List(list), Op::In | Op::Intersects)
+            | (Right::Modified(Modifier::Anyof, list), Op::Eq) => self.list(list).items,
             (Right::Modified(_, list), Op::Eq | Op::Ne) => {
                 for literal in &self.list(list).items {
                     event_set(field, literal)?;
