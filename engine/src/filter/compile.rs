@@ -5,13 +5,15 @@ use rustc_hash::FxHashMap;
 
 use falco_abi::event::{EVENTS, ParamType};
 
-use super::ast::{Arg, Call, Check, Expr, FieldRef, List, Literal, Name, Op, Right, Span};
+use super::ast::{
+    Arg, Call, Check, Expr, FieldRef, List, Literal, Modifier, Name, Op, Right, Span,
+};
 use super::constant;
 use super::error::{Error, ErrorKind, nearest};
 use super::events::EventSet;
 use super::field::{Cardinality, FieldArg, FieldType};
 use super::operand::{Operand, OperandType, Transformer};
-use super::predicate::{self, Join, Node};
+use super::predicate::{self, Join, Node, Slots};
 use super::table::{BoundField, FieldTable, type_name};
 use super::test::Test;
 
@@ -27,6 +29,8 @@ pub struct Scope<'a> {
     pub fields: &'a FieldTable,
     /// Lists.
     pub lists: &'a Lists,
+    /// Numbers of fields.
+    pub slots: &'a Slots,
     /// Macros. `Ok(None)` is one that has errors of its own.
     pub macros: &'a dyn Fn(&Name) -> Result<Option<Macro>, Error>,
 }
@@ -209,6 +213,7 @@ impl Compiler<'_> {
         let test = self.test(ty, check)?;
         let join = join_of(&operand, check.op, ty.list);
         Ok(leaf(Node::Check(Box::new(predicate::Check {
+            slot: self.scope.slots.of(&operand),
             operand,
             test,
             join,
@@ -240,7 +245,8 @@ impl Compiler<'_> {
     fn event_check(&self, field: &BoundField, check: &Check) -> Result<Option<Compiled>, Error> {
         let types = match (&check.right, check.op) {
             (Right::Value(literal), Op::Eq | Op::Ne) => vec![self.value(literal)?],
-            (Right::List(list), Op::In | Op::Intersects) => self.list(list).items,
+            (Right::List(list), Op::In | Op::Intersects)
+            | (Right::Modified(Modifier::Anyof, list), Op::Eq) => self.list(list).items,
             (Right::Modified(_, list), Op::Eq | Op::Ne) => {
                 for literal in &self.list(list).items {
                     event_set(field, literal)?;
@@ -271,6 +277,7 @@ impl Compiler<'_> {
         // by none: only where a check holds is known.
         let mut compiled = leaf(Node::Check(Box::new(predicate::Check {
             operand: Operand::Field(field.clone()),
+            slot: None,
             test: self.test(field.operand_type(), check)?,
             join: Join::Whole,
         })));

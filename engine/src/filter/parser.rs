@@ -15,9 +15,10 @@ use super::error::{Error, ErrorKind};
 pub const MAX_TEXT: usize = 256 * 1024;
 /// Most levels of parentheses.
 pub const MAX_DEPTH: usize = 100;
-/// Most rules of the grammar tried for each byte of text, on average; the
-/// worst condition known needs a tenth.
-const CALLS_PER_BYTE: usize = 400;
+/// Most rules of the grammar that are tried: several times what the longest
+/// condition needs. A change of the grammar that makes it backtrack without
+/// bound would end here.
+const MAX_CALLS: NonZeroUsize = NonZeroUsize::new(100_000_000).unwrap();
 
 use grammar::{Grammar, Rule};
 
@@ -124,7 +125,7 @@ fn run(rule: Rule, text: &str) -> Result<Pairs<'_, Rule>, Error> {
         ));
     }
     check_depth(text)?;
-    pest::set_call_limit(NonZeroUsize::new(CALLS_PER_BYTE * (MAX_TEXT + 1)));
+    pest::set_call_limit(Some(MAX_CALLS));
     Grammar::parse(rule, text).map_err(|error| syntax_error(text, &error))
 }
 

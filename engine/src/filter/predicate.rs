@@ -1,10 +1,17 @@
-//! Compiled conditions and their evaluation. Nothing here allocates, except
-//! transformers in the event's arena.
+//! Compiled conditions and their evaluation. What must be put together for an
+//! event lies in its arena; nothing else is allocated. Macros are evaluated,
+//! and fields read, at most once for an event, however many rules use them.
+
+use std::cell::RefCell;
+
+use bumpalo::collections::Vec as BumpVec;
+use rustc_hash::FxHashMap;
 
 use super::ast::Op;
 use super::events::EventSet;
-use super::field::{Context, Value};
+use super::field::{Context, FieldArg, Value};
 use super::operand::Operand;
+use super::table::BoundField;
 use super::test::{Test, compare};
 
 /// A compiled condition or a part of one.
@@ -33,6 +40,8 @@ pub enum Node {
 pub struct Check {
     /// Where the values come from.
     pub operand: Operand,
+    /// Number of the field, if the operand is one.
+    pub slot: Option<usize>,
     /// What they must satisfy.
     pub test: Test,
     /// How many of them must.
@@ -74,11 +83,12 @@ impl Join {
     }
 }
 
-/// Conditions that many others share; each is evaluated at most once for an
-/// event.
+/// Conditions that many others share.
 #[derive(Debug, Default)]
 pub struct Shared {
     nodes: Vec<Node>,
+    /// How many fields have numbers.
+    fields: usize,
 }
 
 impl Shared {
@@ -87,73 +97,132 @@ impl Shared {
         self.nodes.push(node);
         self.nodes.len() - 1
     }
+
+    /// Makes room for the values of all fields with numbers.
+    pub fn finish(&mut self, slots: &Slots) {
+        self.fields = slots.numbers.borrow().len();
+    }
+}
+
+/// Numbers for fields, the same for the same field and argument.
+#[derive(Debug, Default)]
+pub struct Slots {
+    numbers: RefCell<FxHashMap<(&'static str, FieldArg), usize>>,
+}
+
+impl Slots {
+    /// The number of an operand that is a field.
+    pub fn of(&self, operand: &Operand) -> Option<usize> {
+        let Operand::Field(BoundField { field, arg }) = operand else {
+            return None;
+        };
+        let mut numbers = self.numbers.borrow_mut();
+        let next = numbers.len();
+        Some(*numbers.entry((field.name, arg.clone())).or_insert(next))
+    }
 }
 
 /// What is already known about an event. Kept from event to event for its
 /// memory alone.
 #[derive(Debug, Default)]
 pub struct Memo {
-    /// The event that the answers below are of; counts up.
+    /// The event that the answers below are of; counts up by 2.
     event: u64,
     /// For each shared condition, the event it was last evaluated for, and
     /// the answer in the lowest bit.
     answers: Vec<u64>,
+    /// For each field, one more than the position of its value; 0 where it
+    /// was not read yet.
+    fields: Vec<u16>,
 }
 
-impl Memo {
-    /// Forgets all answers, in constant time.
-    pub fn next_event(&mut self, shared: &Shared) {
-        self.event += 2;
-        self.answers.resize(shared.nodes.len(), 0);
-    }
+/// The evaluation of conditions for one event.
+pub struct Run<'a, 'm> {
+    ctx: &'m Context<'a>,
+    shared: &'a Shared,
+    memo: &'m mut Memo,
+    /// Values of the fields that were read.
+    values: BumpVec<'a, Option<Value<'a>>>,
+}
 
-    #[inline]
-    fn get(&self, at: usize) -> Option<bool> {
-        let answer = self.answers.get(at)?;
-        (answer & !1 == self.event).then_some(answer & 1 == 1)
-    }
-
-    #[inline]
-    fn set(&mut self, at: usize, holds: bool) {
-        if let Some(answer) = self.answers.get_mut(at) {
-            *answer = self.event | u64::from(holds);
+impl<'a, 'm> Run<'a, 'm> {
+    /// Begins with a new event: forgets what the memo knows.
+    pub fn new(ctx: &'m Context<'a>, shared: &'a Shared, memo: &'m mut Memo) -> Self {
+        memo.event += 2;
+        memo.answers.resize(shared.nodes.len(), 0);
+        memo.fields.clear();
+        memo.fields.resize(shared.fields, 0);
+        Self {
+            ctx,
+            shared,
+            memo,
+            values: BumpVec::new_in(ctx.arena),
         }
+    }
+
+    /// The event with all that belongs to it.
+    pub fn context(&self) -> &'m Context<'a> {
+        self.ctx
+    }
+
+    /// The value of an operand; that of a field is read once.
+    fn value(&mut self, operand: &'a Operand, slot: Option<usize>) -> Option<Value<'a>> {
+        let Some(position) = slot.and_then(|slot| self.memo.fields.get_mut(slot)) else {
+            return operand.get(self.ctx);
+        };
+        if let Some(at) = position.checked_sub(1) {
+            return self.values.get(usize::from(at)).copied().flatten();
+        }
+        let value = operand.get(self.ctx);
+        self.values.push(value);
+        // With more fields than fit the rest is read each time.
+        *position = u16::try_from(self.values.len()).unwrap_or(0);
+        value
+    }
+
+    /// Whether the shared condition with this number holds.
+    fn shared(&mut self, at: usize) -> bool {
+        let known = self.memo.answers.get(at).copied().unwrap_or(0);
+        if known & !1 == self.memo.event {
+            return known & 1 == 1;
+        }
+        let node = self.shared.nodes.get(at);
+        let holds = node.is_some_and(|node| node.holds(self));
+        if let Some(answer) = self.memo.answers.get_mut(at) {
+            *answer = self.memo.event | u64::from(holds);
+        }
+        holds
     }
 }
 
 impl Node {
     /// Whether the condition holds. A check of a missing value does not hold,
-    /// whatever the operator. [`Memo::next_event`] must have been called for
-    /// the event.
-    pub fn holds<'a>(&'a self, ctx: &Context<'a>, shared: &'a Shared, memo: &mut Memo) -> bool {
+    /// whatever the operator.
+    pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
         match self {
-            Self::And(nodes) => nodes.iter().all(|node| node.holds(ctx, shared, memo)),
-            Self::Or(nodes) => nodes.iter().any(|node| node.holds(ctx, shared, memo)),
-            Self::Not(node) => !node.holds(ctx, shared, memo),
-            Self::Event(set) => set.contains(ctx.event),
-            Self::Check(check) => check.holds(ctx),
-            Self::Compare(compare) => compare.holds(ctx),
+            Self::And(nodes) => nodes.iter().all(|node| node.holds(run)),
+            Self::Or(nodes) => nodes.iter().any(|node| node.holds(run)),
+            Self::Not(node) => !node.holds(run),
+            Self::Event(set) => set.contains(run.ctx.event),
+            Self::Check(check) => check.holds(run),
+            Self::Compare(compare) => compare.holds(run),
+            Self::Macro(at) => run.shared(*at),
             Self::Never => false,
-            Self::Macro(at) => memo.get(*at).unwrap_or_else(|| {
-                let node = shared.nodes.get(*at);
-                let holds = node.is_some_and(|node| node.holds(ctx, shared, memo));
-                memo.set(*at, holds);
-                holds
-            }),
         }
     }
 }
 
 impl Check {
-    fn holds<'a>(&'a self, ctx: &Context<'a>) -> bool {
-        let value = self.operand.get(ctx);
+    fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
+        let value = run.value(&self.operand, self.slot);
         value.is_some_and(|value| self.join.holds(value, |value| self.test.holds(value)))
     }
 }
 
 impl Compare {
-    fn holds<'a>(&'a self, ctx: &Context<'a>) -> bool {
-        let (Some(left), Some(right)) = (self.left.get(ctx), self.right.get(ctx)) else {
+    fn holds<'a>(&'a self, run: &Run<'a, '_>) -> bool {
+        let (left, right) = (self.left.get(run.ctx), self.right.get(run.ctx));
+        let (Some(left), Some(right)) = (left, right) else {
             return false;
         };
         self.join.holds(left, |left| compare(self.op, left, right))

@@ -19,7 +19,7 @@ use crate::filter::ast::{Expr, Part, Span};
 use crate::filter::compile::{Compiled, Lists, Scope, compile};
 use crate::filter::error::{Error, ErrorKind};
 use crate::filter::parser;
-use crate::filter::predicate::Shared;
+use crate::filter::predicate::{Shared, Slots};
 use crate::filter::table::FieldTable;
 use crate::output::Priority;
 
@@ -87,10 +87,12 @@ pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) 
         fields,
         lists: &lists,
         options,
+        slots: Slots::default(),
         shared: Shared::default(),
         used: Used::default(),
     };
     let rules = loader.rules(&library, &mut report);
+    loader.shared.finish(&loader.slots);
     loader.used.warn(&library, &mut report);
     let ruleset = (!report.has_errors())
         .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields));
@@ -104,6 +106,7 @@ struct Loader<'a> {
     fields: &'a FieldTable,
     lists: &'a Lists,
     options: &'a LoadOptions,
+    slots: Slots,
     shared: Shared,
     used: Used,
 }
@@ -170,7 +173,13 @@ impl Loader<'_> {
             let name = Some(("macro", item.name.as_str()));
             self.used.add(expr, &item.condition, name, report);
         }
-        macros.compile_all(self.fields, self.lists, &mut self.shared, report);
+        macros.compile_all(
+            self.fields,
+            self.lists,
+            &self.slots,
+            &mut self.shared,
+            report,
+        );
         let additions = self.additions(&macros, report);
         let mut rules = Vec::new();
         for rule in library.rules.iter() {
@@ -240,6 +249,7 @@ impl Loader<'_> {
         let scope = Scope {
             fields: self.fields,
             lists: self.lists,
+            slots: &self.slots,
             macros: &lookup,
         };
         compile(&expr, &scope)

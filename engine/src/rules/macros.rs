@@ -7,7 +7,7 @@ use crate::filter::ast::{Expr, Name, Part};
 use crate::filter::compile::{Lists, MAX_LEVELS, Macro, Scope, compile};
 use crate::filter::error::{Error, ErrorKind, nearest};
 use crate::filter::parser;
-use crate::filter::predicate::Shared;
+use crate::filter::predicate::{Shared, Slots};
 use crate::filter::table::FieldTable;
 
 /// All macros of a library.
@@ -61,6 +61,7 @@ impl<'a> Macros<'a> {
         &mut self,
         fields: &FieldTable,
         lists: &Lists,
+        slots: &Slots,
         shared: &mut Shared,
         report: &mut Report,
     ) {
@@ -71,6 +72,7 @@ impl<'a> Macros<'a> {
                 &mut Target {
                     fields,
                     lists,
+                    slots,
                     shared,
                     report,
                 },
@@ -104,6 +106,7 @@ impl<'a> Macros<'a> {
         let scope = Scope {
             fields: target.fields,
             lists: target.lists,
+            slots: target.slots,
             macros: &lookup,
         };
         match compile(tree, &scope) {
@@ -146,6 +149,7 @@ impl<'a> Macros<'a> {
 struct Target<'t> {
     fields: &'t FieldTable,
     lists: &'t Lists,
+    slots: &'t Slots,
     shared: &'t mut Shared,
     report: &'t mut Report,
 }

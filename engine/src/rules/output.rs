@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::append::{AppendOutput, ExtraField, Match, Placement};
 use crate::filter::error::Error;
 use crate::filter::field::Context;
-use crate::filter::predicate::{Memo, Node, Shared};
+use crate::filter::predicate::{Node, Run};
 use crate::filter::table::FieldTable;
 use crate::filter::template::Template;
 use crate::output::FieldValue;
@@ -148,22 +148,19 @@ impl Output {
     /// Writes the text, and the fields if they are wanted.
     pub fn render<'a>(
         &'a self,
-        ctx: &Context<'a>,
-        shared: &'a Shared,
-        memo: &mut Memo,
+        run: &mut Run<'a, '_>,
         text: &mut String,
         mut fields: Option<&mut Vec<(Arc<str>, FieldValue)>>,
     ) {
         for piece in &self.pieces {
-            let when = piece.when.as_ref();
-            if !when.is_none_or(|when| when.holds(ctx, shared, memo)) {
+            if !piece.when.as_ref().is_none_or(|when| when.holds(run)) {
                 continue;
             }
             if let Some(template) = &piece.text {
-                template.render(ctx, text);
+                template.render(run.context(), text);
             }
             if let Some(fields) = fields.as_deref_mut() {
-                piece.add_fields(ctx, fields);
+                piece.add_fields(run.context(), fields);
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::event::Event;
 use crate::filter::compile::Compiled;
 use crate::filter::events::EventSet;
 use crate::filter::field::Context;
-use crate::filter::predicate::{Memo, Node, Shared};
+use crate::filter::predicate::{Memo, Node, Run, Shared};
 use crate::filter::table::FieldTable;
 use crate::output::{Alert, Priority};
 
@@ -173,11 +173,12 @@ impl Ruleset {
         if candidates.is_empty() {
             return;
         }
-        scratch.memo.next_event(&self.shared);
+        let Scratch { memo, text } = scratch;
+        let mut run = Run::new(ctx, &self.shared, memo);
         for &at in candidates {
             let rule = &self.rules[at];
-            if rule.node.holds(ctx, &self.shared, &mut scratch.memo) {
-                sink(self.alert(rule, ctx, scratch));
+            if rule.node.holds(&mut run) {
+                sink(self.alert(rule, &mut run, text));
                 if !self.match_all {
                     return;
                 }
@@ -185,19 +186,13 @@ impl Ruleset {
         }
     }
 
-    fn alert<'a>(
-        &'a self,
-        rule: &'a CompiledRule,
-        ctx: &Context<'a>,
-        scratch: &mut Scratch,
-    ) -> Alert {
-        let Scratch { memo, text } = scratch;
+    fn alert<'a>(&self, rule: &'a CompiledRule, run: &mut Run<'a, '_>, text: &mut String) -> Alert {
         let mut fields = Vec::new();
         let wanted = self.want_fields.then_some(&mut fields);
         text.clear();
-        rule.output.render(ctx, &self.shared, memo, text, wanted);
+        rule.output.render(run, text, wanted);
         Alert {
-            time: ctx.event.time,
+            time: run.context().event.time,
             priority: rule.info.priority,
             rule: Arc::clone(&rule.info.name),
             source: Arc::clone(&rule.info.source),

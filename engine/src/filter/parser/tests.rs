@@ -205,6 +205,7 @@ fn limits_are_errors() {
     assert!(parse(&format!("a.b in ({}x)", "x, ".repeat(20_000))).is_ok());
     assert!(parse(&format!("{}a", "not ".repeat(20_000))).is_ok());
     assert!(parse(&"a or ".repeat(40_000)).is_err());
+    assert!(parse(&format!("{}a", "a or ".repeat(MAX_TEXT / 5 - 1))).is_ok());
     assert!(parse("a.b = \"((((((\"").is_ok());
 }
 

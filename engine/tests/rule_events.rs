@@ -1,0 +1,99 @@
+//! For which events rules are tried, and what the kernel must report for them.
+
+use falco_abi::control::hook;
+use falco_abi::syscall::SYSCALLS;
+use falco_engine::filter::events::EventSet;
+use falco_engine::filter::fields::FIELDS;
+use falco_engine::filter::table::FieldTable;
+use falco_engine::rules::{LoadOptions, RuleSource, Ruleset};
+
+fn ruleset(condition: &str) -> Ruleset {
+    let source = RuleSource {
+        path: "rules.yaml".to_owned(),
+        text: format!(
+            "- {{macro: opened, condition: 'evt.type in (open, openat) or evt.type = creat'}}\n\
+             - {{macro: other, condition: 'not opened'}}\n\
+             - {{rule: r, desc: d, condition: {condition:?}, output: o, priority: INFO}}\n"
+        ),
+    };
+    let loaded = Ruleset::load(&[source], &FieldTable::new(FIELDS), &LoadOptions::default());
+    let shown: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
+    loaded
+        .ruleset
+        .unwrap_or_else(|| panic!("{}", shown.join("\n")))
+}
+
+/// Names of the events, or how many of all are left out.
+fn events(condition: &str) -> String {
+    let ruleset = ruleset(condition);
+    let events = ruleset.events();
+    let left_out = EventSet::all().len() - events.len();
+    match left_out {
+        0 => "all".to_owned(),
+        1..20 => format!("all but {left_out}"),
+        _ => events.names().collect::<Vec<_>>().join(" "),
+    }
+}
+
+#[test]
+fn events_of_conditions() {
+    for (condition, expected) in [
+        ("evt.type = open", "open"),
+        ("evt.type in (open, read, procexit)", "procexit open read"),
+        ("evt.type = anyof (open, read)", "open read"),
+        ("proc.name = x", "all"),
+        ("evt.type = open and proc.name = x", "open"),
+        ("evt.type = open or proc.name = x", "all"),
+        ("evt.type = open or evt.type = read", "open read"),
+        (
+            "evt.type in (open, read) and evt.type in (read, close)",
+            "read",
+        ),
+        ("evt.type = open and evt.type = read", ""),
+        ("evt.type != open", "all but 1"),
+        ("not evt.type = open", "all but 1"),
+        ("not evt.type != open", "open"),
+        ("not (evt.type != open and evt.type != read)", "open read"),
+        ("not (evt.type = open or evt.type = read)", "all but 2"),
+        ("not (evt.type = open and proc.name = x)", "all"),
+        ("opened", "open openat creat"),
+        ("other", "all but 3"),
+        ("not other and proc.name = x", "open openat creat"),
+        ("opened and not evt.type = open", "openat creat"),
+        ("syscall.type = read", "read"),
+        ("syscall.type = execveat", "execve execveat"),
+        ("syscall.type != read", "all"),
+        ("evt.type startswith open", "all"),
+    ] {
+        assert_eq!(events(condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn interest_of_rules() {
+    let interest = ruleset("evt.type in (read, openat) or evt.type = procexit").interest();
+    let names: Vec<_> = SYSCALLS
+        .iter()
+        .filter(|s| {
+            let number = usize::from(s.number());
+            let word = interest.syscalls.get(number / 64);
+            word.is_some_and(|word| word >> (number % 64) & 1 == 1)
+        })
+        .map(|s| s.name)
+        .collect();
+    assert_eq!(names, ["read", "openat"]);
+    assert_eq!(interest.hooks, hook::EXIT);
+}
+
+#[test]
+fn rules_that_are_off_ask_for_nothing() {
+    let source = RuleSource {
+        path: "rules.yaml".to_owned(),
+        text: "- {rule: r, desc: d, condition: evt.type = open, output: o, priority: INFO, enabled: false}\n"
+            .to_owned(),
+    };
+    let loaded = Ruleset::load(&[source], &FieldTable::new(FIELDS), &LoadOptions::default());
+    let ruleset = loaded.ruleset.expect("a ruleset");
+    assert!(ruleset.events().is_empty());
+    assert_eq!(ruleset.rules().len(), 1);
+}
