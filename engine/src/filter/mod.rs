@@ -12,6 +12,7 @@ pub mod error;
 pub mod events;
 pub mod field;
 pub mod fields;
+pub mod hosts;
 pub mod operand;
 pub mod ops;
 pub mod parser;
