@@ -21,3 +21,4 @@ pub mod render;
 pub mod table;
 pub mod template;
 pub mod test;
+pub mod text;
