@@ -213,8 +213,8 @@ unsafe fn reader<'a>(file: *mut bindings::file) -> &'a Reader {
 unsafe extern "C" fn open(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
     // SAFETY: Asks about the calling task.
     let allowed = unsafe {
-        bindings::capable(bindings::CAP_SYS_ADMIN as c_int)
-            || bindings::capable(bindings::CAP_PERFMON as c_int)
+        bindings::capable(bindings::CAP_PERFMON as c_int)
+            || bindings::capable(bindings::CAP_SYS_ADMIN as c_int)
     };
     if !allowed {
         return EPERM.to_errno();

@@ -71,6 +71,18 @@ impl OpenFile {
         unsafe { shim::falco_inode_mtime(self.inode()) }
     }
 
+    /// Whether the calling task may write to it, or may allow itself to.
+    pub(crate) fn writable(&self) -> bool {
+        // SAFETY: The file is counted.
+        unsafe { shim::falco_file_writable(self.0.as_ptr()) }
+    }
+
+    /// Whether it is held in memory alone.
+    pub(crate) fn is_memfd(&self) -> bool {
+        // SAFETY: The file is counted and holds its directory entry.
+        unsafe { shim::falco_file_is_memfd(self.0.as_ptr()) }
+    }
+
     /// Whether opening it made it.
     pub(crate) fn created(&self) -> bool {
         // SAFETY: The file is counted; the bit is set before it gets a descriptor.

@@ -11,6 +11,7 @@
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/tty.h>
 #include <net/sock.h>
@@ -115,6 +116,21 @@ u64 falco_inode_mtime(const struct inode *inode)
 {
 	return timespec64_to_ns(&(struct timespec64){ inode_get_mtime_sec(inode),
 						      inode_get_mtime_nsec(inode) });
+}
+
+/* Whether the calling task may write to the file, or make it writable. */
+bool falco_file_writable(struct file *file)
+{
+	return !inode_permission(file_mnt_idmap(file), file_inode(file), MAY_WRITE) ||
+	       inode_owner_or_capable(file_mnt_idmap(file), file_inode(file));
+}
+
+/* Whether the file has no name in any file system but was made by memfd_create. */
+bool falco_file_is_memfd(const struct file *file)
+{
+	const struct dentry *dentry = file->f_path.dentry;
+
+	return IS_ROOT(dentry) && str_has_prefix(dentry->d_name.name, "memfd:");
 }
 
 bool falco_is_subreaper(const struct task_struct *task)

@@ -32,6 +32,8 @@ u32 falco_encode_dev(dev_t device);
 void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max);
 u64 falco_inode_ctime(const struct inode *inode);
 u64 falco_inode_mtime(const struct inode *inode);
+bool falco_file_writable(struct file *file);
+bool falco_file_is_memfd(const struct file *file);
 bool falco_is_subreaper(const struct task_struct *task);
 
 #endif

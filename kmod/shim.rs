@@ -25,5 +25,7 @@ unsafe extern "C" {
     pub(crate) fn falco_accept_queue(sock: *const bindings::socket, len: *mut u32, max: *mut u32);
     pub(crate) fn falco_inode_ctime(inode: *const bindings::inode) -> u64;
     pub(crate) fn falco_inode_mtime(inode: *const bindings::inode) -> u64;
+    pub(crate) fn falco_file_writable(file: *mut bindings::file) -> bool;
+    pub(crate) fn falco_file_is_memfd(file: *const bindings::file) -> bool;
     pub(crate) fn falco_is_subreaper(task: *const bindings::task_struct) -> bool;
 }

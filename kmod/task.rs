@@ -8,6 +8,7 @@ use kernel::bindings;
 use kernel::sync::rcu;
 
 use crate::abi::event::Fact;
+use crate::abi::flags::exec;
 use crate::cgroup;
 use crate::clock;
 use crate::file::{self, OpenFile};
@@ -280,6 +281,19 @@ impl Facts {
             }
             // SAFETY: The calling task is valid.
             Fact::Loginuid => record.number(slot, u64::from(unsafe { (*self.raw()).loginuid.val })),
+            // Layers of an overlay are not told yet.
+            Fact::ExecFlags => {
+                if let Some(executable) = self.executable() {
+                    let mut flags = 0;
+                    if executable.writable() {
+                        flags |= exec::WRITABLE;
+                    }
+                    if executable.is_memfd() {
+                        flags |= exec::FROM_MEMFD;
+                    }
+                    record.number(slot, u64::from(flags));
+                }
+            }
             Fact::CapInheritable => record.number(slot, self.cred().cap_inheritable.val),
             Fact::CapPermitted => record.number(slot, self.cred().cap_permitted.val),
             Fact::CapEffective => record.number(slot, self.cred().cap_effective.val),

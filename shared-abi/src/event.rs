@@ -217,6 +217,8 @@ pub enum Fact {
     Vpgid,
     /// Audit login user.
     Loginuid,
+    /// Bits of [`super::flags::exec`].
+    ExecFlags,
     /// Inheritable capabilities.
     CapInheritable,
     /// Permitted capabilities.
@@ -473,7 +475,7 @@ events! {
         tty: Uint, Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Source::None;
+        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
         cap_inheritable: Hex, Task(Fact::CapInheritable);
         cap_permitted: Hex, Task(Fact::CapPermitted);
         cap_effective: Hex, Task(Fact::CapEffective);
@@ -513,7 +515,7 @@ events! {
         tty: Uint, Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Source::None;
+        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
         cap_inheritable: Hex, Task(Fact::CapInheritable);
         cap_permitted: Hex, Task(Fact::CapPermitted);
         cap_effective: Hex, Task(Fact::CapEffective);

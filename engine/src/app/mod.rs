@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            // One line for each thing that is wrong, the last reason included.
+            // Everything that is wrong, the last reason included.
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE
         }

@@ -63,9 +63,12 @@ const RULE: Overridable = Overridable {
     ],
 };
 
+/// Most nodes of a document, with aliases followed.
+const MAX_NODES: usize = 1 << 20;
+
 /// Reads one file into the library.
 pub fn file(file: usize, library: &mut Library, report: &mut Report) {
-    let documents = match yaml::parse(report.source(file), file) {
+    let documents = match yaml::parse(report.source(file), file, MAX_NODES) {
         Ok(documents) => documents,
         Err(error) => {
             report.add(Code::YamlParse, error.place, None, error.message);

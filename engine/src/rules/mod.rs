@@ -22,7 +22,6 @@ pub mod report;
 pub mod ruleset;
 pub mod selection;
 pub mod version;
-pub mod yaml;
 
 pub use append::{AppendOutput, ExtraField, Match, Placement};
 pub use diagnostic::{Code, Diagnostic, Severity};
@@ -30,3 +29,5 @@ pub use files::RuleSource;
 pub use load::{LoadOptions, LoadResult};
 pub use ruleset::{RuleInfo, Ruleset, Scratch};
 pub use selection::{Selection, Selector};
+
+pub use crate::yaml;

@@ -22,6 +22,10 @@ use crate::event::read_header;
 /// more than this. An idle reader sleeps in `poll` until it is woken.
 const GATHER: Duration = Duration::from_millis(2);
 
+/// A reader that found a ring filled to more than one part in so many looks
+/// again at once.
+const PRESSED: u64 = 8;
+
 /// How often a reader looks again whether a record that was begun is complete.
 const SPINS: u32 = 10_000;
 
@@ -44,6 +48,8 @@ pub struct KmodSource {
     epoch_offset: i64,
     /// The last round brought something.
     busy: bool,
+    /// The last round found some ring rather full.
+    pressed: bool,
 }
 
 impl KmodSource {
@@ -71,6 +77,7 @@ impl KmodSource {
             device,
             epoch_offset,
             busy: false,
+            pressed: false,
         })
     }
 
@@ -84,8 +91,10 @@ impl KmodSource {
     /// call lies before its ring's `end`.
     fn begin_round(&mut self) -> u64 {
         let horizon = boot_time();
+        self.pressed = false;
         for ring in &mut self.rings {
             ring.end = ring.complete();
+            self.pressed |= ring.end - ring.position > ring.size() / PRESSED;
         }
         horizon
     }
@@ -147,10 +156,10 @@ impl Source for KmodSource {
     }
 
     fn read(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> anyhow::Result<Batch> {
-        if self.busy {
-            std::thread::sleep(GATHER.min(wait));
-        } else {
-            self.wait(wait)?;
+        match (self.busy, self.pressed) {
+            (true, true) => {}
+            (true, false) => std::thread::sleep(GATHER.min(wait)),
+            (false, _) => self.wait(wait)?,
         }
         self.epoch_offset = epoch_offset();
         let horizon = self.begin_round();
