@@ -13,7 +13,6 @@ use super::lists;
 use super::load::SYSCALL_SOURCE;
 use super::model::{Exception, Library, List, Macro, Rule};
 use super::report::Report;
-use super::yaml::Source;
 use super::{collect, selection, selection::Selection};
 use crate::filter::ast::{self, Check, Expr, Part, Right};
 use crate::filter::compile::{Lists, Scope, compile};
@@ -22,6 +21,7 @@ use crate::filter::parser;
 use crate::filter::predicate::Slots;
 use crate::filter::table::FieldTable;
 use crate::filter::template::Template;
+use crate::yaml::Source;
 
 /// Most parts of a condition with all macros and lists in their places.
 const MAX_PARTS: usize = 1 << 18;
@@ -109,6 +109,17 @@ impl<'f> Description<'f> {
     pub fn one(&mut self, name: &str) -> Option<Value> {
         let rule = self.library.rules.get(name)?.clone();
         Some(self.rule(&rule))
+    }
+
+    /// The rule of a name.
+    pub fn rule_named(&self, name: &str) -> Option<Rule> {
+        self.library.rules.get(name).cloned()
+    }
+
+    /// The condition of a rule with macros, lists and exceptions in it.
+    pub fn expanded(&mut self, rule: &Rule) -> Option<Expr> {
+        let condition = self.condition(rule)?;
+        self.expand(&condition, &mut { MAX_PARTS })
     }
 
     /// Names and descriptions of all rules in order, or of one.
