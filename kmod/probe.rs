@@ -163,10 +163,7 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
         return;
     };
-    session.record(event, Task::current(), |record| {
-        record.mark(flag::ENTRY);
-        capture::syscall(record, event, &call);
-    });
+    record(session, event, &call, flag::ENTRY);
 }
 
 /// # Safety
@@ -188,9 +185,20 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     if started || unwanted || never_returns(event) {
         return;
     }
-    session.record(event, Task::current(), |record| {
-        capture::syscall(record, event, &call);
-    });
+    record(session, event, &call, 0);
+}
+
+/// Writes the record of a call.
+#[inline]
+fn record(session: &Session, event: Event, call: &Call, flags: u16) {
+    let task = Task::current();
+    match capture::numbers(event, task, call, flags) {
+        Some(mut numbers) => session.publish(&mut numbers),
+        None => session.record(event, task, |record| {
+            record.mark(flags);
+            capture::syscall(record, event, call);
+        }),
+    }
 }
 
 /// # Safety
