@@ -51,7 +51,7 @@ impl Call {
     }
 
     /// A parameter that is in the registers; `None` for all others.
-    #[inline]
+    #[inline(always)]
     fn number(&self, source: Source) -> Option<u64> {
         Some(match source {
             Source::Return => self.result as u64,
@@ -108,18 +108,18 @@ static IN_REGISTERS: [bool; EVENTS.len()] = {
     events
 };
 
-/// The record of a system call of which every parameter is in the registers;
-/// `None` for all others.
+/// Whether every parameter of the event is in the registers.
 #[inline]
-pub(crate) fn numbers(event: Event, task: Task, call: &Call, flags: u16) -> Option<Numbers> {
-    if !IN_REGISTERS[event as usize] {
-        return None;
-    }
-    let mut record = Numbers::new(event, task.tid(), task.pid(), call.number, flags);
+pub(crate) fn is_in_registers(event: Event) -> bool {
+    IN_REGISTERS[event as usize]
+}
+
+/// Adds the parameters of a call of which all are in the registers.
+#[inline]
+pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
     for param in event.info().params {
-        record.push(call.number(param.source)?);
+        record.push(call.number(param.source).unwrap_or_default());
     }
-    Some(record)
 }
 
 /// Reads the parameters of a system call. May sleep.

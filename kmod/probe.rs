@@ -14,6 +14,7 @@ use crate::abi::record::flag;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 use crate::capture::{self, Call};
 use crate::file;
+use crate::record::Numbers;
 use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
@@ -192,13 +193,16 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
 #[inline]
 fn record(session: &Session, event: Event, call: &Call, flags: u16) {
     let task = Task::current();
-    match capture::numbers(event, task, call, flags) {
-        Some(mut numbers) => session.publish(&mut numbers),
-        None => session.record(event, task, |record| {
-            record.mark(flags);
-            capture::syscall(record, event, call);
-        }),
+    if capture::is_in_registers(event) {
+        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number, flags);
+        capture::numbers(&mut record, event, call);
+        session.publish(&mut record);
+        return;
     }
+    session.record(event, task, |record| {
+        record.mark(flags);
+        capture::syscall(record, event, call);
+    });
 }
 
 /// # Safety
