@@ -214,21 +214,20 @@ pub struct Loaded {
 /// Reads a configuration file and applies `overrides`, each `key=value`.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
     let name = file.to_string_lossy();
-    let fail = |origin: Origin, message: String| Invalid(vec![Diagnostic::error(origin, message)]);
     let bytes = read(file).map_err(|error| {
         let message = format!("cannot read the configuration: {error}");
-        fail(Origin::whole(&name), message)
+        Invalid::error(Origin::whole(&name), message)
     })?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
         let message = format!("larger than {} MiB", MAX_FILE_SIZE >> 20);
-        return Err(fail(Origin::whole(&name), message));
+        return Err(Invalid::error(Origin::whole(&name), message));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         // What is valid stands in the same place with the rest replaced.
         let source = Source::new(&name, &String::from_utf8_lossy(error.as_bytes()));
         let message = format!("not UTF-8 at byte {at}");
-        fail(source.origin(Span::new(at, at)), message)
+        Invalid::error(source.origin(Span::new(at, at)), message)
     })?;
     from_text(&name, &text, overrides)
 }
@@ -242,12 +241,11 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads a configuration from `text`; `file` names it in diagnostics.
 pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
-    let fail = |diagnostic| Invalid(vec![diagnostic]);
     let file = Source::new(file, text);
-    let mut root = document::parse(&file, 0).map_err(fail)?;
+    let mut root = document::parse(&file, 0)?;
     let mut sources = vec![file];
     for option in overrides {
-        overrides::apply(&mut root, option, &mut sources).map_err(fail)?;
+        overrides::apply(&mut root, option, &mut sources)?;
     }
     expand::expand(&mut root, &|name| std::env::var(name).ok());
 
@@ -298,7 +296,7 @@ pub fn defaults() -> Config {
     for (file, (key, source)) in KEYS.iter().zip(&sources).enumerate() {
         match document::parse(source, file) {
             Ok(node) => reader.preset(key, &node, &mut config),
-            Err(error) => reader.diagnostics.push(error),
+            Err(error) => reader.diagnostics.extend(error.0),
         }
     }
     // The table is ours: a default that its own row refuses is found by a test.
