@@ -14,6 +14,7 @@ use log::{error, info, warn};
 
 use crate::cli::{self, Cli};
 use crate::config::Loaded;
+use crate::filter::hosts;
 use crate::logging;
 use crate::output::{Outputs, Statistics};
 use pipeline::Pipeline;
@@ -58,6 +59,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
+    hosts::start();
     let source = startup::open_source(&config, &ruleset)?;
     let state = startup::read_state(&source)?;
     let mut pipeline = Pipeline::new(source, state, ruleset, outputs);

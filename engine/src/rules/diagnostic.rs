@@ -63,6 +63,22 @@ codes! {
     InvalidListName = "LOAD_INVALID_LIST_NAME", Warning;
     /// A key of no meaning.
     UnknownKey = "LOAD_UNKNOWN_KEY", Warning;
+    /// A condition that is right but hardly what was meant.
+    DoubtfulCondition = "LOAD_COMPILE_CONDITION", Warning;
+    /// A comparison with the text of a missing value.
+    UnsafeNaCheck = "LOAD_UNSAFE_NA_CHECK", Warning;
+    /// A rule that can never match. Falco has no such code.
+    NeverMatches = "ENGINE_RULE_NEVER_MATCHES", Warning;
+    /// A rule that never makes an alert because of another one, or that is
+    /// replaced by a later definition. Falco has no such code.
+    Shadowed = "ENGINE_RULE_SHADOWED", Warning;
+}
+
+impl Code {
+    /// Whether Falco has it, too.
+    pub const fn is_falcos(self) -> bool {
+        !matches!(self, Self::NeverMatches | Self::Shadowed)
+    }
 }
 
 impl Class for Code {

@@ -5,8 +5,10 @@
 //! [`load`] compiles it into a [`ruleset`]. Whatever is wrong on the way goes
 //! to one [`report`], so that one run tells all.
 
+pub mod advice;
 pub mod append;
 pub mod collect;
+pub mod describe;
 pub mod diagnostic;
 pub mod exception;
 pub mod files;
