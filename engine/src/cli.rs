@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, Invalid, Loaded, Location};
+use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, Invalid, Loaded};
+use crate::diagnostic::Origin;
 
 /// Version of Falco's engine whose rules are understood.
 pub const ENGINE_VERSION: &str = "0.62.0";
@@ -107,16 +108,9 @@ fn named_files(option: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Invalid>
         match config::expand_path(path) {
             Ok(found) => files.extend(found),
             Err(error) => {
-                let file = format!("{option} {}", path.display()).into();
-                let at = Location {
-                    file,
-                    line: 0,
-                    column: 0,
-                };
-                errors.push(Diagnostic::error(
-                    &at,
-                    format!("cannot read the rules: {error}"),
-                ));
+                let origin = Origin::whole(&format!("{option} {}", path.display()));
+                let message = format!("cannot read the rules: {error}");
+                errors.push(Diagnostic::error(origin, message));
             }
         }
     }

@@ -5,17 +5,52 @@ use std::fs;
 use std::path::Path;
 
 use falco_engine::config::{
-    self, Config, Kind, Placement, RuleMatching, Support, expand_path, from_text, rules_files,
+    self, Config, Diagnostic, Kind, Placement, RuleMatching, Support, expand_path, from_text,
+    rules_files,
 };
 use falco_engine::output::Priority;
 
 fn warnings(text: &str) -> String {
-    let loaded = from_text("falco.yaml", text, &[]).unwrap();
-    lines(loaded.warnings.iter())
+    headers(text, &from_text("falco.yaml", text, &[]).unwrap().warnings)
 }
 
 fn errors(text: &str) -> String {
-    lines(from_text("falco.yaml", text, &[]).unwrap_err().0.iter())
+    headers(text, &from_text("falco.yaml", text, &[]).unwrap_err().0)
+}
+
+/// Diagnostics about `text` without their excerpts, each of which must show the
+/// line and mark a part of it.
+fn headers(text: &str, diagnostics: &[Diagnostic]) -> String {
+    for diagnostic in diagnostics {
+        let shown = diagnostic.to_string();
+        let location = diagnostic.location.as_ref().expect("a place");
+        let line = text.lines().nth(location.line - 1).unwrap_or_default();
+        assert_eq!(location.text, line, "{shown}");
+        assert!(location.column <= line.chars().count() + 1, "{shown}");
+        let excerpt: Vec<_> = shown.lines().skip(1).take(3).collect();
+        assert!(
+            matches!(excerpt[..], [_, _, carets] if carets.ends_with('^')),
+            "{shown}"
+        );
+    }
+    lines(diagnostics.iter().map(header))
+}
+
+fn header(diagnostic: &Diagnostic) -> String {
+    let shown = diagnostic.to_string();
+    let mut lines = shown.lines();
+    let first = lines.next().unwrap_or_default();
+    match lines.next_back().filter(|last| last.contains(" hint: ")) {
+        Some(hint) => format!("{first}\n{hint}"),
+        None => first.to_owned(),
+    }
+}
+
+/// What the carets are under.
+fn marked(diagnostic: &Diagnostic) -> String {
+    let location = diagnostic.location.as_ref().expect("a place");
+    let from_column = location.text.chars().skip(location.column - 1);
+    from_column.take(location.width).collect()
 }
 
 fn lines(diagnostics: impl Iterator<Item = impl ToString>) -> String {
@@ -68,7 +103,13 @@ fn the_shipped_file_is_valid_and_says_what_it_means() {
     assert_eq!(entry.placement, Placement::BeforeClosingParenthesis);
     let when = entry.when.as_ref().unwrap();
     assert_eq!(when.value, "k8s.ns.name exists");
-    assert!(when.at.line > 50 && when.at.column == 11, "{}", when.at);
+    let location = when.origin.location.as_ref().unwrap();
+    assert!(
+        location.line > 50 && location.column == 11,
+        "{:?}",
+        when.origin
+    );
+    assert_eq!(location.text, "    when: k8s.ns.name exists");
 }
 
 #[test]
@@ -164,6 +205,41 @@ fn errors_name_line_column_and_text() {
 }
 
 #[test]
+fn diagnostics_show_the_line_and_mark_the_text() {
+    let text = "json_output: maybe # sure\nfile_output: {enabled: true, file_name: /x}\nengine:\n  \
+                kind: \"bpf\"\n  kmod:\n    buf_size_preset:\n      - 1\n      - 2\n";
+    let found = from_text("falco.yaml", text, &[]).unwrap_err();
+    assert_eq!(
+        found.to_string(),
+        "\
+falco.yaml:1:14: error: json_output must be true or false, not `maybe`
+   |
+ 1 | json_output: maybe # sure
+   |              ^^^^^
+falco.yaml:2:30: warning: unknown key file_output.file_name
+   |
+ 2 | file_output: {enabled: true, file_name: /x}
+   |                              ^^^^^^^^^
+  hint: did you mean `file_output.filename`?
+falco.yaml:4:9: error: engine.kind must be `kmod`, not `bpf`
+   |
+ 4 |   kind: \"bpf\"
+   |         ^^^^^
+falco.yaml:7:7: error: engine.kmod.buf_size_preset must be a whole number from 1 to 10, not the list `[1, 2]`
+   |
+ 7 |       - 1
+   |       ^^^"
+    );
+}
+
+#[test]
+fn a_file_may_close_a_list_at_the_margin() {
+    let text = "rules_files: [\n  a.yaml,\n]\njson_output: maybe\n";
+    let found = from_text("falco.yaml", text, &[]).unwrap_err().0;
+    assert_eq!(found.iter().map(marked).collect::<Vec<_>>(), ["maybe"]);
+}
+
+#[test]
 fn all_errors_are_found_at_once() {
     let text = "json_output: 1\npriority: x\nunknown_thing: 2\nlog_stderr: 3\n";
     assert_eq!(errors(text).lines().count(), 4);
@@ -174,17 +250,15 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
     for (text, expected) in [
         (
             "json_ouptut: true\n",
-            "falco.yaml:1:1: warning: unknown key json_ouptut; did you mean json_output?",
+            "falco.yaml:1:1: warning: unknown key json_ouptut\n  hint: did you mean `json_output`?",
         ),
         (
             "file_output:\n  enabled: true\n  file_name: /x\n",
-            "falco.yaml:3:3: warning: unknown key file_output.file_name; did you mean \
-             file_output.filename?",
+            "falco.yaml:3:3: warning: unknown key file_output.file_name\n  hint: did you mean `file_output.filename`?",
         ),
         (
             "append_output:\n  - match: {tag: [a]}\n",
-            "falco.yaml:2:13: warning: unknown key append_output.match.tag; did you mean \
-             append_output.match.tags?",
+            "falco.yaml:2:13: warning: unknown key append_output.match.tag\n  hint: did you mean `append_output.match.tags`?",
         ),
         (
             "grpc: {enabled: true}\n",
@@ -290,7 +364,12 @@ fn files_that_cannot_be_read_are_errors() {
     let binary = directory.path().join("binary.yaml");
     fs::write(&binary, b"a: \xff").unwrap();
     let error = config::load(&binary, &[]).unwrap_err().to_string();
-    assert!(error.ends_with("not UTF-8 at byte 3"), "{error}");
+    assert!(
+        error.ends_with(
+            "binary.yaml:1:4: error: not UTF-8 at byte 3\n   |\n 1 | a: \u{fffd}\n   |    ^"
+        ),
+        "{error}"
+    );
     let endless = config::load(Path::new("/dev/zero"), &[])
         .unwrap_err()
         .to_string();
@@ -402,7 +481,10 @@ fn a_file_with_every_key_loads() {
         loaded
             .warnings
             .iter()
-            .all(|warning| warning.at.line > 0 && warning.at.column > 1)
+            .filter_map(|warning| warning.location.as_ref())
+            .filter(|location| location.line > 0 && location.column > 1)
+            .count()
+            == loaded.warnings.len()
     );
     assert!(!lines(loaded.warnings.iter()).contains("unknown"));
     assert!(loaded.config.outputs.format.json && loaded.config.outputs.file.enabled);

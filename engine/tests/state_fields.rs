@@ -136,7 +136,7 @@ fn fields_are_those_of_the_reference() {
             FieldType::AbsTime => ty.starts_with("abstime"),
             FieldType::RelTime => ty.starts_with("reltime"),
             FieldType::Port => ty.starts_with("port"),
-            FieldType::Text | FieldType::Path => ty == "string",
+            FieldType::Text | FieldType::Path | FieldType::Host => ty == "string",
             FieldType::Bytes => ty == "bytebuf",
             FieldType::Ip => ty == "ipaddr",
             FieldType::Net => ty == "ipnet",
@@ -189,7 +189,7 @@ fn values_have_the_type_of_their_field() {
                 FieldType::Double => matches!(first, Value::Double(_)),
                 FieldType::Text | FieldType::Path => matches!(first, Value::Text(_)),
                 FieldType::Bytes => matches!(first, Value::Bytes(_)),
-                FieldType::Ip | FieldType::Net => matches!(first, Value::Ip(_)),
+                FieldType::Ip | FieldType::Net | FieldType::Host => matches!(first, Value::Ip(_)),
                 FieldType::Dynamic => true,
             };
             assert!(fits, "{} gives {value:?}", field.name);

@@ -14,6 +14,7 @@ use log::{error, info, warn};
 
 use crate::cli::{self, Cli};
 use crate::config::Loaded;
+use crate::filter::hosts;
 use crate::logging;
 use crate::output::{Outputs, Statistics};
 use pipeline::Pipeline;
@@ -34,7 +35,7 @@ pub fn main() -> ExitCode {
     match run(&cli) {
         Ok(code) => code,
         Err(error) => {
-            // One line for each thing that is wrong, the last reason included.
+            // Everything that is wrong, the last reason included.
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE
         }
@@ -58,6 +59,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
+    hosts::start();
     let source = startup::open_source(&config, &ruleset)?;
     let state = startup::read_state(&source)?;
     let mut pipeline = Pipeline::new(source, state, ruleset, outputs);

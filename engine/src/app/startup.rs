@@ -152,7 +152,9 @@ fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
             None => (name.value.as_str(), true),
         };
         let Some(call) = SYSCALLS.iter().find(|s| s.name == name_only) else {
-            warn!("{}: no system call is called `{name_only}`", name.at);
+            let message = format!("no system call is called `{name_only}`");
+            let warning = config::Diagnostic::warning(name.origin.clone(), message);
+            warn!("{warning}");
             continue;
         };
         let number = usize::from(call.number());

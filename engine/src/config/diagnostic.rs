@@ -1,76 +1,19 @@
-//! What can be wrong with a configuration, and where.
+//! What can be wrong with a configuration.
 
-use std::fmt;
-use std::sync::Arc;
+use crate::diagnostic::{Origin, Severity};
 
-/// A place in a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// The file as it was named, or the option of the command line.
-    pub file: Arc<str>,
-    /// Line from 1; 0 where the text is not a file.
-    pub line: usize,
-    /// Column in characters from 1.
-    pub column: usize,
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => f.write_str(&self.file),
-            line => write!(f, "{}:{line}:{}", self.file, self.column),
-        }
-    }
-}
-
-/// Whether a [`Diagnostic`] stops the program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// The configuration cannot be used.
-    Error,
-    /// It can, but does not do all that it says.
-    Warning,
-}
-
-/// One thing to tell about a configuration, in one line so that it survives
-/// the way through syslog and the journal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// Whether it is fatal.
-    pub severity: Severity,
-    /// Where.
-    pub at: Location,
-    /// What, with the offending text.
-    pub text: String,
-}
+/// One problem of a configuration and its place.
+pub type Diagnostic = crate::diagnostic::Diagnostic<Severity>;
 
 impl Diagnostic {
     /// Something fatal.
-    pub fn error(at: &Location, text: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            at: at.clone(),
-            text: text.into(),
-        }
+    pub fn error(origin: Origin, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, origin, message)
     }
 
     /// Something that can be lived with.
-    pub fn warning(at: &Location, text: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Warning,
-            at: at.clone(),
-            text: text.into(),
-        }
-    }
-}
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, "{}: {severity}: {}", self.at, self.text)
+    pub fn warning(origin: Origin, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, origin, message)
     }
 }
 
@@ -82,3 +25,10 @@ pub struct Invalid(
     /// Errors, and the warnings found before them.
     pub Vec<Diagnostic>,
 );
+
+impl Invalid {
+    /// A single error.
+    pub fn error(origin: Origin, message: impl Into<String>) -> Self {
+        Self(vec![Diagnostic::error(origin, message)])
+    }
+}

@@ -1,20 +1,22 @@
 //! `${NAME}` in values.
 
-use super::tree::{Node, Value};
+use std::rc::Rc;
+
+use crate::yaml::{Kind, Node};
 
 /// Replaces `${NAME}` in every value by what `lookup` finds, or by nothing;
 /// `$${NAME}` stands for `${NAME}` itself.
-pub(super) fn expand(node: &mut Node, lookup: &dyn Fn(&str) -> Option<String>) {
-    match &mut node.value {
-        Value::Scalar { text, .. } => {
-            if text.contains("${") {
-                *text = replace(text, lookup);
+pub(super) fn expand(node: &mut Rc<Node>, lookup: &dyn Fn(&str) -> Option<String>) {
+    match &mut Rc::make_mut(node).kind {
+        Kind::Scalar(scalar) => {
+            if scalar.text.contains("${") {
+                scalar.text = replace(&scalar.text, lookup);
             }
         }
-        Value::List(items) => items.iter_mut().for_each(|item| expand(item, lookup)),
-        Value::Map(entries) => entries
+        Kind::Sequence(items) => items.iter_mut().for_each(|item| expand(item, lookup)),
+        Kind::Map(pairs) => pairs
             .iter_mut()
-            .for_each(|(_, node)| expand(node, lookup)),
+            .for_each(|(_, value)| expand(value, lookup)),
     }
 }
 

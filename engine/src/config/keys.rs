@@ -3,9 +3,9 @@
 //! A key that is added here is read, checked, explained when it is misspelled
 //! and described in the documentation; nothing else has to know about it.
 
-use super::schema::{Key, Kind, Reader, Support, text};
-use super::tree::{Node, Value};
+use super::schema::{Key, Kind, Reader, Support};
 use super::{AppendOutput, Config, EngineKind, ExtraField, Match, Placement, RuleMatching, Text};
+use crate::yaml::{self, Node};
 use Support::{Follows, Full, Needless, Pending};
 
 const LEVELS: &[&str] = &[
@@ -991,80 +991,69 @@ pub static MATCH_KEYS: &[Key<Match>] = &[
     },
 ];
 
-fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader) {
+fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     match node.text() {
         Some("kmod") => config.engine.kind = EngineKind::Kmod,
         Some(kind @ ("modern_ebpf" | "replay" | "nodriver")) => reader.error(
-            &node.at,
+            node.place,
             format!("engine.kind `{kind}` does not exist yet; the only kind now is `kmod`"),
         ),
         _ => reader.mismatch("engine.kind", "`kmod`", node),
     }
 }
 
-fn old_rules_files(config: &mut Config, node: &Node, reader: &mut Reader) {
-    let names: Option<Vec<Text>> = match &node.value {
-        Value::Scalar { .. } => text(node).map(|name| vec![name]),
-        Value::List(items) => items.iter().map(text).collect(),
-        Value::Map(_) => None,
+fn old_rules_files(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    let names: Option<Vec<Text>> = match &node.kind {
+        yaml::Kind::Scalar(_) => reader.text(node).map(|name| vec![name]),
+        yaml::Kind::Sequence(items) => items.iter().map(|item| reader.text(item)).collect(),
+        yaml::Kind::Map(_) => None,
     };
     match names {
         Some(names) => {
             config.rules_files = names;
-            reader.warning(&node.at, "rules_file is the old name of rules_files");
+            reader.warning(node.place, "rules_file is the old name of rules_files");
         }
         None => reader.mismatch("rules_file", "a list of texts", node),
     }
 }
 
-fn append_output(config: &mut Config, node: &Node, reader: &mut Reader) {
-    let Value::List(items) = &node.value else {
+fn append_output(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    let yaml::Kind::Sequence(items) = &node.kind else {
         return reader.mismatch("append_output", "a list of maps", node);
     };
     for item in items {
-        let mut entry = AppendOutput {
-            at: item.at.clone(),
-            matching: Match::default(),
-            extra_output: None,
-            extra_fields: Vec::new(),
-            suggested_output: false,
-            placement: Placement::default(),
-            when: None,
-        };
+        let mut entry = AppendOutput::default();
         reader.map(APPEND_KEYS, "append_output", item, &mut entry);
         config.append_output.push(entry);
     }
 }
 
-fn extra_fields(entry: &mut AppendOutput, node: &Node, reader: &mut Reader) {
+fn extra_fields(entry: &mut AppendOutput, node: &Node, reader: &mut Reader<'_>) {
     const NAME: &str = "append_output.extra_fields";
-    let Value::List(items) = &node.value else {
+    let yaml::Kind::Sequence(items) = &node.kind else {
         return reader.mismatch(NAME, "a list of field names or maps", node);
     };
     for item in items {
-        match &item.value {
-            Value::Scalar { text: name, .. } => entry.extra_fields.push(ExtraField {
-                name: Text {
-                    value: name.clone(),
-                    at: item.at.clone(),
-                },
-                format: None,
-            }),
-            Value::Map(formats) => {
+        match &item.kind {
+            yaml::Kind::Scalar(_) => {
+                let fields = reader
+                    .text(item)
+                    .map(|name| ExtraField { name, format: None });
+                entry.extra_fields.extend(fields);
+            }
+            yaml::Kind::Map(formats) => {
                 for (key, format) in formats {
-                    match text(format) {
-                        Some(format) => entry.extra_fields.push(ExtraField {
-                            name: Text {
-                                value: key.name.clone(),
-                                at: key.at.clone(),
-                            },
-                            format: Some(format),
-                        }),
-                        None => reader.mismatch(&format!("{NAME}.{}", key.name), "text", format),
+                    match (reader.text(key), reader.text(format)) {
+                        (Some(name), format @ Some(_)) => {
+                            entry.extra_fields.push(ExtraField { name, format });
+                        }
+                        _ => reader.mismatch(&format!("{NAME}.{key}"), "text", format),
                     }
                 }
             }
-            Value::List(_) => reader.mismatch(NAME, "a list of field names or maps", item),
+            yaml::Kind::Sequence(_) => {
+                reader.mismatch(NAME, "a list of field names or maps", item);
+            }
         }
     }
 }

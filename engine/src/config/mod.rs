@@ -2,25 +2,25 @@
 //! table of keys ([`KEYS`]) by which both are read.
 
 mod diagnostic;
+mod document;
 mod expand;
 mod keys;
 mod overrides;
 mod rules_files;
 mod schema;
-mod tree;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-pub use diagnostic::{Diagnostic, Invalid, Location, Severity};
+pub use diagnostic::{Diagnostic, Invalid};
 pub use keys::{APPEND_KEYS, KEYS, MATCH_KEYS};
 pub use rules_files::{expand_path, rules_files};
 pub use schema::{Key, Kind, Reader, Support, Text};
-pub use tree::{Node, Value};
 
+use crate::diagnostic::{Origin, Severity, Source, Span};
 use crate::output::Priority;
+use crate::yaml::{self, Node};
 
 /// Where the configuration is without `-c`.
 pub const DEFAULT_FILE: &str = "/etc/falco/falco.yaml";
@@ -93,10 +93,8 @@ pub struct BaseSyscalls {
 }
 
 /// One entry of `append_output`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AppendOutput {
-    /// Where the entry begins.
-    pub at: Location,
     /// Rules it applies to.
     pub matching: Match,
     /// Output text to add.
@@ -215,54 +213,49 @@ pub struct Loaded {
 
 /// Reads a configuration file and applies `overrides`, each `key=value`.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
-    let name: Arc<str> = file.to_string_lossy().into();
-    let fail = |text: String| {
-        let at = Location {
-            file: name.clone(),
-            line: 0,
-            column: 0,
-        };
-        Invalid(vec![Diagnostic::error(&at, text)])
-    };
-    let open = || -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        File::open(file)?
-            .take(MAX_FILE_SIZE + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    let bytes = open().map_err(|error| fail(format!("cannot read the configuration: {error}")))?;
+    let name = file.to_string_lossy();
+    let bytes = read(file).map_err(|error| {
+        let message = format!("cannot read the configuration: {error}");
+        Invalid::error(Origin::whole(&name), message)
+    })?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(fail(format!("larger than {} MiB", MAX_FILE_SIZE >> 20)));
+        let message = format!("larger than {} MiB", MAX_FILE_SIZE >> 20);
+        return Err(Invalid::error(Origin::whole(&name), message));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
-        fail(format!(
-            "not UTF-8 at byte {}",
-            error.utf8_error().valid_up_to()
-        ))
+        let at = error.utf8_error().valid_up_to();
+        // What is valid stands in the same place with the rest replaced.
+        let source = Source::new(&name, &String::from_utf8_lossy(error.as_bytes()));
+        let message = format!("not UTF-8 at byte {at}");
+        Invalid::error(source.origin(Span::new(at, at)), message)
     })?;
     from_text(&name, &text, overrides)
 }
 
+fn read(file: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(file)?;
+    file.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a configuration from `text`; `file` names it in diagnostics.
 pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
-    let file: Arc<str> = file.into();
-    let fail = |diagnostic| Invalid(vec![diagnostic]);
-    let mut root = tree::parse(&file, text).map_err(fail)?;
-    for text in overrides {
-        overrides::apply(&mut root, text).map_err(fail)?;
+    let file = Source::new(file, text);
+    let mut root = document::parse(&file, 0)?;
+    let mut sources = vec![file];
+    for option in overrides {
+        overrides::apply(&mut root, option, &mut sources)?;
     }
     expand::expand(&mut root, &|name| std::env::var(name).ok());
 
     let mut config = defaults();
-    let mut reader = Reader::default();
+    let mut reader = Reader::new(&sources);
     reader.map(KEYS, "", &root, &mut config);
     check_relations(&root, &mut reader);
     let diagnostics = reader.diagnostics;
-    if diagnostics
-        .iter()
-        .any(|diagnostic| diagnostic.severity == Severity::Error)
-    {
+    let is_error = |diagnostic: &Diagnostic| diagnostic.severity() == Severity::Error;
+    if diagnostics.iter().any(is_error) {
         return Err(Invalid(diagnostics));
     }
     Ok(Loaded {
@@ -272,25 +265,22 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
 }
 
 /// What no row of the table can see alone.
-fn check_relations(root: &Node, reader: &mut Reader) {
+fn check_relations(root: &Node, reader: &mut Reader<'_>) {
     if let (Some(_), Some(old)) = (root.get("rules_files"), root.get("rules_file")) {
         reader.error(
-            &old.at,
+            old.place,
             "rules_file is the old name of rules_files; only one may be given",
         );
     }
     // Falco loads every plugin that is configured unless it is told which.
+    let container = |plugin: &Node| plugin.get("name").and_then(Node::text) == Some("container");
     if root.get("load_plugins").is_none()
-        && let Some(Node {
-            at,
-            value: Value::List(plugins),
-        }) = root.get("plugins")
-        && plugins
-            .iter()
-            .any(|plugin| plugin.get("name").and_then(Node::text) != Some("container"))
+        && let Some(plugins) = root.get("plugins")
+        && let yaml::Kind::Sequence(items) = &plugins.kind
+        && !items.iter().all(|plugin| container(plugin))
     {
         reader.warning(
-            at,
+            plugins.place,
             "key plugins is not supported yet: plugins are not loaded",
         );
     }
@@ -300,12 +290,13 @@ fn check_relations(root: &Node, reader: &mut Reader) {
 pub fn defaults() -> Config {
     let mut config = Config::default();
     config.outputs.syslog_socket = SYSLOG_SOCKET.into();
-    let mut reader = Reader::default();
-    for key in KEYS {
-        let file: Arc<str> = format!("default of {}", key.name).into();
-        match tree::parse(&file, key.default) {
+    let source = |key: &Key<_>| Source::new(&format!("default of {}", key.name), key.default);
+    let sources: Vec<Source> = KEYS.iter().map(source).collect();
+    let mut reader = Reader::new(&sources);
+    for (file, (key, source)) in KEYS.iter().zip(&sources).enumerate() {
+        match document::parse(source, file) {
             Ok(node) => reader.preset(key, &node, &mut config),
-            Err(error) => reader.diagnostics.push(error),
+            Err(error) => reader.diagnostics.extend(error.0),
         }
     }
     // The table is ours: a default that its own row refuses is found by a test.

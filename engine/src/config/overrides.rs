@@ -1,9 +1,11 @@
 //! `-o key=value`: changes to the tree before it is read.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
-use super::diagnostic::{Diagnostic, Location};
-use super::tree::{self, Key, Node, Value};
+use super::diagnostic::Invalid;
+use super::document;
+use crate::diagnostic::{Origin, Place, Source, Span};
+use crate::yaml::{Kind, Node};
 
 /// One step from a node to a node inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,17 +18,20 @@ enum Step {
     Append,
 }
 
-/// Applies one `key=value` to the document.
-pub(super) fn apply(root: &mut Node, text: &str) -> Result<(), Diagnostic> {
-    let at = Location {
-        file: format!("-o {text}").into(),
-        line: 0,
-        column: 0,
-    };
-    let fail = |reason: String| Diagnostic::error(&at, reason);
-    let (path, value) = split(text).ok_or_else(|| fail("must be key=value".into()))?;
+/// Applies one `key=value` to the document, and adds it to `sources`.
+pub(super) fn apply(
+    root: &mut Rc<Node>,
+    option: &str,
+    sources: &mut Vec<Source>,
+) -> Result<(), Invalid> {
+    let name = format!("-o {option}");
+    let fail = |reason: String| Invalid::error(Origin::whole(&name), reason);
+    let (path, value) = split(option).ok_or_else(|| fail("must be key=value".into()))?;
     let steps = steps(path).map_err(fail)?;
-    set(root, &steps, value_of(value, &at)?, &at).map_err(fail)
+    let source = Source::option(&name, value);
+    let value = value_of(&source, sources.len())?;
+    sources.push(source);
+    set(root, &steps, value).map_err(fail)
 }
 
 /// At the first `=`, which no key contains.
@@ -35,40 +40,13 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((path.trim(), value.trim()))
 }
 
-fn value_of(text: &str, at: &Location) -> Result<Node, Diagnostic> {
-    if text.starts_with(['{', '[', '"', '\'']) {
-        let file: Arc<str> = at.file.clone();
-        let mut node = tree::parse(&file, text).map_err(|error| Diagnostic {
-            at: at.clone(),
-            ..error
-        })?;
-        move_to(&mut node, at);
-        return Ok(node);
+fn value_of(source: &Source, file: usize) -> Result<Rc<Node>, Invalid> {
+    if source.text.starts_with(['{', '[', '"', '\'']) {
+        return document::parse(source, file);
     }
     // Conditions and output texts contain what YAML gives a meaning to.
-    let value = Value::Scalar {
-        text: text.to_owned(),
-        plain: true,
-    };
-    Ok(Node {
-        at: at.clone(),
-        value,
-    })
-}
-
-/// Lines and columns inside an option help nobody.
-fn move_to(node: &mut Node, at: &Location) {
-    node.at = at.clone();
-    match &mut node.value {
-        Value::Scalar { .. } => {}
-        Value::List(items) => items.iter_mut().for_each(|item| move_to(item, at)),
-        Value::Map(entries) => {
-            for (key, value) in entries {
-                key.at = at.clone();
-                move_to(value, at);
-            }
-        }
-    }
+    let span = Span::new(0, source.text.len());
+    Ok(Rc::new(Node::plain(&source.text, Place { file, span })))
 }
 
 fn steps(path: &str) -> Result<Vec<Step>, String> {
@@ -118,57 +96,44 @@ fn steps(path: &str) -> Result<Vec<Step>, String> {
     Ok(steps)
 }
 
-fn set(node: &mut Node, steps: &[Step], value: Node, at: &Location) -> Result<(), String> {
+fn set(node: &mut Rc<Node>, steps: &[Step], value: Rc<Node>) -> Result<(), String> {
     let Some((step, rest)) = steps.split_first() else {
         *node = value;
         return Ok(());
     };
+    let place = value.place;
+    let null = || Rc::new(Node::plain("", place));
+    let node = Rc::make_mut(node);
     if node.is_null() {
-        node.value = match step {
-            Step::Name(_) => Value::Map(Vec::new()),
-            Step::Index(_) | Step::Append => Value::List(Vec::new()),
+        node.kind = match step {
+            Step::Name(_) => Kind::Map(Vec::new()),
+            Step::Index(_) | Step::Append => Kind::Sequence(Vec::new()),
         };
     }
-    let next = match (step, &mut node.value) {
-        (Step::Name(name), Value::Map(entries)) => {
-            let index = match entries.iter().position(|(key, _)| key.name == *name) {
-                Some(index) => index,
-                None => {
-                    entries.push((
-                        Key {
-                            name: name.clone(),
-                            at: at.clone(),
-                        },
-                        Node::null(at.clone()),
-                    ));
-                    entries.len() - 1
-                }
-            };
-            entries.get_mut(index).map(|(_, next)| next)
+    let next = match (step, &mut node.kind) {
+        (Step::Name(name), Kind::Map(pairs)) => {
+            let index = pairs.iter().position(|(key, _)| key.text() == Some(name));
+            let index = index.unwrap_or_else(|| {
+                pairs.push((Rc::new(Node::plain(name, place)), null()));
+                pairs.len() - 1
+            });
+            &mut pairs[index].1
         }
-        (Step::Append, Value::List(items)) => {
-            items.push(Node::null(at.clone()));
-            items.last_mut()
-        }
-        (Step::Index(index), Value::List(items)) => {
+        (Step::Append, Kind::Sequence(items)) => items.push_mut(null()),
+        (Step::Index(index), Kind::Sequence(items)) => {
             let length = items.len();
             if *index == length {
-                items.push(Node::null(at.clone()));
+                items.push(null());
             }
-            match items.get_mut(*index) {
-                Some(next) => Some(next),
-                None => return Err(format!("the list has only {length} items")),
-            }
+            let item = items.get_mut(*index);
+            item.ok_or_else(|| format!("the list has only {length} items"))?
         }
         (Step::Name(name), _) => {
             return Err(format!("`{name}` would be inside `{node}`, not a map"));
         }
         (_, _) => return Err(format!("`{node}` is not a list")),
     };
-    match next {
-        Some(next) => set(next, rest, value, at),
-        None => Ok(()),
-    }
+    set(next, rest, value)
 }
 
 #[cfg(test)]
@@ -176,8 +141,9 @@ mod tests {
     use super::*;
 
     fn check(document: &str, option: &str) -> String {
-        let mut root = tree::parse(&Arc::from("f"), document).unwrap();
-        match apply(&mut root, option) {
+        let mut sources = vec![Source::new("f", document)];
+        let mut root = document::parse(&sources[0], 0).unwrap();
+        match apply(&mut root, option, &mut sources) {
             Ok(()) => root.to_string(),
             Err(error) => error.to_string(),
         }

@@ -21,7 +21,7 @@ pub fn rules_files(names: &[Text]) -> Result<Vec<PathBuf>, Invalid> {
             Ok(found) => files.extend(found),
             Err(error) if error.kind() == io::ErrorKind::NotFound && is_optional(path) => {}
             Err(error) => errors.push(Diagnostic::error(
-                &name.at,
+                name.origin.clone(),
                 format!("cannot read the rules in `{}`: {error}", name.value),
             )),
         }

@@ -3,8 +3,11 @@
 //! The reader knows no key by name: everything it needs, it finds in a row of
 //! the table. The same rows serve whoever documents the configuration.
 
-use super::diagnostic::{Diagnostic, Location};
-use super::tree::{Node, Value};
+use std::rc::Rc;
+
+use super::diagnostic::Diagnostic;
+use crate::diagnostic::{Origin, Place, Source};
+use crate::yaml::{self, Node, Scalar};
 
 /// Text with the place where it was written, for whoever finds an error in it
 /// later.
@@ -12,8 +15,8 @@ use super::tree::{Node, Value};
 pub struct Text {
     /// The text.
     pub value: String,
-    /// Where it begins.
-    pub at: Location,
+    /// Where it was written.
+    pub origin: Origin,
 }
 
 /// One key of a table that fills a `T`.
@@ -74,7 +77,7 @@ pub enum Kind<T: 'static> {
         /// Describes the form.
         form: &'static str,
         /// Checks and stores it.
-        set: fn(&mut T, &Node, &mut Reader),
+        set: fn(&mut T, &Node, &mut Reader<'_>),
     },
 }
 
@@ -124,31 +127,66 @@ pub enum Support {
 }
 
 /// Reads documents and collects what is wrong with them.
-#[derive(Debug, Default)]
-pub struct Reader {
+#[derive(Debug)]
+pub struct Reader<'s> {
+    sources: &'s [Source],
     /// Everything found so far.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-impl Reader {
+impl<'s> Reader<'s> {
+    /// Reads nodes from these files.
+    pub fn new(sources: &'s [Source]) -> Self {
+        Self {
+            sources,
+            diagnostics: Vec::new(),
+        }
+    }
+
+    fn origin(&self, place: Place) -> Origin {
+        self.sources[place.file].origin(place.span)
+    }
+
+    /// The text of a scalar with its place.
+    pub fn text(&self, node: &Node) -> Option<Text> {
+        let value = node.text()?.to_owned();
+        let origin = self.origin(node.place);
+        Some(Text { value, origin })
+    }
+
     /// Reports something fatal.
-    pub fn error(&mut self, at: &Location, text: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::error(at, text));
+    pub fn error(&mut self, place: Place, message: impl Into<String>) {
+        let error = Diagnostic::error(self.origin(place), message);
+        self.diagnostics.push(error);
     }
 
     /// Reports something that can be lived with.
-    pub fn warning(&mut self, at: &Location, text: impl Into<String>) {
-        self.diagnostics.push(Diagnostic::warning(at, text));
+    pub fn warning(&mut self, place: Place, message: impl Into<String>) {
+        self.warning_with_hint(place, message, None);
+    }
+
+    fn warning_with_hint(
+        &mut self,
+        place: Place,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.diagnostics.push(Diagnostic {
+            hint,
+            ..Diagnostic::warning(self.origin(place), message)
+        });
     }
 
     /// Reports that the value of `name` is not what it must be.
     pub fn mismatch(&mut self, name: &str, form: &str, node: &Node) {
-        let text = match &node.value {
-            Value::Scalar { .. } => format!("{name} must be {form}, not `{}`", shorten(node)),
-            Value::List(_) => format!("{name} must be {form}, not the list `{}`", shorten(node)),
-            Value::Map(_) => format!("{name} must be {form}, not the map `{}`", shorten(node)),
+        let what = match &node.kind {
+            yaml::Kind::Scalar(_) => "",
+            yaml::Kind::Sequence(_) => "the list ",
+            yaml::Kind::Map(_) => "the map ",
         };
-        self.error(&node.at, text);
+        let shown = shorten(node);
+        let message = format!("{name} must be {form}, not {what}`{shown}`");
+        self.error(node.place, message);
     }
 
     /// Reads a map by a table. `path` names the map in diagnostics and is
@@ -176,25 +214,25 @@ impl Reader {
         if node.is_null() {
             return;
         }
-        let Value::Map(entries) = &node.value else {
+        let yaml::Kind::Map(pairs) = &node.kind else {
             let name = match join(path, prefix) {
                 name if name.is_empty() => "the configuration".into(),
                 name => name,
             };
             return self.mismatch(&name, "a map of keys", node);
         };
-        for (key, value) in entries {
-            let name = join(prefix, &key.name);
+        for (key, value) in pairs {
+            // Any other key was an error when the document was read.
+            let name = join(prefix, key.text().unwrap_or_default());
             if let Some(row) = table.iter().find(|row| row.name == name) {
                 self.value(row, path, value, target);
             } else if table.iter().any(|row| is_section(row.name, &name)) {
                 self.section(table, path, &name, value, target);
             } else {
-                let mut text = format!("unknown key {}", join(path, &name));
-                if let Some(near) = nearest(&name, table.iter().map(|row| row.name)) {
-                    text += &format!("; did you mean {}?", join(path, near));
-                }
-                self.warning(&key.at, text);
+                let near = nearest(&name, table.iter().map(|row| row.name));
+                let hint = near.map(|near| format!("did you mean `{}`?", join(path, near)));
+                let message = format!("unknown key {}", join(path, &name));
+                self.warning_with_hint(key.place, message, hint);
             }
         }
     }
@@ -213,18 +251,17 @@ impl Reader {
         match row.support {
             Support::Full | Support::Follows(_) => {}
             Support::Pending { inert, effect } => {
-                let shown = match row.kind {
-                    Kind::Bool(_) => boolean(node).map(|value| value.to_string()),
-                    _ => None,
+                let shown = match (&row.kind, node.scalar().and_then(Scalar::boolean)) {
+                    (Kind::Bool(_), Some(value)) => value.to_string(),
+                    _ => node.to_string(),
                 };
-                let shown = shown.unwrap_or_else(|| node.to_string());
                 if !inert.contains(&shown.as_str()) {
-                    let text = format!("key {name} is not supported yet: {effect}");
-                    self.warning(&node.at, text);
+                    let message = format!("key {name} is not supported yet: {effect}");
+                    self.warning(node.place, message);
                 }
             }
             Support::Needless(reason) => {
-                self.warning(&node.at, format!("key {name} has no effect: {reason}"));
+                self.warning(node.place, format!("key {name} has no effect: {reason}"));
             }
         }
     }
@@ -232,7 +269,7 @@ impl Reader {
     fn store<T>(&mut self, kind: &Kind<T>, name: &str, node: &Node, target: &mut T) {
         match kind {
             Kind::Bool(set) => {
-                if let Some(value) = boolean(node) {
+                if let Some(value) = node.scalar().and_then(Scalar::boolean) {
                     return set(target, value);
                 }
             }
@@ -251,7 +288,7 @@ impl Reader {
                 }
             }
             Kind::Text(set) => {
-                if let Some(value) = text(node) {
+                if let Some(value) = self.text(node) {
                     return set(target, value);
                 }
             }
@@ -263,24 +300,17 @@ impl Reader {
                 }
             }
             Kind::Texts(set) => {
-                if let Value::List(items) = &node.value {
-                    let mut values = Vec::with_capacity(items.len());
-                    for (index, item) in items.iter().enumerate() {
-                        match text(item) {
-                            Some(value) => values.push(value),
-                            None => self.mismatch(&format!("{name}[{index}]"), "text", item),
-                        }
-                    }
-                    return set(target, values);
+                if let yaml::Kind::Sequence(items) = &node.kind {
+                    return set(target, self.texts(name, items));
                 }
             }
             Kind::List => {
-                if matches!(node.value, Value::List(_)) {
+                if matches!(node.kind, yaml::Kind::Sequence(_)) {
                     return;
                 }
             }
             Kind::Map => {
-                if matches!(node.value, Value::Map(_)) {
+                if matches!(node.kind, yaml::Kind::Map(_)) {
                     return;
                 }
             }
@@ -288,23 +318,16 @@ impl Reader {
         }
         self.mismatch(name, &kind.form(), node);
     }
-}
 
-/// The text of a scalar with its place.
-pub(crate) fn text(node: &Node) -> Option<Text> {
-    let value = node.text()?.to_owned();
-    Some(Text {
-        value,
-        at: node.at.clone(),
-    })
-}
-
-/// All spellings of YAML 1.1, which Falco's own parser takes.
-pub(crate) fn boolean(node: &Node) -> Option<bool> {
-    match node.text()?.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "y" => Some(true),
-        "false" | "no" | "off" | "n" => Some(false),
-        _ => None,
+    fn texts(&mut self, name: &str, items: &[Rc<Node>]) -> Vec<Text> {
+        let mut texts = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            match self.text(item) {
+                Some(text) => texts.push(text),
+                None => self.mismatch(&format!("{name}[{index}]"), "text", item),
+            }
+        }
+        texts
     }
 }
 

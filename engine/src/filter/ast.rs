@@ -1,21 +1,7 @@
 //! Conditions as they were written: nothing is looked up or checked yet.
 //! Every node knows its place in the text of the condition.
 
-/// Bytes of a condition's text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Span {
-    /// First byte.
-    pub start: usize,
-    /// One past the last byte.
-    pub end: usize,
-}
-
-impl Span {
-    /// From `start` to before `end`.
-    pub fn new(start: usize, end: usize) -> Self {
-        Self { start, end }
-    }
-}
+pub use crate::diagnostic::Span;
 
 /// A condition or a part of one.
 #[derive(Clone, Debug, PartialEq)]

@@ -296,7 +296,7 @@ impl Compiler<'_> {
     ) -> Result<Compiled, Error> {
         let span = right.span();
         let (right, right_type) = self.operand(right)?;
-        if matches!(ty.ty, FieldType::Ip | FieldType::Net)
+        if matches!(ty.ty, FieldType::Ip | FieldType::Net | FieldType::Host)
             || matches!(
                 check.op,
                 Op::Pmatch | Op::Regex | Op::Bcontains | Op::Bstartswith

@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::ast::{List, Literal, Modifier, Op};
 use super::error::{Error, ErrorKind};
 use super::field::FieldType;
+use super::hosts::Host;
 use super::ops::net::Net;
 use super::ops::path::{MAX_COMPONENTS, PathTrie};
 use super::ops::search;
@@ -22,6 +23,9 @@ const REGEX_SIZE: usize = 1 << 20;
 /// Whether values of the type can be compared so.
 pub fn supports(ty: FieldType, list: bool, op: Op) -> bool {
     use FieldType as T;
+    if ty == T::Host {
+        return matches!(op, Op::Eq | Op::Ne | Op::In);
+    }
     if matches!(op, Op::Exists | Op::In | Op::Intersects) || ty == T::Dynamic {
         return true;
     }
@@ -92,6 +96,7 @@ fn scalar(ty: FieldType, op: Op, literal: &Literal) -> Result<Test, Error> {
         FieldType::Port => port(text).map(|n| Test::Number(order, n.into())),
         FieldType::Ip => text.parse::<IpAddr>().ok().map(Test::Ip),
         FieldType::Net => Net::parse(text).map(Test::Net),
+        FieldType::Host => Some(Test::Host(Host::named(text))),
         _ => unsigned(text).map(|n| Test::Number(order, n.into())),
     };
     test.ok_or_else(|| wrong(literal, expected(ty)))

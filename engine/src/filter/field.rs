@@ -57,6 +57,8 @@ pub enum FieldType {
     Ip,
     /// [`Value::Ip`], compared with networks.
     Net,
+    /// [`Value::Ip`], compared with names of hosts.
+    Host,
     /// That of the argument which the field names (`evt.rawarg.X`).
     Dynamic,
 }
@@ -76,6 +78,18 @@ pub enum ArgKind {
     Key,
     /// Must have either.
     IndexOrKey,
+}
+
+/// How a value is printed, where its type does not say it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Print {
+    /// As values of its type are.
+    #[default]
+    Plain,
+    /// Nine digits, zeros in front: a part of a second.
+    NineDigits,
+    /// In the upper-case digits of base 16.
+    Hex,
 }
 
 /// The argument that a rule gave.
@@ -130,6 +144,8 @@ pub struct Field {
     pub arg: ArgKind,
     /// How many values.
     pub cardinality: Cardinality,
+    /// How it is printed.
+    pub print: Print,
     /// What it means, one line.
     pub about: &'static str,
     /// How it is read.

@@ -19,8 +19,10 @@ use super::field::{
     ArgKind::{self, IndexOrKey, Key, OptionalIndex, OptionalIndexOrKey, OptionalKey},
     Cardinality::{self, AnyAncestor, BothEnds},
     Field,
-    FieldType::{self, AbsTime, Bool, Dynamic, Int, Ip, Net, Port, RelTime, Text, Uint},
-    Get, Value,
+    FieldType::{
+        self, AbsTime, Bool, Bytes, Dynamic, Host, Int, Ip, Net, Port, RelTime, Text, Uint,
+    },
+    Get, Print, Value,
 };
 
 const fn row(name: &'static str, ty: FieldType, about: &'static str, get: Get) -> Field {
@@ -29,6 +31,7 @@ const fn row(name: &'static str, ty: FieldType, about: &'static str, get: Get) -
         ty,
         arg: ArgKind::None,
         cardinality: Cardinality::One,
+        print: Print::Plain,
         about,
         get,
     }
@@ -45,6 +48,10 @@ impl Field {
             ..self
         }
     }
+
+    const fn print(self, print: Print) -> Self {
+        Self { print, ..self }
+    }
 }
 
 /// All fields, by class.
@@ -58,7 +65,7 @@ pub static FIELDS: &[Field] = &[
     row("evt.datetime.s", Text, "local date and time, whole seconds", evt::datetime_s),
     row("evt.rawtime", AbsTime, "nanoseconds since the epoch", evt::rawtime),
     row("evt.rawtime.s", AbsTime, "whole seconds since the epoch", evt::rawtime_s),
-    row("evt.rawtime.ns", AbsTime, "nanoseconds behind the whole second", evt::rawtime_ns),
+    row("evt.rawtime.ns", AbsTime, "nanoseconds behind the whole second", evt::rawtime_ns).print(Print::NineDigits),
     row("evt.source", Text, "where events come from: syscall", evt::source),
     row("evt.is_async", Bool, "not made by a system call or a hook of the kernel", evt::is_async),
     row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", evt::hostname),
@@ -72,6 +79,12 @@ pub static FIELDS: &[Field] = &[
     row("evt.info", Text, "the same as evt.args", args::all),
     row("evt.arg", Text, "one argument as text, by name or number", args::one).arg(IndexOrKey),
     row("evt.rawarg", Dynamic, "one argument in its own type, by name", args::raw).arg(Key),
+    row("evt.buffer", Bytes, "bytes that were read or written", args::buffer),
+    row("evt.buflen", Uint, "how many bytes were read or written", args::buflen),
+    row("evt.latency", RelTime, "deprecated: always 0", evt::zero),
+    row("evt.latency.s", RelTime, "deprecated: always 0", evt::zero),
+    row("evt.latency.ns", RelTime, "deprecated: always 0", evt::zero).print(Print::NineDigits),
+    row("evt.latency.human", Text, "deprecated: always 0ns", evt::zero_human),
     row("evt.res", Text, "SUCCESS, or the name of the error", evt::res),
     row("evt.rawres", Int, "the returned number", evt::rawres),
     row("evt.failed", Bool, "whether the call failed", evt::failed),
@@ -193,6 +206,10 @@ pub static FIELDS: &[Field] = &[
     row("fd.snet", Net, "address of the server, for networks", fd::sip),
     row("fd.lnet", Net, "local address, for networks", fd::lip),
     row("fd.rnet", Net, "remote address, for networks", fd::rip),
+    row("fd.cip.name", Host, "name, among those in conditions, of the client's address", fd::cip),
+    row("fd.sip.name", Host, "name, among those in conditions, of the server's address", fd::sip),
+    row("fd.lip.name", Host, "name, among those in conditions, of the local address", fd::lip),
+    row("fd.rip.name", Host, "name, among those in conditions, of the remote address", fd::rip),
     row("fd.l4proto", Text, "tcp, or <NA> if that is not known", fd::l4proto),
     row("fd.sockfamily", Text, "ip or unix", fd::sockfamily),
     row("fd.is_server", Bool, "this process is the server", fd::is_server),
@@ -201,7 +218,7 @@ pub static FIELDS: &[Field] = &[
     row("fd.uid", Text, "thread id and number of the descriptor", fd::uid),
     row("fd.containername", Text, "container id, colon, name", fd::containername),
     row("fd.containerdirectory", Text, "container id, colon, directory", fd::containerdirectory),
-    row("fd.dev", Int, "device of the file", fd::dev),
+    row("fd.dev", Int, "device of the file", fd::dev).print(Print::Hex),
     row("fd.dev.major", Int, "major number of the device", fd::dev_major),
     row("fd.dev.minor", Int, "minor number of the device", fd::dev_minor),
     row("fd.ino", Int, "inode of the file", fd::ino),
@@ -229,6 +246,7 @@ pub static FIELDS: &[Field] = &[
     row("container.mount", Text, "one mount, by number or by a pattern of its source", container::mount).arg(IndexOrKey),
     row("container.mount.source", Text, "source of a mount, by number or by a pattern of its destination", container::mount_source).arg(IndexOrKey),
     row("container.mount.dest", Text, "destination of a mount, by number or by a pattern of its source", container::mount_dest).arg(IndexOrKey),
+    row("container.mount.mode", Text, "mode of a mount, by number or by a pattern of its source", container::mount_mode).arg(IndexOrKey),
     row("container.mount.rdwr", Text, "whether a mount may be written to, by number or by a pattern of its source", container::mount_rdwr).arg(IndexOrKey),
     row("container.mount.propagation", Text, "how mounts below a mount spread, by number or by a pattern of its source", container::mount_propagation).arg(IndexOrKey),
     row("container.start_ts", AbsTime, "when the container was started, nanoseconds since the epoch", container::start_ts),

@@ -60,16 +60,7 @@ fn list(items: &[Value<'_>], out: &mut String) {
 
 /// Cuts the text at the last character boundary up to a length.
 pub fn truncate(text: &mut String, len: usize) {
-    text.truncate(char_boundary(text, len));
-}
-
-/// The last character boundary up to a byte, at most the text's end.
-pub fn char_boundary(text: &str, at: usize) -> usize {
-    let mut at = at.min(text.len());
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
-    at
+    text.truncate(text.floor_char_boundary(len));
 }
 
 /// Appends text with U+FFFD in the place of what is no UTF-8 or not printable.

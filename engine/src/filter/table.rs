@@ -157,7 +157,7 @@ impl BoundField {
     /// Whether it can be an argument of a transformer or on the right side.
     pub fn is_plain(&self) -> bool {
         !self.is_event_type()
-            && self.field.ty != FieldType::Dynamic
+            && !matches!(self.field.ty, FieldType::Dynamic | FieldType::Host)
             && !matches!(
                 self.field.cardinality,
                 Cardinality::AnyAncestor | Cardinality::BothEnds
@@ -186,6 +186,7 @@ pub fn type_name(ty: FieldType) -> &'static str {
         FieldType::Bytes => "a byte buffer",
         FieldType::Ip => "an IP address",
         FieldType::Net => "an IP network",
+        FieldType::Host => "the name of a host",
         FieldType::Dynamic => "of a type known at run time",
     }
 }

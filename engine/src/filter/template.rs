@@ -1,11 +1,13 @@
 //! Output texts: `user=%user.name parent=%proc.aname[2]`.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::ast::{self, Span};
 use super::compile::operand_in;
 use super::error::{Error, ErrorKind};
-use super::field::{ArgKind, Context, Value};
+use super::field::{ArgKind, Context, FieldType, Print, Value};
+use super::hosts;
 use super::operand::Operand;
 use super::parser;
 use super::render;
@@ -139,7 +141,7 @@ impl Template {
                 Part::Text(text) => out.push_str(text),
                 Part::Value(operand, width) => {
                     let start = out.len();
-                    render::render(operand.get(ctx), out);
+                    show(operand, ctx, out);
                     if let Some(width) = width {
                         fit(out, start, *width);
                     }
@@ -153,7 +155,7 @@ impl Template {
     pub fn values<'a>(&'a self, ctx: &Context<'a>, out: &mut Vec<(Arc<str>, FieldValue)>) {
         for (name, operand) in &self.fields {
             if out.iter().all(|(known, _)| known != name) {
-                let value = typed(name, operand.get(ctx), ctx);
+                let value = typed(name, operand, ctx);
                 out.push((Arc::clone(name), value));
             }
         }
@@ -165,8 +167,45 @@ impl Template {
     }
 }
 
+/// Appends the value as its field is printed.
+fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
+    let value = operand.get(ctx);
+    let Operand::Field(field) = operand else {
+        return render::render(value, out);
+    };
+    if field.field.ty == FieldType::Host {
+        return match host(value) {
+            Some(host) => out.push_str(host.name()),
+            None => render::render(None, out),
+        };
+    }
+    // Writing to a string cannot fail.
+    let _ = match (field.field.print, value.and_then(|value| value.number())) {
+        (Print::NineDigits, Some(number)) => write!(out, "{number:09}"),
+        (Print::Hex, Some(number)) => write!(out, "{number:X}"),
+        _ => return render::render(value, out),
+    };
+}
+
+/// The host, among those in conditions, that has an address.
+fn host(value: Option<Value<'_>>) -> Option<Arc<hosts::Host>> {
+    match value {
+        Some(Value::Ip(address)) => hosts::name_of(address),
+        _ => None,
+    }
+}
+
 /// The event's time is a number for programs, whatever the format for people.
-fn typed(name: &str, value: Option<Value<'_>>, ctx: &Context<'_>) -> FieldValue {
+fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue {
+    let value = operand.get(ctx);
+    if let Operand::Field(field) = operand
+        && field.field.ty == FieldType::Host
+    {
+        return match host(value) {
+            Some(host) => FieldValue::Text(host.name().to_owned()),
+            None => FieldValue::Missing,
+        };
+    }
     match name {
         "evt.time" | "evt.time.s" | "evt.time.iso8601" | "evt.datetime" | "evt.datetime.s" => {
             FieldValue::Uint(ctx.event.time)

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
@@ -9,6 +10,7 @@ use rustc_hash::FxHashSet;
 
 use super::ast::Op;
 use super::field::Value;
+use super::hosts::Host;
 use super::ops::net::Net;
 use super::ops::path::PathTrie;
 use super::ops::{glob, search};
@@ -60,6 +62,8 @@ pub enum Test {
     Ip(IpAddr),
     /// In the network.
     Net(Net),
+    /// One of the addresses of a host.
+    Host(Arc<Host>),
 }
 
 /// An order that two values can have.
@@ -125,6 +129,7 @@ impl Test {
                     if value.partial_cmp(number).is_some_and(|o| order.holds(o)))
             }
             Self::Ip(address) => value == Value::Ip(*address),
+            Self::Host(host) => matches!(value, Value::Ip(address) if host.has(address)),
             Self::Net(net) => matches!(value, Value::Ip(address) if net.contains(address)),
             _ => value.bytes().is_some_and(|bytes| self.holds_bytes(bytes)),
         }

@@ -63,9 +63,12 @@ const RULE: Overridable = Overridable {
     ],
 };
 
+/// Most nodes of a document, with aliases followed.
+const MAX_NODES: usize = 1 << 20;
+
 /// Reads one file into the library.
 pub fn file(file: usize, library: &mut Library, report: &mut Report) {
-    let documents = match yaml::parse(report.source(file), file) {
+    let documents = match yaml::parse(report.source(file), file, MAX_NODES) {
         Ok(documents) => documents,
         Err(error) => {
             report.add(Code::YamlParse, error.place, None, error.message);
@@ -95,9 +98,11 @@ fn item(node: &Node, library: &mut Library, report: &mut Report) {
         keys.any(|scalar| scalar.text == key)
     };
     if has("required_engine_version") {
-        version::engine(&Item::new(node, pairs, "required_engine_version"), report);
+        let item = Item::new(node, pairs, "required_engine_version");
+        version::engine(&item, library, report);
     } else if has("required_plugin_versions") {
-        version::plugins(&Item::new(node, pairs, "required_plugin_versions"), report);
+        let item = Item::new(node, pairs, "required_plugin_versions");
+        version::plugins(&item, library, report);
     } else if has("list") {
         list(node, pairs, library, report);
     } else if has("macro") {
@@ -230,16 +235,17 @@ struct Parts<'n> {
     source: Option<&'n Scalar>,
     tags: Option<Vec<&'n Scalar>>,
     enabled: Option<bool>,
+    capture: Option<bool>,
+    capture_duration: Option<u64>,
     warn_evttypes: Option<bool>,
     skip_if_unknown_filter: Option<bool>,
 }
 
 impl<'n> Parts<'n> {
     fn read(item: &Item<'n>, report: &mut Report) -> Self {
-        // Captures of events are not made; the keys are known all the same.
-        item.boolean("capture", report);
-        item.scalar("capture_duration", report);
         Self {
+            capture: item.boolean("capture", report),
+            capture_duration: item.number("capture_duration", report),
             condition: item.scalar("condition", report),
             output: item.scalar("output", report),
             desc: item.scalar("desc", report),
@@ -334,6 +340,8 @@ fn define_rule(
         tags: Vec::new(),
         exceptions: Vec::new(),
         enabled: parts.enabled.unwrap_or(true),
+        capture: parts.capture.unwrap_or(false),
+        capture_duration: parts.capture_duration.unwrap_or(0),
         warn_evttypes: parts.warn_evttypes.unwrap_or(true),
         skip_if_unknown_filter: parts.skip_if_unknown_filter.unwrap_or(false),
     };
@@ -341,6 +349,11 @@ fn define_rule(
     if let Some(node) = exceptions {
         rule.exceptions = exception::read(item, node, report);
         exception::complete(item, &mut rule.exceptions, report);
+    }
+    if let Some(earlier) = library.rules.get(&name.text) {
+        let message = "a later definition replaces this rule";
+        let hint = Some("to change parts of it, use `override`".to_owned());
+        report.add_with_hint(Code::Shadowed, earlier.place, item.item(), message, hint);
     }
     library.rules.insert(&name.text, rule);
 }
@@ -451,8 +464,12 @@ fn change_rule(
         }
     }
     rule.priority = priority.unwrap_or(rule.priority);
+    if changes.replaces("capture_duration") {
+        rule.capture_duration = parts.capture_duration.unwrap_or(rule.capture_duration);
+    }
     for (key, flag, given) in [
         ("enabled", &mut rule.enabled, parts.enabled),
+        ("capture", &mut rule.capture, parts.capture),
         (
             "warn_evttypes",
             &mut rule.warn_evttypes,

@@ -1,16 +1,10 @@
-//! What is wrong, or doubtful, with rules: collected, then shown.
+//! The kinds of what is wrong, or doubtful, with rules.
 
-use std::fmt;
-use std::sync::Arc;
+use crate::diagnostic::Class;
+pub use crate::diagnostic::{Location, Severity};
 
-/// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Severity {
-    /// The rules cannot be used.
-    Error,
-    /// They can, but may not do what was meant.
-    Warning,
-}
+/// One problem of rules and its place.
+pub type Diagnostic = crate::diagnostic::Diagnostic<Code>;
 
 macro_rules! codes {
     ($( $(#[$doc:meta])* $code:ident = $name:literal, $severity:ident; )*) => {
@@ -69,92 +63,30 @@ codes! {
     InvalidListName = "LOAD_INVALID_LIST_NAME", Warning;
     /// A key of no meaning.
     UnknownKey = "LOAD_UNKNOWN_KEY", Warning;
+    /// A condition that is right but hardly what was meant.
+    DoubtfulCondition = "LOAD_COMPILE_CONDITION", Warning;
+    /// A comparison with the text of a missing value.
+    UnsafeNaCheck = "LOAD_UNSAFE_NA_CHECK", Warning;
+    /// A rule that can never match. Falco has no such code.
+    NeverMatches = "ENGINE_RULE_NEVER_MATCHES", Warning;
+    /// A rule that never makes an alert because of another one, or that is
+    /// replaced by a later definition. Falco has no such code.
+    Shadowed = "ENGINE_RULE_SHADOWED", Warning;
 }
 
-/// One problem and its place.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Diagnostic {
-    /// Its kind.
-    pub code: Code,
-    /// What is wrong.
-    pub message: String,
-    /// What may have been meant.
-    pub hint: Option<String>,
-    /// Path of the file.
-    pub file: Arc<str>,
-    /// Where in it; `None` when the file itself is the problem.
-    pub location: Option<Location>,
-    /// The item that it is about: its kind (`rule`) and name.
-    pub item: Option<(&'static str, String)>,
-}
-
-/// A place in a file, with what stands there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// Line from 1.
-    pub line: usize,
-    /// Column from 1, in characters.
-    pub column: usize,
-    /// Byte from 0.
-    pub offset: usize,
-    /// The line.
-    pub text: String,
-    /// Number of characters concerned, within the line.
-    pub width: usize,
-}
-
-impl Diagnostic {
-    /// How bad it is.
-    pub fn severity(&self) -> Severity {
-        self.code.severity()
+impl Code {
+    /// Whether Falco has it, too.
+    pub const fn is_falcos(self) -> bool {
+        !matches!(self, Self::NeverMatches | Self::Shadowed)
     }
 }
 
-/// Longest part of a line that is shown on each side of the place.
-const SHOWN: usize = 80;
-
-impl fmt::Display for Diagnostic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(location) = &self.location {
-            write!(f, ":{}:{}", location.line, location.column)?;
-        }
-        let severity = match self.severity() {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
-        write!(f, ": {severity}[{}]: {}", self.code.name(), self.message)?;
-        if let Some((kind, name)) = &self.item {
-            write!(f, " ({kind} `{name}`)")?;
-        }
-        if let Some(location) = &self.location {
-            location.excerpt(f)?;
-        }
-        if let Some(hint) = &self.hint {
-            write!(f, "\n  hint: {hint}")?;
-        }
-        Ok(())
+impl Class for Code {
+    fn name(&self) -> Option<&'static str> {
+        Some((*self).name())
     }
-}
 
-impl Location {
-    /// The line, and carets under what is wrong.
-    fn excerpt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let skipped = self.column.saturating_sub(1 + SHOWN);
-        let visible = |c: char| if c.is_control() { ' ' } else { c };
-        let shown = self.column - skipped + self.width.min(SHOWN) + SHOWN;
-        let text: String = self
-            .text
-            .chars()
-            .skip(skipped)
-            .take(shown)
-            .map(visible)
-            .collect();
-        let number = self.line.to_string();
-        let margin = " ".repeat(number.len());
-        let indent = " ".repeat(self.column - 1 - skipped);
-        let carets = "^".repeat(self.width.clamp(1, SHOWN));
-        write!(f, "\n {margin} |\n {number} | {}", text.trim_end())?;
-        write!(f, "\n {margin} | {indent}{carets}")
+    fn severity(&self) -> Severity {
+        (*self).severity()
     }
 }

@@ -109,6 +109,17 @@ impl<'n> Item<'n> {
         value
     }
 
+    /// A whole number, if it is there.
+    pub fn number(&self, key: &'static str, report: &mut Report) -> Option<u64> {
+        let scalar = self.scalar(key, report)?;
+        let value = scalar.text.parse().ok();
+        if value.is_none() {
+            let message = format!("`{key}` is no whole number");
+            self.report(report, Code::YamlValidate, scalar.place(), message);
+        }
+        value
+    }
+
     /// A sequence of scalars, if it is there.
     pub fn scalars(&self, key: &'static str, report: &mut Report) -> Option<Vec<&'n Scalar>> {
         let node = self.get(key)?;

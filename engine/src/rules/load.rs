@@ -1,14 +1,17 @@
 //! From rule files to a ruleset: what the files define together is compiled.
 
-use rustc_hash::FxHashSet;
+use std::hash::BuildHasher;
 
+use rustc_hash::{FxBuildHasher, FxHashSet};
+
+use super::advice;
 use super::append::{AppendOutput, ExtraField};
 use super::collect;
 use super::diagnostic::{Code, Diagnostic};
 use super::exception;
 use super::files::RuleSource;
 use super::lists;
-use super::macros::Macros;
+use super::macros::{Macros, Target};
 use super::model::{Library, Rule};
 use super::output::{Addition, OutputBuilder};
 use super::report::{Item, Report, Text};
@@ -16,7 +19,7 @@ use super::ruleset::{CompiledRule, Ruleset};
 use super::selection::{Selection, is_enabled};
 use super::yaml::{Place, Source};
 use crate::filter::ast::{Expr, Part, Span};
-use crate::filter::compile::{Compiled, Lists, Scope, compile};
+use crate::filter::compile::{Compiled, Lists, MAX_LEVELS, Scope, compile};
 use crate::filter::error::{Error, ErrorKind};
 use crate::filter::parser;
 use crate::filter::predicate::{Shared, Slots};
@@ -27,6 +30,9 @@ use crate::output::Priority;
 pub const SYSCALL_SOURCE: &str = "syscall";
 /// A rule tried on more kinds of events than this costs too much.
 const MANY_EVENTS: usize = 100;
+
+/// Of a rule with more conditions than this, the rest is not looked into.
+const MANY_CONDITIONS: usize = 1000;
 
 /// Fields that say nothing any more.
 const DEPRECATED_FIELDS: [&str; 6] = [
@@ -119,8 +125,8 @@ struct Used {
 }
 
 impl Used {
-    /// Notes what a condition uses, and warns of fields that will go away.
-    fn add(&mut self, expr: &Expr, text: &Text, item: Item<'_>, report: &mut Report) {
+    /// Notes what a condition uses.
+    fn add_names(&mut self, expr: &Expr) {
         expr.visit(&mut |part| match part {
             Part::Macro(name) => {
                 self.macros.insert(name.text.clone());
@@ -128,14 +134,20 @@ impl Used {
             Part::Literal(literal) if !literal.quoted => {
                 self.lists.insert(literal.bytes.clone());
             }
-            Part::Literal(_) => {}
-            Part::Field(field) => {
-                if DEPRECATED_FIELDS.contains(&field.name.as_str())
-                    && let Some(place) = text.locate(field.span, report)
-                {
-                    let message = format!("field `{}` is deprecated", field.name);
-                    report.add(Code::DeprecatedItem, place, item, message);
-                }
+            Part::Literal(_) | Part::Field(_) => {}
+        });
+    }
+
+    /// Notes what a condition uses, and warns of fields that will go away.
+    fn add(&mut self, expr: &Expr, text: &Text, item: Item<'_>, report: &mut Report) {
+        self.add_names(expr);
+        expr.visit(&mut |part| {
+            if let Part::Field(field) = part
+                && DEPRECATED_FIELDS.contains(&field.name.as_str())
+                && let Some(place) = text.locate(field.span, report)
+            {
+                let message = format!("field `{}` is deprecated", field.name);
+                report.add(Code::DeprecatedItem, place, item, message);
             }
         });
     }
@@ -172,41 +184,117 @@ impl Loader<'_> {
         for (item, expr) in macros.trees() {
             let name = Some(("macro", item.name.as_str()));
             self.used.add(expr, &item.condition, name, report);
+            self.doubt(expr, &item.condition, name, report);
         }
-        macros.compile_all(
-            self.fields,
-            self.lists,
-            &self.slots,
-            &mut self.shared,
-            report,
-        );
-        let additions = self.additions(&macros, report);
+        let additions = self.additions(&mut macros, report);
         let mut rules = Vec::new();
+        let mut conditions = Vec::new();
         for rule in library.rules.iter() {
             if rule.source.is_empty() || rule.source == SYSCALL_SOURCE {
-                rules.extend(self.rule(rule, &macros, &additions, report));
+                let expr = self.parse(&rule.condition, rule_item(rule), report);
+                let compiled = self.rule(rule, &expr, &mut macros, &additions, report);
+                if let (Some(compiled), Ok(expr)) = (&compiled, expr)
+                    && compiled.info.active
+                {
+                    conditions.push((rule, expr));
+                }
+                rules.extend(compiled);
             } else {
-                let message = format!("no events come from source `{}`", rule.source);
-                let item = Some(("rule", rule.name.as_str()));
-                report.add(Code::UnknownSource, rule.place, item, message);
+                rules.push(self.inactive(rule, report));
             }
         }
+        self.advise(&conditions, &macros, report);
         rules
+    }
+
+    /// A rule of another source: what it uses counts as used, nothing else is
+    /// known about it.
+    fn inactive(&mut self, rule: &Rule, report: &mut Report) -> CompiledRule {
+        let message = format!("no events come from source `{}`", rule.source);
+        report.add(Code::UnknownSource, rule.place, rule_item(rule), message);
+        if let Ok(expr) = parser::parse(rule.condition.as_str()) {
+            self.used.add_names(&expr);
+        }
+        CompiledRule::inactive(rule)
+    }
+
+    fn parse(
+        &mut self,
+        text: &Text,
+        item: Item<'_>,
+        report: &mut Report,
+    ) -> Result<Expr, Vec<Error>> {
+        let expr = parser::parse(text.as_str()).map_err(|error| vec![error])?;
+        self.used.add(&expr, text, item, report);
+        self.doubt(&expr, text, item, report);
+        Ok(expr)
+    }
+
+    /// Warns of checks that are hardly what was meant.
+    fn doubt(&self, expr: &Expr, text: &Text, item: Item<'_>, report: &mut Report) {
+        let mut found = Vec::new();
+        advice::of_checks(expr, self.fields, &mut found);
+        for advice in found {
+            if let Some(place) = text.locate(advice.span, report) {
+                report.add_with_hint(advice.code, place, item, advice.message, advice.hint);
+            }
+        }
+    }
+
+    /// Warns of rules that can never match, or never make an alert.
+    fn advise(&self, rules: &[(&Rule, Expr)], macros: &Macros<'_>, report: &mut Report) {
+        if report.has_errors() {
+            return;
+        }
+        let mut conditions = Vec::with_capacity(rules.len());
+        for (rule, expr) in rules {
+            let mut parts = Vec::new();
+            conjuncts(expr, macros, MAX_LEVELS, &mut parts);
+            if let Some(why) = advice::contradiction(&parts, self.fields, self.lists) {
+                let message = format!("rule can never match: {why}");
+                report.add(Code::NeverMatches, rule.place, rule_item(rule), message);
+            }
+            let hash = |part: &&Expr| FxBuildHasher.hash_one(part.to_string());
+            conditions.push(parts.iter().map(hash).collect::<Vec<_>>());
+        }
+        // Where every rule makes its alert, none hides another.
+        if self.options.match_all {
+            return;
+        }
+        for (shadow, (rule, _)) in advice::shadows(&conditions).into_iter().zip(rules) {
+            let Some((earlier, _)) = shadow.and_then(|at| rules.get(at)) else {
+                continue;
+            };
+            // What an exception leaves to later rules is not known.
+            if !earlier.exceptions.iter().all(|e| e.values.is_empty()) {
+                continue;
+            }
+            let message = format!(
+                "rule makes no alert: `{}` comes first and matches whenever it does",
+                earlier.name
+            );
+            let hint = Some("turn one of them off, or set `rule_matching: all`".to_owned());
+            report.add_with_hint(Code::Shadowed, rule.place, rule_item(rule), message, hint);
+        }
     }
 
     fn rule(
         &mut self,
         rule: &Rule,
-        macros: &Macros<'_>,
+        expr: &Result<Expr, Vec<Error>>,
+        macros: &mut Macros<'_>,
         additions: &[Addition],
         report: &mut Report,
     ) -> Option<CompiledRule> {
-        let item = Some(("rule", rule.name.as_str()));
+        let item = rule_item(rule);
         let mut errors = Errors::default();
         let mut parts = Vec::new();
-        match self.condition(&rule.condition, item, macros, report) {
-            Ok(compiled) => parts.push(compiled),
-            Err(found) => errors.add(&rule.condition, found),
+        match expr {
+            Ok(expr) => match self.compile(expr, macros, report) {
+                Ok(compiled) => parts.push(compiled),
+                Err(found) => errors.add(&rule.condition, found),
+            },
+            Err(found) => errors.add(&rule.condition, found.clone()),
         }
         for exception in &rule.exceptions {
             if !exception::check_fields(exception, &rule.name, self.fields, report) {
@@ -240,11 +328,27 @@ impl Loader<'_> {
         &mut self,
         text: &Text,
         item: Item<'_>,
-        macros: &Macros<'_>,
+        macros: &mut Macros<'_>,
         report: &mut Report,
     ) -> Result<Compiled, Vec<Error>> {
-        let expr = parser::parse(text.as_str()).map_err(|error| vec![error])?;
-        self.used.add(&expr, text, item, report);
+        let expr = self.parse(text, item, report)?;
+        self.compile(&expr, macros, report)
+    }
+
+    fn compile(
+        &mut self,
+        expr: &Expr,
+        macros: &mut Macros<'_>,
+        report: &mut Report,
+    ) -> Result<Compiled, Vec<Error>> {
+        let mut target = Target {
+            fields: self.fields,
+            lists: self.lists,
+            slots: &self.slots,
+            shared: &mut self.shared,
+            report,
+        };
+        macros.compile_used(expr, &mut target);
         let lookup = |name: &_| macros.lookup(name, None);
         let scope = Scope {
             fields: self.fields,
@@ -252,7 +356,7 @@ impl Loader<'_> {
             slots: &self.slots,
             macros: &lookup,
         };
-        compile(&expr, &scope)
+        compile(expr, &scope)
     }
 
     fn output(
@@ -279,7 +383,7 @@ impl Loader<'_> {
 
     /// Compiles what the configuration adds. Its texts stand in no file, so
     /// each is shown as a file of its own.
-    fn additions(&mut self, macros: &Macros<'_>, report: &mut Report) -> Vec<Addition> {
+    fn additions(&mut self, macros: &mut Macros<'_>, report: &mut Report) -> Vec<Addition> {
         let options = self.options;
         let mut additions = Vec::new();
         for (at, append) in options.append_output.iter().enumerate() {
@@ -332,10 +436,34 @@ fn report_text(path: &str, text: &str, errors: Vec<Error>, code: Code, report: &
     }
 }
 
+fn rule_item(rule: &Rule) -> Item<'_> {
+    Some(("rule", &rule.name))
+}
+
+/// The conditions that must all hold, those inside of macros included.
+fn conjuncts<'e>(expr: &'e Expr, macros: &'e Macros<'_>, levels: usize, parts: &mut Vec<&'e Expr>) {
+    let inner = match expr {
+        _ if parts.len() >= MANY_CONDITIONS => return parts.push(expr),
+        Expr::And(inner) => inner.as_slice(),
+        Expr::Macro(name) => match macros.tree(&name.text) {
+            Some(tree) if levels > 0 => return conjuncts(tree, macros, levels - 1, parts),
+            _ => return parts.push(expr),
+        },
+        other => return parts.push(other),
+    };
+    for part in inner {
+        conjuncts(part, macros, levels, parts);
+    }
+}
+
 fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
     let events = compiled.events.holds.len();
     let message = match events {
-        0 => "no event can satisfy this condition".to_owned(),
+        0 => {
+            let message = "rule can never match: there is no event that its checks allow";
+            report.add(Code::NeverMatches, rule.place, rule_item(rule), message);
+            "no event can satisfy this condition".to_owned()
+        }
         1..=MANY_EVENTS => return,
         _ => format!("condition is tried on {events} kinds of events"),
     };

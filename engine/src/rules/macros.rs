@@ -56,27 +56,23 @@ impl<'a> Macros<'a> {
         macros.filter_map(|(item, tree)| Some((item, tree.as_ref()?)))
     }
 
-    /// Compiles all, those that others use first.
-    pub fn compile_all(
-        &mut self,
-        fields: &FieldTable,
-        lists: &Lists,
-        slots: &Slots,
-        shared: &mut Shared,
-        report: &mut Report,
-    ) {
-        for at in 0..self.trees.len() {
-            self.compile(
-                at,
-                0,
-                &mut Target {
-                    fields,
-                    lists,
-                    slots,
-                    shared,
-                    report,
-                },
-            );
+    /// The tree of a macro whose text is right.
+    pub fn tree(&self, name: &str) -> Option<&Expr> {
+        let at = self.library.macros.position(name)?;
+        self.trees.get(at)?.as_ref()
+    }
+
+    /// Compiles those that a condition uses, those that they use first. What
+    /// nothing uses may name fields that are not there.
+    pub fn compile_used(&mut self, condition: &Expr, target: &mut Target<'_>) {
+        let mut used = Vec::new();
+        condition.visit(&mut |part| {
+            if let Part::Macro(name) = part {
+                used.extend(self.library.macros.position(&name.text));
+            }
+        });
+        for at in used {
+            self.compile(at, 0, target);
         }
     }
 
@@ -146,10 +142,15 @@ impl<'a> Macros<'a> {
 }
 
 /// What macros are compiled with and into.
-struct Target<'t> {
-    fields: &'t FieldTable,
-    lists: &'t Lists,
-    slots: &'t Slots,
-    shared: &'t mut Shared,
-    report: &'t mut Report,
+pub struct Target<'t> {
+    /// Fields.
+    pub fields: &'t FieldTable,
+    /// Lists.
+    pub lists: &'t Lists,
+    /// Numbers of fields.
+    pub slots: &'t Slots,
+    /// Where macros go.
+    pub shared: &'t mut Shared,
+    /// Where errors go.
+    pub report: &'t mut Report,
 }

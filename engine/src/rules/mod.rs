@@ -5,8 +5,10 @@
 //! [`load`] compiles it into a [`ruleset`]. Whatever is wrong on the way goes
 //! to one [`report`], so that one run tells all.
 
+pub mod advice;
 pub mod append;
 pub mod collect;
+pub mod describe;
 pub mod diagnostic;
 pub mod exception;
 pub mod files;
@@ -20,7 +22,6 @@ pub mod report;
 pub mod ruleset;
 pub mod selection;
 pub mod version;
-pub mod yaml;
 
 pub use append::{AppendOutput, ExtraField, Match, Placement};
 pub use diagnostic::{Code, Diagnostic, Severity};
@@ -28,3 +29,5 @@ pub use files::RuleSource;
 pub use load::{LoadOptions, LoadResult};
 pub use ruleset::{RuleInfo, Ruleset, Scratch};
 pub use selection::{Selection, Selector};
+
+pub use crate::yaml;

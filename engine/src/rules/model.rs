@@ -19,6 +19,11 @@ pub struct Library {
     pub rules: Named<Rule>,
     /// Number of definitions and changes so far.
     pub clock: usize,
+    /// Version of the engine that the files require.
+    pub engine_version: Option<String>,
+    /// Plugins that the files require: each entry names some, of which one
+    /// must be there, with versions.
+    pub plugins: Vec<Vec<(String, String)>>,
 }
 
 /// Things with unique names, in order.
@@ -124,6 +129,10 @@ pub struct Rule {
     pub exceptions: Vec<Exception>,
     /// Whether it is in use.
     pub enabled: bool,
+    /// Whether its alerts are to start a capture.
+    pub capture: bool,
+    /// How long such a capture lasts in milliseconds, 0 for the default.
+    pub capture_duration: u64,
     /// Whether to warn when it is tried on too many kinds of events.
     pub warn_evttypes: bool,
     /// Whether an unknown field only makes it be skipped.

@@ -11,7 +11,7 @@ use crate::filter::template::Template;
 use crate::output::FieldValue;
 
 /// The output of a rule: pieces one behind the other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Output {
     pieces: Vec<Piece>,
 }

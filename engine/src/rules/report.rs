@@ -1,9 +1,8 @@
 //! Collects diagnostics while files are read and rules compiled.
 
-use super::diagnostic::{Code, Diagnostic, Location, Severity};
-use super::yaml::{Place, Scalar, Source};
-use crate::filter::ast::Span;
-use crate::filter::render::char_boundary;
+use super::diagnostic::{Code, Diagnostic, Severity};
+use crate::diagnostic::{Place, Source, Span};
+use crate::yaml::Scalar;
 
 /// All files, and what is wrong with them.
 #[derive(Debug, Default)]
@@ -42,14 +41,11 @@ impl Report {
         message: impl Into<String>,
         hint: Option<String>,
     ) {
-        let source = &self.sources[place.file];
+        let origin = self.sources[place.file].origin(place.span);
         let diagnostic = Diagnostic {
-            code,
-            message: message.into(),
             hint,
-            file: source.path.clone(),
-            location: Some(location(source, place.span)),
             item: item.map(|(kind, name)| (kind, name.to_owned())),
+            ..Diagnostic::new(code, origin, message)
         };
         self.errors += usize::from(diagnostic.severity() == Severity::Error);
         self.diagnostics.push((place, diagnostic));
@@ -75,24 +71,6 @@ impl Report {
         let by_place = |(place, _): &(Place, Diagnostic)| (place.file, place.span.start);
         self.diagnostics.sort_by_key(by_place);
         self.diagnostics.into_iter().map(|(_, d)| d).collect()
-    }
-}
-
-fn location(source: &Source, span: Span) -> Location {
-    let (line, column) = source.position(span.start);
-    let text = source.line(line);
-    // A place may go over several lines; carets stay on the first.
-    let rest = text.chars().count().saturating_sub(column - 1);
-    let width = source.text[char_boundary(&source.text, span.start)..]
-        .char_indices()
-        .take_while(|(at, _)| span.start + at < span.end)
-        .count();
-    Location {
-        line,
-        column,
-        offset: span.start,
-        text: text.to_owned(),
-        width: width.min(rest),
     }
 }
 

@@ -56,33 +56,49 @@ pub struct RuleInfo {
     pub source: Arc<str>,
     /// Tags, sorted.
     pub tags: Arc<[String]>,
-    /// Whether it is evaluated: turned on and severe enough.
+    /// Whether it is evaluated: turned on, severe enough, and for events that
+    /// this engine has.
     pub active: bool,
     /// Events under which it can match.
     pub events: EventSet,
 }
 
-impl CompiledRule {
-    /// A rule with its condition and output compiled.
-    pub fn new(rule: &model::Rule, compiled: Compiled, output: Output, active: bool) -> Self {
+impl RuleInfo {
+    fn new(rule: &model::Rule, events: EventSet, active: bool) -> Self {
         let source = match rule.source.as_str() {
             "" => load::SYSCALL_SOURCE,
             source => source,
         };
         Self {
-            info: RuleInfo {
-                name: rule.name.as_str().into(),
-                desc: rule.desc.as_str().to_owned(),
-                condition: rule.condition.as_str().to_owned(),
-                output: rule.output.as_str().to_owned(),
-                priority: rule.priority,
-                source: source.into(),
-                tags: rule.tags.clone().into(),
-                active,
-                events: compiled.events.holds,
-            },
+            name: rule.name.as_str().into(),
+            desc: rule.desc.as_str().to_owned(),
+            condition: rule.condition.as_str().to_owned(),
+            output: rule.output.as_str().to_owned(),
+            priority: rule.priority,
+            source: source.into(),
+            tags: rule.tags.clone().into(),
+            active,
+            events,
+        }
+    }
+}
+
+impl CompiledRule {
+    /// A rule with its condition and output compiled.
+    pub fn new(rule: &model::Rule, compiled: Compiled, output: Output, active: bool) -> Self {
+        Self {
+            info: RuleInfo::new(rule, compiled.events.holds, active),
             node: compiled.node,
             output,
+        }
+    }
+
+    /// A rule for events that there are none of.
+    pub fn inactive(rule: &model::Rule) -> Self {
+        Self {
+            info: RuleInfo::new(rule, EventSet::EMPTY, false),
+            node: Node::Never,
+            output: Output::default(),
         }
     }
 }

@@ -2,14 +2,19 @@
 
 use super::diagnostic::Code;
 use super::item::Item;
+use super::model::Library;
 use super::report::Report;
-use super::yaml::Kind;
+use super::yaml::{Kind, Node};
 
 /// Version of the rule language that this engine understands.
 pub const ENGINE_VERSION: (u64, u64, u64) = (0, 62, 0);
 
+/// Plugins of which the engine does the work itself, with the version that it
+/// is equal to.
+const BUILT_IN: [(&str, (u64, u64, u64)); 1] = [("container", (0, 7, 1))];
+
 /// Checks `required_engine_version`.
-pub fn engine(item: &Item<'_>, report: &mut Report) {
+pub fn engine(item: &Item<'_>, library: &mut Library, report: &mut Report) {
     let Some(scalar) = item.required("required_engine_version", report) else {
         return;
     };
@@ -30,32 +35,82 @@ pub fn engine(item: &Item<'_>, report: &mut Report) {
         );
         item.report(report, Code::Validate, scalar.place(), message);
     }
+    library.engine_version = Some(format!("{}.{}.{}", required.0, required.1, required.2));
 }
 
-/// Checks the shape of `required_plugin_versions`: what plugins do elsewhere
-/// is built in.
-pub fn plugins(item: &Item<'_>, report: &mut Report) {
+/// Checks `required_plugin_versions`: of each entry one plugin, or what does
+/// its work, must be there.
+pub fn plugins(item: &Item<'_>, library: &mut Library, report: &mut Report) {
     let Some(node) = item.get("required_plugin_versions") else {
         return;
     };
     item.finish(report);
     let Kind::Sequence(entries) = &node.kind else {
-        let message = "`required_plugin_versions` is not a sequence";
-        item.report(report, Code::YamlValidate, node.place, message);
+        if !node.is_null() {
+            let message = "`required_plugin_versions` is not a sequence";
+            item.report(report, Code::YamlValidate, node.place, message);
+        }
         return;
     };
     for entry in entries {
-        let Kind::Map(pairs) = &entry.kind else {
-            let message = "entry is not a map with `name` and `version`";
-            item.report(report, Code::YamlValidate, entry.place, message);
+        let before = report.len();
+        let Some(first) = plugin(entry, true, report) else {
             continue;
         };
-        let entry = Item::new(entry, pairs, "required plugin version");
-        entry.required("name", report);
-        entry.required("version", report);
-        entry.get("alternatives");
-        entry.finish(report);
+        let mut all = vec![first];
+        if let Kind::Map(pairs) = &entry.kind
+            && let Some(alternatives) = Item::new(entry, pairs, "plugin").get("alternatives")
+        {
+            match &alternatives.kind {
+                Kind::Sequence(nodes) => {
+                    all.extend(nodes.iter().filter_map(|node| plugin(node, false, report)));
+                }
+                _ if alternatives.is_null() => {}
+                _ => {
+                    let message = "`alternatives` is not a sequence";
+                    item.report(report, Code::YamlValidate, alternatives.place, message);
+                }
+            }
+        }
+        if report.len() == before && !all.iter().any(|(name, version)| is_there(name, version)) {
+            let names: Vec<_> = all.iter().map(|(n, v)| format!("{n} {v}")).collect();
+            let message = format!(
+                "rules need plugin {}, which is not there",
+                names.join(" or ")
+            );
+            item.report(report, Code::Validate, entry.place, message);
+        }
+        library.plugins.push(all);
     }
+}
+
+/// Name and version of an entry or of an alternative to it.
+fn plugin(node: &Node, alternatives: bool, report: &mut Report) -> Option<(String, String)> {
+    let Kind::Map(pairs) = &node.kind else {
+        let message = "entry is not a map with `name` and `version`";
+        report.add(Code::YamlValidate, node.place, None, message);
+        return None;
+    };
+    let entry = Item::new(node, pairs, "required plugin version");
+    let name = entry.required("name", report);
+    let version = entry.required("version", report);
+    if alternatives {
+        entry.get("alternatives");
+    }
+    entry.finish(report);
+    let (name, version) = (name?, version?);
+    if parse(&version.text).is_none() {
+        let message = format!("`{}` is no version: expected `x.y.z`", version.text);
+        entry.report(report, Code::YamlValidate, version.place(), message);
+        return None;
+    }
+    Some((name.text.clone(), version.text.clone()))
+}
+
+fn is_there(name: &str, version: &str) -> bool {
+    let own = BUILT_IN.iter().find(|(own, _)| *own == name);
+    own.zip(parse(version))
+        .is_some_and(|((_, own), required)| own.0 == required.0 && *own >= required)
 }
 
 /// `x.y.z`, or `N` for `0.N.0`.

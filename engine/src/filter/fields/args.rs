@@ -247,6 +247,22 @@ pub(super) fn one<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     Some(Value::Text(rendered.resolved.unwrap_or(rendered.own)))
 }
 
+/// The parameter with the bytes that went through a descriptor.
+fn data(ctx: &Context<'_>) -> Option<usize> {
+    let (slot, param) = ctx.event.param("data")?;
+    matches!(param.ty, ParamType::Bytes).then_some(slot)
+}
+
+pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.event.bytes(data(ctx)?).map(Value::Bytes)
+}
+
+pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    data(ctx)?;
+    let len = u64::try_from(ctx.event.result()?).ok()?;
+    Some(Value::Uint(len))
+}
+
 pub(super) fn raw<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let (slot, param) = find(ctx, arg)?;
     if let Some(bytes) = ctx.event.bytes(slot) {

@@ -202,6 +202,11 @@ pub(super) fn mount_dest<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     Some(Value::Text(mount.destination.as_bytes()))
 }
 
+/// Runtimes tell no mode here; that of a mount which is there is empty.
+pub(super) fn mount_mode<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    by_source(ctx, arg).map(|_| Value::Text(b""))
+}
+
 pub(super) fn mount_rdwr<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let text = match by_source(ctx, arg)?.readonly {
         true => "false",

@@ -15,6 +15,15 @@ fn text<'a>(text: &'a str) -> Answer<'a> {
     Some(Value::Text(text.as_bytes()))
 }
 
+/// What events without a beginning of their own took.
+pub(super) fn zero<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(0))
+}
+
+pub(super) fn zero_human<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text("0ns")
+}
+
 pub(super) fn num<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     Some(Value::Uint(ctx.event.num))
 }

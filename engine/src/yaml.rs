@@ -2,82 +2,33 @@
 //! to find a byte of its text there.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as YamlSpan};
 
-use crate::filter::ast::Span;
-use crate::filter::render::char_boundary;
+use crate::diagnostic::Span;
+pub use crate::diagnostic::{Place, Source};
 
-/// Deepest nesting of sequences and maps.
+/// Deepest nesting of sequences and maps, with aliases followed: far more than
+/// any file needs, and far less than the stack can take.
 const MAX_DEPTH: usize = 64;
-/// Most nodes of a document, with aliases followed.
-const MAX_NODES: usize = 1 << 20;
-
-/// One file.
-#[derive(Debug)]
-pub struct Source {
-    /// Path as the user gave it.
-    pub path: Arc<str>,
-    /// Content.
-    pub text: Arc<str>,
-    /// Byte offset of the start of each line.
-    lines: Vec<usize>,
-}
-
-impl Source {
-    /// A file with this content.
-    pub fn new(path: &str, text: &str) -> Self {
-        let starts = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
-        Self {
-            path: path.into(),
-            text: text.into(),
-            lines: std::iter::once(0).chain(starts).collect(),
-        }
-    }
-
-    /// Line and column of a byte, both from 1, the column in characters.
-    pub fn position(&self, offset: usize) -> (usize, usize) {
-        let offset = char_boundary(&self.text, offset);
-        let line = self.lines.partition_point(|&start| start <= offset);
-        let start = self.lines[line - 1];
-        (line, self.text[start..offset].chars().count() + 1)
-    }
-
-    /// A line by its number from 1, without its end.
-    pub fn line(&self, line: usize) -> &str {
-        let start = self.lines.get(line - 1).copied();
-        let rest = start.map_or("", |start| &self.text[start..]);
-        rest.lines().next().unwrap_or_default()
-    }
-
-    fn offset(&self, marker: &Marker) -> usize {
-        marker.byte_offset().unwrap_or(0).min(self.text.len())
-    }
-}
-
-/// Where a node stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Number of the file.
-    pub file: usize,
-    /// Bytes of the file.
-    pub span: Span,
-}
 
 /// One node of a document.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Node {
     /// What it is.
     pub kind: Kind,
     /// Where it stands.
     pub place: Place,
+    /// Number of nodes in it, when it was read.
     weight: usize,
+    /// Levels of sequences and maps in it, when it was read.
+    depth: usize,
 }
 
 /// What a node is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Kind {
     /// A scalar.
     Scalar(Scalar),
@@ -99,12 +50,46 @@ pub struct Scalar {
 }
 
 impl Node {
+    /// A scalar without quotes.
+    pub fn plain(text: &str, place: Place) -> Self {
+        Self::scalar_of(text.to_owned(), ScalarStyle::Plain, place)
+    }
+
+    fn scalar_of(text: String, style: ScalarStyle, place: Place) -> Self {
+        let scalar = Scalar {
+            plain: style == ScalarStyle::Plain,
+            text,
+            style,
+            place,
+        };
+        Self {
+            kind: Kind::Scalar(scalar),
+            place,
+            weight: 1,
+            depth: 0,
+        }
+    }
+
     /// The scalar, if it is one.
     pub fn scalar(&self) -> Option<&Scalar> {
         match &self.kind {
             Kind::Scalar(scalar) => Some(scalar),
             _ => None,
         }
+    }
+
+    /// The text of a scalar.
+    pub fn text(&self) -> Option<&str> {
+        self.scalar().map(|scalar| scalar.text.as_str())
+    }
+
+    /// Looks a key up in a map.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let Kind::Map(pairs) = &self.kind else {
+            return None;
+        };
+        let pair = pairs.iter().find(|(k, _)| k.text() == Some(key))?;
+        Some(&pair.1)
     }
 
     /// Whether it is nothing at all.
@@ -115,7 +100,42 @@ impl Node {
     }
 }
 
+/// As messages show it, without line breaks of its own.
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Scalar(scalar) => f.write_str(&scalar.text),
+            Kind::Sequence(items) => {
+                f.write_str("[")?;
+                for (index, item) in items.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(f, "{comma}{item}")?;
+                }
+                f.write_str("]")
+            }
+            Kind::Map(pairs) => {
+                f.write_str("{")?;
+                for (index, (key, value)) in pairs.iter().enumerate() {
+                    let comma = if index > 0 { ", " } else { "" };
+                    write!(f, "{comma}{key}: {value}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
 impl Scalar {
+    /// True or false, in all spellings of YAML 1.1, which Falco's own parser
+    /// takes.
+    pub fn boolean(&self) -> Option<bool> {
+        match self.text.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "y" => Some(true),
+            "false" | "no" | "off" | "n" => Some(false),
+            _ => None,
+        }
+    }
+
     /// Where it stands.
     pub fn place(&self) -> Place {
         self.place
@@ -125,7 +145,7 @@ impl Scalar {
     pub fn locate(&self, span: Span, source: &Source) -> Place {
         let (start, mut end) = self.locate_char(span.start, source);
         if span.end > span.start {
-            let last = char_boundary(&self.text, span.end - 1);
+            let last = self.text.floor_char_boundary(span.end - 1);
             end = self.locate_char(last.max(span.start), source).1;
         } else {
             end = end.min(start);
@@ -142,7 +162,7 @@ impl Scalar {
     /// Folding, indentation and line ends change blanks alone, so the text's
     /// other characters stand in the file in the same order.
     fn locate_char(&self, at: usize, source: &Source) -> (usize, usize) {
-        let at = char_boundary(&self.text, at);
+        let at = self.text.floor_char_boundary(at);
         let before = self.text[..at].chars().filter(|c| !is_blank(*c)).count();
         let mut characters = self.characters(source).filter(|(_, _, c)| !is_blank(*c));
         let start = self.content_start();
@@ -219,14 +239,17 @@ pub struct YamlError {
     pub place: Place,
 }
 
-/// Reads all documents of a file.
+/// Reads all documents of a file, whose number is `file`. None may have more
+/// than `max_nodes` nodes with aliases followed, by which a short text can
+/// stand for any number.
 ///
 /// # Errors
 /// When the file is no YAML or exceeds a limit.
-pub fn parse(source: &Source, file: usize) -> Result<Vec<Rc<Node>>, YamlError> {
+pub fn parse(source: &Source, file: usize, max_nodes: usize) -> Result<Vec<Rc<Node>>, YamlError> {
     let mut builder = Builder {
         source,
         file,
+        max_nodes,
         open: Vec::new(),
         anchors: HashMap::new(),
         documents: Vec::new(),
@@ -242,6 +265,7 @@ pub fn parse(source: &Source, file: usize) -> Result<Vec<Rc<Node>>, YamlError> {
 struct Builder<'s> {
     source: &'s Source,
     file: usize,
+    max_nodes: usize,
     open: Vec<Open>,
     anchors: HashMap<usize, Rc<Node>>,
     documents: Vec<Rc<Node>>,
@@ -257,11 +281,13 @@ struct Open {
 
 impl Builder<'_> {
     fn scan_error(&self, error: &ScanError) -> YamlError {
-        let start = self.source.offset(error.marker());
-        YamlError {
-            message: error.info(),
-            place: self.place(start, start),
-        }
+        let message = format!("not valid YAML: {}", error.info());
+        self.error(self.offset(error.marker()), message)
+    }
+
+    fn offset(&self, marker: &Marker) -> usize {
+        let end = self.source.text.len();
+        marker.byte_offset().unwrap_or(0).min(end)
     }
 
     fn place(&self, start: usize, end: usize) -> Place {
@@ -271,43 +297,39 @@ impl Builder<'_> {
         }
     }
 
-    fn error(&self, start: usize, message: &str) -> YamlError {
+    fn error(&self, start: usize, message: impl Into<String>) -> YamlError {
         YamlError {
-            message: message.to_owned(),
+            message: message.into(),
             place: self.place(start, start),
         }
     }
 
     fn event(&mut self, event: Event<'_>, span: &YamlSpan) -> Result<(), YamlError> {
-        let start = self.source.offset(&span.start);
-        let end = self.source.offset(&span.end);
+        let start = self.offset(&span.start);
+        let end = self.offset(&span.end);
         match event {
             Event::Scalar(text, style, anchor, _) => {
                 let place = self.place(start, end);
-                let scalar = Scalar {
-                    plain: style == ScalarStyle::Plain,
-                    text: text.into_owned(),
-                    style,
-                    place,
-                };
-                self.add(Kind::Scalar(scalar), place, anchor)
+                self.add(Node::scalar_of(text.into_owned(), style, place), anchor);
             }
-            Event::SequenceStart(_, anchor, _) => self.begin(start, anchor, false),
-            Event::MappingStart(_, anchor, _) => self.begin(start, anchor, true),
-            Event::SequenceEnd | Event::MappingEnd => self.finish(end),
+            Event::SequenceStart(_, anchor, _) => self.begin(start, anchor, false)?,
+            Event::MappingStart(_, anchor, _) => self.begin(start, anchor, true)?,
+            Event::SequenceEnd | Event::MappingEnd => self.finish(end)?,
             Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).map(Rc::clone);
-                let node = node.ok_or_else(|| self.error(start, "unknown anchor"))?;
-                self.attach(node)
+                // The parser knows all anchors, but this one is not finished.
+                let Some(node) = self.anchors.get(&anchor).cloned() else {
+                    return Err(self.error(start, "an alias inside the value that it names"));
+                };
+                self.attach(node);
             }
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     fn begin(&mut self, start: usize, anchor: usize, map: bool) -> Result<(), YamlError> {
-        if self.open.len() == MAX_DEPTH {
-            return Err(self.error(start, "sequences and maps are nested too deep"));
-        }
+        // Also checked at the end, but by then memory is spent.
+        self.check_depth(self.open.len() + 1, start)?;
         self.open.push(Open {
             start,
             anchor,
@@ -321,7 +343,22 @@ impl Builder<'_> {
         let Some(open) = self.open.pop() else {
             return Ok(());
         };
-        let place = self.place(open.start, end);
+        let weight = 1 + open
+            .children
+            .iter()
+            .map(|child| child.weight)
+            .sum::<usize>();
+        if weight > self.max_nodes {
+            let message = format!("more than {} values in one document", self.max_nodes);
+            return Err(self.error(open.start, message));
+        }
+        let depth = 1 + open
+            .children
+            .iter()
+            .map(|child| child.depth)
+            .max()
+            .unwrap_or(0);
+        self.check_depth(depth, open.start)?;
         let kind = if open.map {
             let mut children = open.children.into_iter();
             let mut pairs = Vec::with_capacity(children.len() / 2);
@@ -332,38 +369,37 @@ impl Builder<'_> {
         } else {
             Kind::Sequence(open.children)
         };
-        self.add(kind, place, open.anchor)
+        let node = Node {
+            kind,
+            place: self.place(open.start, end),
+            weight,
+            depth,
+        };
+        self.add(node, open.anchor);
+        Ok(())
     }
 
-    fn add(&mut self, kind: Kind, place: Place, anchor: usize) -> Result<(), YamlError> {
-        let weight = match &kind {
-            Kind::Scalar(_) => 1,
-            Kind::Sequence(items) => items.iter().map(|item| item.weight).sum::<usize>() + 1,
-            Kind::Map(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| key.weight + value.weight);
-                pairs.sum::<usize>() + 1
-            }
-        };
-        if weight > MAX_NODES {
-            return Err(self.error(place.span.start, "too many nodes"));
+    fn check_depth(&self, depth: usize, start: usize) -> Result<(), YamlError> {
+        if depth > MAX_DEPTH {
+            let message = format!("nested more than {MAX_DEPTH} levels deep");
+            return Err(self.error(start, message));
         }
-        let node = Rc::new(Node {
-            kind,
-            place,
-            weight,
-        });
+        Ok(())
+    }
+
+    fn add(&mut self, node: Node, anchor: usize) {
+        let node = Rc::new(node);
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
-        self.attach(node)
+        self.attach(node);
     }
 
-    fn attach(&mut self, node: Rc<Node>) -> Result<(), YamlError> {
+    fn attach(&mut self, node: Rc<Node>) {
         match self.open.last_mut() {
             Some(open) => open.children.push(node),
             None => self.documents.push(node),
         }
-        Ok(())
     }
 }
 
@@ -373,7 +409,7 @@ mod tests {
 
     fn condition(yaml: &str) -> (Source, Scalar) {
         let source = Source::new("f", yaml);
-        let documents = parse(&source, 0).expect("YAML");
+        let documents = parse(&source, 0, 1000).expect("YAML");
         let Kind::Map(pairs) = &documents[0].kind else {
             panic!("no map");
         };
@@ -433,26 +469,42 @@ mod tests {
     #[test]
     fn brackets_may_stand_at_the_margin() {
         let source = Source::new("f", "\u{FEFF}- list: a\n  items: [\n  a,\n  ]\n");
-        assert!(parse(&source, 0).is_ok());
+        assert!(parse(&source, 0, 1000).is_ok());
     }
 
     #[test]
     fn limits_are_errors() {
-        let message = |yaml: &str| parse(&Source::new("f", yaml), 0).map_err(|e| e.message);
-        assert!(message(&"- ".repeat(100)).is_err());
-        assert!(message(&"[".repeat(100_000)).is_err());
+        let message = |yaml: &str| {
+            let result = parse(&Source::new("f", yaml), 0, 1000);
+            result.err().map(|error| error.message).unwrap_or_default()
+        };
+        for deep in ["- ".repeat(100), "[".repeat(100)] {
+            assert_eq!(message(&deep), "nested more than 64 levels deep");
+        }
+        assert_ne!(message(&"[".repeat(100_000)), "");
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for i in 1..20 {
             let aliases = vec![format!("*a{}", i - 1); 10].join(", ");
             bomb += &format!("a{i}: &a{i} [{aliases}]\n");
         }
-        assert_eq!(message(&bomb).err().as_deref(), Some("too many nodes"));
+        assert_eq!(message(&bomb), "more than 1000 values in one document");
+        // Each alias adds little to the size, but all levels of what it names.
+        let mut chain = "a0: &a0 x\n".to_owned();
+        for i in 1..4 {
+            let (open, close) = ("[".repeat(30), "]".repeat(30));
+            chain += &format!("a{i}: &a{i} {open}*a{}{close}\n", i - 1);
+        }
+        assert_eq!(message(&chain), "nested more than 64 levels deep");
+        assert_eq!(
+            message("a: &x [*x]"),
+            "an alias inside the value that it names"
+        );
     }
 
     #[test]
     fn aliases_and_documents() {
         let source = Source::new("f", "- &x a\n- *x\n---\n- b\n---\n");
-        let documents = parse(&source, 0).expect("YAML");
+        let documents = parse(&source, 0, 1000).expect("YAML");
         assert_eq!(documents.len(), 3);
         assert!(documents[2].is_null());
         let Kind::Sequence(items) = &documents[0].kind else {
