@@ -478,7 +478,7 @@ mod tests {
             let result = parse(&Source::new("f", yaml), 0, 1000);
             result.err().map(|error| error.message).unwrap_or_default()
         };
-        for deep in ["- ".repeat(100), "[".repeat(100)] {
+        for deep in ["- ".repeat(100), "[".repeat(100) + &"]".repeat(100)] {
             assert_eq!(message(&deep), "nested more than 64 levels deep");
         }
         assert_ne!(message(&"[".repeat(100_000)), "");

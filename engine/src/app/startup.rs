@@ -15,10 +15,7 @@ use crate::config::{self, Config, RuleMatching};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::{Containers, cri};
-use crate::rules::{
-    AppendOutput, Diagnostic, ExtraField, LoadOptions, LoadResult, Match, Placement, Ruleset,
-    Severity, files,
-};
+use crate::rules::{Diagnostic, LoadOptions, LoadResult, Ruleset, Severity, files};
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 
@@ -54,7 +51,8 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> 
     let paths = cli.rules_files(config)?;
     let options = LoadOptions {
         min_priority: config.priority,
-        append_output: config.append_output.iter().map(append_output).collect(),
+        append_output: config.append_output.clone(),
+        append_sources: config.sources.clone(),
         want_fields: config.outputs.format.json,
         match_all: config.rule_matching == RuleMatching::All,
         ..LoadOptions::default()
@@ -97,35 +95,6 @@ fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),
         diagnostics,
-    }
-}
-
-/// What the configuration says, in the loader's terms.
-fn append_output(entry: &config::AppendOutput) -> AppendOutput {
-    let text = |t: &config::Text| t.value.clone();
-    AppendOutput {
-        matches: Match {
-            source: entry.matching.source.as_ref().map(text),
-            rule: entry.matching.rule.as_ref().map(text),
-            tags: entry.matching.tags.iter().map(text).collect(),
-        },
-        extra_output: entry.extra_output.as_ref().map(text),
-        extra_fields: entry
-            .extra_fields
-            .iter()
-            .map(|field| match &field.format {
-                None => ExtraField::Field(text(&field.name)),
-                Some(format) => ExtraField::Formatted {
-                    name: text(&field.name),
-                    format: text(format),
-                },
-            })
-            .collect(),
-        placement: match entry.placement {
-            config::Placement::End => Placement::End,
-            config::Placement::BeforeClosingParenthesis => Placement::BeforeClosingParenthesis,
-        },
-        when: entry.when.as_ref().map(text),
     }
 }
 

@@ -20,6 +20,7 @@ pub use schema::{Key, Kind, Reader, Support, Text};
 
 use crate::diagnostic::{Origin, Severity, Source, Span};
 use crate::output::Priority;
+use crate::rules::AppendOutput;
 use crate::yaml::{self, Node};
 
 /// Where the configuration is without `-c`.
@@ -50,6 +51,9 @@ pub struct Config {
     pub outputs: Outputs,
     /// The program's own messages.
     pub log: Log,
+    /// The file and the options of the command line that were read, by the
+    /// numbers in the places of texts.
+    pub sources: Vec<Source>,
 }
 
 /// What happens when several rules match one event.
@@ -90,55 +94,6 @@ pub struct BaseSyscalls {
     pub repair: bool,
     /// Even the high-volume reads and writes.
     pub all: bool,
-}
-
-/// One entry of `append_output`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppendOutput {
-    /// Rules it applies to.
-    pub matching: Match,
-    /// Output text to add.
-    pub extra_output: Option<Text>,
-    /// Fields to add to JSON.
-    pub extra_fields: Vec<ExtraField>,
-    /// Adds the fields that describe the container.
-    pub suggested_output: bool,
-    /// Where `extra_output` goes.
-    pub placement: Placement,
-    /// Condition on the event that must hold for `extra_output`.
-    pub when: Option<Text>,
-}
-
-/// Rules to which an entry of `append_output` applies: those that have all
-/// that is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// Source of the rule's events.
-    pub source: Option<Text>,
-    /// Tags the rule has, all of them.
-    pub tags: Vec<Text>,
-    /// Name of the rule.
-    pub rule: Option<Text>,
-}
-
-/// One of `append_output`'s `extra_fields`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtraField {
-    /// Key in `output_fields`.
-    pub name: Text,
-    /// What stands there as text; without it, the field called `name`.
-    pub format: Option<Text>,
-}
-
-/// Where added text goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// After the output, parted by a blank.
-    #[default]
-    End,
-    /// Inside the bracket with which the output ends; after the output if it
-    /// does not end with one.
-    BeforeClosingParenthesis,
 }
 
 /// What alerts look like and where they go.
@@ -258,6 +213,7 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
     if diagnostics.iter().any(is_error) {
         return Err(Invalid(diagnostics));
     }
+    config.sources = sources;
     Ok(Loaded {
         config,
         warnings: diagnostics,
