@@ -237,6 +237,8 @@ pub struct YamlError {
     pub message: String,
     /// Where.
     pub place: Place,
+    /// The text is no YAML, rather than beyond a limit.
+    pub syntax: bool,
 }
 
 /// Reads all documents of a file, whose number is `file`. None may have more
@@ -281,8 +283,10 @@ struct Open {
 
 impl Builder<'_> {
     fn scan_error(&self, error: &ScanError) -> YamlError {
-        let message = format!("not valid YAML: {}", error.info());
-        self.error(self.offset(error.marker()), message)
+        YamlError {
+            syntax: true,
+            ..self.error(self.offset(error.marker()), error.info())
+        }
     }
 
     fn offset(&self, marker: &Marker) -> usize {
@@ -301,6 +305,7 @@ impl Builder<'_> {
         YamlError {
             message: message.into(),
             place: self.place(start, start),
+            syntax: false,
         }
     }
 
