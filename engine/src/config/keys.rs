@@ -4,7 +4,7 @@
 //! and described in the documentation; nothing else has to know about it.
 
 use super::schema::{Key, Kind, Reader, Support};
-use super::{Config, EngineKind, RuleMatching, Text};
+use super::{Config, EngineKind, RuleMatching, RuleSelection, RuleSelector, Text};
 use crate::rules::report::Text as Phrase;
 use crate::rules::{AppendOutput, ExtraField, Match, Placement};
 use crate::yaml::{self, Node};
@@ -143,11 +143,13 @@ pub static KEYS: &[Key<Config>] = &[
         Needless("its name is rules_files"),
         "Unused.",
     ),
-    other(
+    full(
         "rules",
-        LIST,
-        "",
-        pending(&["[]"], "rules are enabled as their files say"),
+        Kind::Special {
+            form: "a list of `enable:` and `disable:`, each with `rule:` or `tag:`",
+            set: rules,
+        },
+        "[]",
         "Rules to enable and disable after all files are loaded.",
     ),
     full(
@@ -1026,6 +1028,61 @@ fn old_rules_files(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
             reader.warning(node.place, "rules_file is the old name of rules_files");
         }
         None => reader.mismatch("rules_file", "a list of texts", node),
+    }
+}
+
+/// What an entry of `rules` does.
+static RULES_KEYS: &[Key<RuleSelection>] = &[
+    full(
+        "enable",
+        Kind::Special {
+            form: "a map with `rule` or `tag`",
+            set: |entry, node, reader| {
+                let rules = entry.enable.get_or_insert_default();
+                reader.map(SELECTOR_KEYS, "rules.enable", node, rules);
+            },
+        },
+        "",
+        "Rules to turn on.",
+    ),
+    full(
+        "disable",
+        Kind::Special {
+            form: "a map with `rule` or `tag`",
+            set: |entry, node, reader| {
+                let rules = entry.disable.get_or_insert_default();
+                reader.map(SELECTOR_KEYS, "rules.disable", node, rules);
+            },
+        },
+        "",
+        "Rules to turn off.",
+    ),
+];
+
+/// Which rules an entry of `rules` is about.
+static SELECTOR_KEYS: &[Key<RuleSelector>] = &[
+    full(
+        "rule",
+        Kind::Text(|rules, v| rules.rule = Some(v)),
+        "",
+        "Name of rules; `*` is any text.",
+    ),
+    full(
+        "tag",
+        Kind::Text(|rules, v| rules.tag = Some(v)),
+        "",
+        "Tag of rules.",
+    ),
+];
+
+fn rules(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    let yaml::Kind::Sequence(items) = &node.kind else {
+        return reader.mismatch("rules", "a list of `enable:` and `disable:`", node);
+    };
+    for item in items {
+        let mut entry = RuleSelection::default();
+        reader.map(RULES_KEYS, "rules", item, &mut entry);
+        config.rules.push(entry);
     }
 }
 

@@ -45,6 +45,8 @@ pub struct Config {
     pub engine: Engine,
     /// System calls collected beside those of the rules.
     pub base_syscalls: BaseSyscalls,
+    /// Rules that are turned on and off, in order.
+    pub rules: Vec<RuleSelection>,
     /// What is added to the outputs of rules.
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
@@ -94,6 +96,24 @@ pub struct BaseSyscalls {
     pub repair: bool,
     /// Even the high-volume reads and writes.
     pub all: bool,
+}
+
+/// One entry of `rules`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSelection {
+    /// Rules to turn on.
+    pub enable: Option<RuleSelector>,
+    /// Rules to turn off.
+    pub disable: Option<RuleSelector>,
+}
+
+/// Some rules: those of a name or a pattern, and those with a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSelector {
+    /// Name; `*` is any text.
+    pub rule: Option<Text>,
+    /// Tag.
+    pub tag: Option<Text>,
 }
 
 /// What alerts look like and where they go.

@@ -17,7 +17,6 @@ use super::output::{Addition, OutputBuilder};
 use super::report::{Item, Report, Text};
 use super::ruleset::{CompiledRule, Ruleset};
 use super::selection::{Selection, is_enabled};
-use super::yaml::{Place, Source};
 use crate::filter::ast::{Expr, Part, Span};
 use crate::filter::compile::{Compiled, Lists, MAX_LEVELS, Scope, compile};
 use crate::filter::error::{Error, ErrorKind};
@@ -25,6 +24,7 @@ use crate::filter::parser;
 use crate::filter::predicate::{Shared, Slots};
 use crate::filter::table::FieldTable;
 use crate::output::Priority;
+use crate::yaml::{Place, Source};
 
 /// Source of events that system calls make.
 pub const SYSCALL_SOURCE: &str = "syscall";
