@@ -413,6 +413,7 @@ fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
     match (name, kind) {
         ("engine.kind", _) => "kmod".into(),
         ("rules_file", _) => "[a]".into(),
+        ("rules", _) => "[{disable: {tag: some}}]".into(),
         ("append_output", _) => "[{extra_output: some}]".into(),
         (_, Kind::Bool(_)) => (default != "true").to_string(),
         (_, Kind::Integer { min, .. }) => (min + 7).to_string(),
