@@ -2,11 +2,11 @@
 
 //! From what a hook was given to a record, driven by the table of events.
 
-use crate::abi::event::{Event, Source, CWD, RETURNED};
+use crate::abi::event::{Event, Source, CWD, EVENTS, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::file::{self, OpenFile};
-use crate::record::{Filled, Record};
+use crate::record::{Filled, Numbers, Record, NUMBERS_MAX};
 use crate::socket::{self, Socket};
 use crate::task::{self, Facts, Task};
 use crate::user::{self, PATH_MAX};
@@ -48,6 +48,77 @@ impl Call {
         } else {
             self.int(n)
         }
+    }
+
+    /// A parameter that is in the registers; `None` for all others.
+    #[inline(always)]
+    fn number(&self, source: Source) -> Option<u64> {
+        Some(match source {
+            Source::Return => self.result as u64,
+            Source::Signed(n) => i64::from(self.int(n)) as u64,
+            Source::Word(n) => u64::from(self.word(n)),
+            Source::Long(n) => self.arg(n) as u64,
+            Source::Number => u64::from(self.number),
+            Source::OpenMode(flags, mode) => {
+                let makes = flags::open::CREAT | flags::open::TMPFILE;
+                match flags::open::from_kernel(self.word(flags)) & makes {
+                    0 => 0,
+                    _ => u64::from(self.word(mode)),
+                }
+            }
+            Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR != 0),
+            Source::Ptrace(n) => u64::from(flags::ptrace_from_kernel(self.word(n))),
+            Source::MountFlags(n) => {
+                let flags = self.arg(n) as u64;
+                let magic = flags & MS_MGC_MASK == MS_MGC_VAL;
+                flags & if magic { !MS_MGC_MASK } else { u64::MAX } & 0xFFFF_FFFF
+            }
+            Source::Permissions(n) => u64::from(self.word(n) & 0o7777),
+            _ => return None,
+        })
+    }
+}
+
+/// Events of which every parameter is in the registers.
+static IN_REGISTERS: [bool; EVENTS.len()] = {
+    let mut events = [false; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut all = params.len() <= NUMBERS_MAX;
+        let mut p = 0;
+        while p < params.len() {
+            all &= matches!(
+                params[p].source,
+                Source::Return
+                    | Source::Signed(_)
+                    | Source::Word(_)
+                    | Source::Long(_)
+                    | Source::Number
+                    | Source::UnlinkFlags(_)
+                    | Source::Ptrace(_)
+                    | Source::MountFlags(_)
+                    | Source::Permissions(_)
+            );
+            p += 1;
+        }
+        events[e] = all;
+        e += 1;
+    }
+    events
+};
+
+/// Whether every parameter of the event is in the registers.
+#[inline]
+pub(crate) fn is_in_registers(event: Event) -> bool {
+    IN_REGISTERS[event as usize]
+}
+
+/// Adds the parameters of a call of which all are in the registers.
+#[inline]
+pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
+    for param in event.info().params {
+        record.push(call.number(param.source).unwrap_or_default());
     }
 }
 
@@ -96,25 +167,12 @@ impl Reader<'_> {
     fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
         let call = self.call;
         match source {
-            Source::Return => record.int(slot, call.result),
-            Source::Signed(n) => record.int(slot, i64::from(call.int(n))),
-            Source::Word(n) => record.number(slot, u64::from(call.word(n))),
-            Source::Long(n) => record.number(slot, call.arg(n) as u64),
-            Source::Number => record.number(slot, u64::from(call.number)),
             Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
                 0 => Filled::Nothing,
                 address => user::string(address, to),
             }),
             Source::Base(fd, path) => self.put_base(record, slot, fd, path),
             Source::OpenFlags(n) => self.put_open_flags(record, slot, call.word(n)),
-            Source::OpenMode(flags, mode) => {
-                let makes = flags::open::CREAT | flags::open::TMPFILE;
-                let mode = match flags::open::from_kernel(call.word(flags)) & makes {
-                    0 => 0,
-                    _ => call.word(mode),
-                };
-                record.number(slot, u64::from(mode));
-            }
             Source::OpenHow(n, field) => self.put_open_how(record, slot, call.arg(n), field),
             Source::FileDev => {
                 if let Some(dev) = self.opened().map(OpenFile::dev) {
@@ -148,23 +206,12 @@ impl Reader<'_> {
                     record.number(slot, value);
                 }
             }
-            Source::UnlinkFlags(n) => {
-                record.number(slot, u64::from(call.word(n) & AT_REMOVEDIR != 0));
-            }
-            Source::Ptrace(n) => {
-                record.number(slot, u64::from(flags::ptrace_from_kernel(call.word(n))));
-            }
-            Source::MountFlags(n) => {
-                let flags = call.arg(n) as u64;
-                let flags = match flags & MS_MGC_MASK {
-                    MS_MGC_VAL => flags & !MS_MGC_MASK,
-                    _ => flags,
-                };
-                record.number(slot, flags & 0xFFFF_FFFF);
-            }
-            Source::Permissions(n) => record.number(slot, u64::from(call.word(n) & 0o7777)),
             Source::Task(fact) => self.facts.put(record, slot, fact),
-            Source::Hook | Source::None => {}
+            source => {
+                if let Some(value) = call.number(source) {
+                    record.number(slot, value);
+                }
+            }
         }
     }
 

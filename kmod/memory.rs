@@ -105,15 +105,16 @@ impl SharedPages {
         vma.set_dontexpand();
         vma.set_dontdump();
         vma.set_mixedmap();
-        for i in 0..times * self.len() / PAGE_SIZE {
-            let offset = i * PAGE_SIZE % self.len();
-            // SAFETY: The offset is within the vmalloc area.
-            let page = unsafe { bindings::vmalloc_to_page(self.start.add(offset).cast()) };
-            // SAFETY: The VMA is being set up and takes mixed maps; the page
-            // belongs to the area, which the file, pinned by the VMA, owns.
-            to_result(unsafe {
-                bindings::vm_insert_page(vma.as_ptr(), vma.start() + i * PAGE_SIZE, page)
-            })?;
+        let mut address = vma.start();
+        for _ in 0..times {
+            for offset in (0..self.len()).step_by(PAGE_SIZE) {
+                // SAFETY: The offset is within the vmalloc area.
+                let page = unsafe { bindings::vmalloc_to_page(self.start.add(offset).cast()) };
+                // SAFETY: The VMA is being set up and takes mixed maps; the page
+                // belongs to the area, which the file, pinned by the VMA, owns.
+                to_result(unsafe { bindings::vm_insert_page(vma.as_ptr(), address, page) })?;
+                address += PAGE_SIZE;
+            }
         }
         Ok(())
     }

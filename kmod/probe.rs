@@ -14,6 +14,7 @@ use crate::abi::record::flag;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 use crate::capture::{self, Call};
 use crate::file;
+use crate::record::Numbers;
 use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
@@ -163,10 +164,7 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
         return;
     };
-    session.record(event, Task::current(), |record| {
-        record.mark(flag::ENTRY);
-        capture::syscall(record, event, &call);
-    });
+    record(session, event, &call, flag::ENTRY);
 }
 
 /// # Safety
@@ -188,8 +186,22 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     if started || unwanted || never_returns(event) {
         return;
     }
-    session.record(event, Task::current(), |record| {
-        capture::syscall(record, event, &call);
+    record(session, event, &call, 0);
+}
+
+/// Writes the record of a call.
+#[inline]
+fn record(session: &Session, event: Event, call: &Call, flags: u16) {
+    let task = Task::current();
+    if capture::is_in_registers(event) {
+        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number, flags);
+        capture::numbers(&mut record, event, call);
+        session.publish(&mut record);
+        return;
+    }
+    session.record(event, task, |record| {
+        record.mark(flags);
+        capture::syscall(record, event, call);
     });
 }
 

@@ -130,25 +130,31 @@ impl<'a> Record<'a> {
         let (start, len) = self.located(slot)?;
         self.buffer.get(start..start + len)
     }
+}
 
-    /// Length in bytes once sealed.
-    pub(crate) fn len(&self) -> usize {
+/// A record that is ready to be written into a ring.
+pub(crate) trait Finished {
+    /// The table's row of its event.
+    fn info(&self) -> &'static EventInfo;
+
+    /// Length in bytes, a multiple of 8.
+    fn len(&self) -> usize;
+
+    /// Writes the header and returns the whole record.
+    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8];
+}
+
+impl Finished for Record<'_> {
+    fn info(&self) -> &'static EventInfo {
+        self.event.info()
+    }
+
+    fn len(&self) -> usize {
         padded(self.len)
     }
 
-    /// Class under which its loss is counted.
-    pub(crate) fn class(&self) -> usize {
-        self.info().class as usize
-    }
-
-    /// Whether it may use the room that is kept for process life cycles.
-    pub(crate) fn priority(&self) -> bool {
-        self.info().priority
-    }
-
-    /// Writes the header and returns the whole record.
-    pub(crate) fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
-        let len = self.len();
+    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
+        let len = Finished::len(self);
         // What an earlier record left in the buffer must not get out.
         for at in self.len..len {
             self.buffer[at] = 0;
@@ -159,19 +165,122 @@ impl<'a> Record<'a> {
             self.buffer[at..at + 8].copy_from_slice(&[0; 8]);
             missing &= missing - 1;
         }
-        let header = &mut self.buffer[..HEADER_SIZE];
-        header[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
-        header[4..6].copy_from_slice(&(self.event as u16).to_ne_bytes());
-        header[6..8].copy_from_slice(&cpu.to_ne_bytes());
-        header[8..16].copy_from_slice(&ts.to_ne_bytes());
-        header[16..24].copy_from_slice(&self.missing.to_ne_bytes());
-        header[24..28].copy_from_slice(&self.tid.to_ne_bytes());
-        header[28..32].copy_from_slice(&self.pid.to_ne_bytes());
-        let slots = self.event.info().params.len() as u16;
-        header[32..34].copy_from_slice(&slots.to_ne_bytes());
-        header[34..36].copy_from_slice(&self.flags.to_ne_bytes());
-        header[36..40].copy_from_slice(&self.syscall.to_ne_bytes());
+        if let Some(to) = self.buffer.first_chunk_mut() {
+            Header {
+                len,
+                event: self.event,
+                cpu,
+                ts,
+                missing: self.missing,
+                tid: self.tid,
+                pid: self.pid,
+                flags: self.flags,
+                syscall: self.syscall,
+            }
+            .write(to);
+        }
         &self.buffer[..len]
+    }
+}
+
+/// Most parameters of a record of numbers alone.
+pub(crate) const NUMBERS_MAX: usize = 8;
+
+/// A record whose parameters are all there and are numbers: small enough for the
+/// stack, and put together without a look at anything but registers.
+pub(crate) struct Numbers {
+    bytes: [u8; HEADER_SIZE + 8 * NUMBERS_MAX],
+    len: usize,
+    event: Event,
+    syscall: u32,
+    flags: u16,
+    tid: u32,
+    pid: u32,
+}
+
+impl Numbers {
+    /// A record without parameters yet.
+    #[inline]
+    pub(crate) fn new(event: Event, tid: u32, pid: u32, syscall: u32, flags: u16) -> Self {
+        Self {
+            bytes: [0; HEADER_SIZE + 8 * NUMBERS_MAX],
+            len: HEADER_SIZE,
+            event,
+            syscall,
+            flags,
+            tid,
+            pid,
+        }
+    }
+
+    /// Adds the next parameter. One too many is left out, and the reader notices.
+    #[inline]
+    pub(crate) fn push(&mut self, value: u64) {
+        if let Some(to) = self.bytes.get_mut(self.len..self.len + 8) {
+            to.copy_from_slice(&value.to_ne_bytes());
+            self.len += 8;
+        }
+    }
+}
+
+impl Finished for Numbers {
+    #[inline]
+    fn info(&self) -> &'static EventInfo {
+        self.event.info()
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
+        if let Some(to) = self.bytes.first_chunk_mut() {
+            Header {
+                len: self.len,
+                event: self.event,
+                cpu,
+                ts,
+                missing: 0,
+                tid: self.tid,
+                pid: self.pid,
+                flags: self.flags,
+                syscall: self.syscall,
+            }
+            .write(to);
+        }
+        &self.bytes[..self.len]
+    }
+}
+
+/// What [`crate::abi::record::RecordHeader`] is written from.
+struct Header {
+    len: usize,
+    event: Event,
+    cpu: u16,
+    ts: u64,
+    missing: u64,
+    tid: u32,
+    pid: u32,
+    flags: u16,
+    syscall: u32,
+}
+
+impl Header {
+    #[inline]
+    fn write(self, to: &mut [u8; HEADER_SIZE]) {
+        let slots = self.event.info().params.len() as u16;
+        to[0..4].copy_from_slice(&(self.len as u32).to_ne_bytes());
+        to[4..6].copy_from_slice(&(self.event as u16).to_ne_bytes());
+        to[6..8].copy_from_slice(&self.cpu.to_ne_bytes());
+        to[8..16].copy_from_slice(&self.ts.to_ne_bytes());
+        to[16..24].copy_from_slice(&self.missing.to_ne_bytes());
+        to[24..28].copy_from_slice(&self.tid.to_ne_bytes());
+        to[28..32].copy_from_slice(&self.pid.to_ne_bytes());
+        to[32..34].copy_from_slice(&slots.to_ne_bytes());
+        to[34..36].copy_from_slice(&self.flags.to_ne_bytes());
+        to[36..40].copy_from_slice(&self.syscall.to_ne_bytes());
     }
 }
 

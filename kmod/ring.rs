@@ -13,7 +13,7 @@ use crate::abi::ring::{self as protocol, ConsumerPage, Loss, ProducerPage, RING_
 use crate::clock;
 use crate::memory::SharedPages;
 use crate::preempt;
-use crate::record::Record;
+use crate::record::Finished;
 
 /// The pages of a ring, and who writes.
 pub(crate) struct Ring {
@@ -67,10 +67,10 @@ impl Ring {
     /// but an interrupt can come between; what an interrupt's hook would write
     /// is refused and counted.
     #[inline]
-    pub(crate) fn publish(&self, guard: &preempt::Guard, record: &mut Record<'_>) -> bool {
+    pub(crate) fn publish(&self, guard: &preempt::Guard, record: &mut impl Finished) -> bool {
         let producer = self.producer();
         if self.busy.load(Ordering::Relaxed) {
-            protocol::count_loss(producer, Loss::Nested, record.class());
+            protocol::count_loss(producer, Loss::Nested, record.info().class as usize);
             return false;
         }
         self.busy.store(true, Ordering::Relaxed);
@@ -79,17 +79,17 @@ impl Ring {
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
         self.busy.store(false, Ordering::Relaxed);
         if let Err(loss) = written {
-            protocol::count_loss(producer, loss, record.class());
+            protocol::count_loss(producer, loss, record.info().class as usize);
         }
         written.is_ok()
     }
 
     #[inline]
-    fn write(&self, guard: &preempt::Guard, record: &mut Record<'_>) -> Result<(), Loss> {
+    fn write(&self, guard: &preempt::Guard, record: &mut impl Finished) -> Result<(), Loss> {
         let size = self.data.len() as u64;
         let (producer, consumer) = (self.producer(), self.consumer());
-        let reserved =
-            protocol::reserve(producer, consumer, size, record.len(), record.priority())?;
+        let priority = record.info().priority;
+        let reserved = protocol::reserve(producer, consumer, size, record.len(), priority)?;
         let bytes = record.seal(guard.cpu() as u16, clock::boot());
         let (offset, first, rest) = protocol::split(reserved.start, bytes.len(), size);
         // SAFETY: The reservation is ours alone, and `split` keeps within the area.

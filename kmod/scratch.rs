@@ -61,7 +61,7 @@ impl Pool {
         // is only a worse guess.
         let cpu = unsafe { kernel::bindings::raw_smp_processor_id() as usize };
         let count = self.slots.len();
-        let mut at = cpu * PER_CPU % count;
+        let mut at = (cpu * PER_CPU).checked_rem(count)?;
         for _ in 0..count {
             let slot = &self.slots[at];
             if !slot.taken.load(Ordering::Relaxed) && !slot.taken.swap(true, Ordering::Acquire) {

@@ -17,7 +17,7 @@ use crate::abi::event::Event;
 use crate::abi::ring::{self as protocol, Loss};
 use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
 use crate::preempt;
-use crate::record::Record;
+use crate::record::{Finished, Record};
 use crate::ring::Ring;
 use crate::scratch::Pool;
 use crate::task::Task;
@@ -100,10 +100,16 @@ impl Session {
         };
         let mut record = Record::new(scratch.buffer(), event, task.tid(), task.pid());
         build(&mut record);
+        self.publish(&mut record);
+    }
+
+    /// Publishes a record on this CPU's ring, or counts its loss.
+    #[inline]
+    pub(crate) fn publish(&self, record: &mut impl Finished) {
         let fill = {
             let guard = preempt::Guard::new();
             match &self.rings[guard.cpu()] {
-                Some(ring) if ring.publish(&guard, &mut record) => ring.fill(),
+                Some(ring) if ring.publish(&guard, record) => ring.fill(),
                 Some(_) => return,
                 None => {
                     self.lost_no_ring.fetch_add(1, Ordering::Relaxed);

@@ -16,7 +16,8 @@ systemd() {
     [ -n "$DESTDIR" ] || [ ! -d /run/systemd/system ] || systemctl "$@"
 }
 
-# A changed configuration file is somebody's work: never written over, never removed.
+# A changed configuration is somebody's work: never written over, never removed. Our rules are
+# ours: what is changed about them is written into other files.
 put_config() {
     local from="$1" to="$2"
     if [ -e "$to" ] && ! cmp -s "$from" "$to"; then
@@ -36,8 +37,8 @@ drop_config() {
 
 if [ "${1:-}" = --remove ]; then
     systemd disable --now falco.service 2>/dev/null || true
-    rm -f "$bin" "$unit"
-    for file in rules/*.yaml; do drop_config "$file" "$config/${file##*/}"; done
+    rm -f "$bin" "$unit" "$config/falco_rules.yaml"
+    drop_config rules/falco.yaml "$config/falco.yaml"
     rmdir --ignore-fail-on-non-empty "$config/rules.d" "$config" 2>/dev/null || true
     systemd daemon-reload
     exit 0
@@ -49,7 +50,8 @@ fi
 }
 install -D -m 755 "$ENGINE" "$bin"
 install -d -m 755 "$config/rules.d"
-for file in rules/*.yaml; do put_config "$file" "$config/${file##*/}"; done
+put_config rules/falco.yaml "$config/falco.yaml"
+install -m 644 rules/falco_rules.yaml "$config/falco_rules.yaml"
 install -d "$DESTDIR$UNITDIR"
 sed "s|/usr/local/bin|$PREFIX/bin|; s|/etc/falco|$SYSCONFDIR/falco|" packaging/falco.service >"$unit"
 chmod 644 "$unit"

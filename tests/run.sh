@@ -172,10 +172,10 @@ module=
 if check 'node builds' wait "$node_pid" && check 'module compiles' module_compiles; then module=1; fi
 if [ -n "$module" ]; then check 'layouts agree' tests/layout.sh || true; fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
-    several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 300 || true
+    several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 600 || true
     if [ "$extent" != --quick ]; then
-        several 'scenario' "$JOB_COUNTS" job scenario --time-limit 900 || true
-        several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 900 || true
+        several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
+        several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
     fi
 fi
 finish

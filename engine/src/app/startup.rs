@@ -11,15 +11,17 @@ use log::{info, warn};
 
 use crate::cli::Cli;
 use crate::config::{self, Config, RuleMatching};
+use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::{Containers, cri};
 use crate::rules::{
-    AppendOutput, Diagnostic, ExtraField, LoadOptions, LoadResult, Match, Placement, Ruleset,
-    Selection, Selector, Severity, files,
+    AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
+    files,
 };
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
+use crate::yaml::Node;
 
 /// Loads the rules that command line and configuration name.
 pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> {
@@ -49,15 +51,18 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> 
 
 /// How rules are loaded, by configuration and command line.
 pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
-    let mut append: Vec<_> = config.append_output.iter().map(append_output).collect();
-    append.extend(cli.print.iter().filter_map(|text| printed(text)));
-    LoadOptions {
+    let mut options = LoadOptions {
         min_priority: config.priority,
         selection: selection(cli, config),
-        append_output: append,
+        append_output: config.append_output.clone(),
+        append_sources: config.sources.clone(),
         want_fields: config.outputs.format.json,
         match_all: config.rule_matching == RuleMatching::All,
+    };
+    for text in &cli.print {
+        append_printed(text, &mut options);
     }
+    options
 }
 
 /// Rules turned on and off: by the configuration, then by the command line.
@@ -92,12 +97,19 @@ fn selection(cli: &Cli, config: &Config) -> Vec<Selection> {
 
 /// What `-p` adds to all outputs. Its old short forms add nothing: what they
 /// stood for is in the outputs of rules.
-fn printed(text: &str) -> Option<AppendOutput> {
-    let old = matches!(text, "c" | "container" | "k" | "kubernetes");
-    (!old).then(|| AppendOutput {
-        extra_output: Some(text.to_owned()),
+fn append_printed(text: &str, options: &mut LoadOptions) {
+    if matches!(text, "c" | "container" | "k" | "kubernetes") {
+        return;
+    }
+    let file = options.append_sources.len();
+    let span = Span::new(0, text.len());
+    let node = Node::plain(text, Place { file, span });
+    let source = diagnostic::Source::option(&format!("-p {text}"), text);
+    options.append_sources.push(source);
+    options.append_output.push(AppendOutput {
+        extra_output: node.scalar().map(Into::into),
         ..AppendOutput::default()
-    })
+    });
 }
 
 fn errors(diagnostics: &[Diagnostic]) -> usize {
@@ -116,35 +128,6 @@ pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),
         diagnostics,
-    }
-}
-
-/// What the configuration says, in the loader's terms.
-fn append_output(entry: &config::AppendOutput) -> AppendOutput {
-    let text = |t: &config::Text| t.value.clone();
-    AppendOutput {
-        matches: Match {
-            source: entry.matching.source.as_ref().map(text),
-            rule: entry.matching.rule.as_ref().map(text),
-            tags: entry.matching.tags.iter().map(text).collect(),
-        },
-        extra_output: entry.extra_output.as_ref().map(text),
-        extra_fields: entry
-            .extra_fields
-            .iter()
-            .map(|field| match &field.format {
-                None => ExtraField::Field(text(&field.name)),
-                Some(format) => ExtraField::Formatted {
-                    name: text(&field.name),
-                    format: text(format),
-                },
-            })
-            .collect(),
-        placement: match entry.placement {
-            config::Placement::End => Placement::End,
-            config::Placement::BeforeClosingParenthesis => Placement::BeforeClosingParenthesis,
-        },
-        when: entry.when.as_ref().map(text),
     }
 }
 

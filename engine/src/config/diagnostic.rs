@@ -25,3 +25,10 @@ pub struct Invalid(
     /// Errors, and the warnings found before them.
     pub Vec<Diagnostic>,
 );
+
+impl Invalid {
+    /// A single error.
+    pub fn error(origin: Origin, message: impl Into<String>) -> Self {
+        Self(vec![Diagnostic::error(origin, message)])
+    }
+}

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::Invalid;
 use crate::diagnostic::{Place, Source, Span};
 use crate::yaml::{self, Kind, Node};
 
@@ -12,12 +12,14 @@ const MAX_NODES: usize = 100_000;
 
 /// Reads the only document of a file, whose number is `file`. All its keys are
 /// scalars and stand once in their map.
-pub(super) fn parse(source: &Source, file: usize) -> Result<Rc<Node>, Diagnostic> {
-    let error =
-        |place: Place, message: String| Diagnostic::error(source.origin(place.span), message);
+pub(super) fn parse(source: &Source, file: usize) -> Result<Rc<Node>, Invalid> {
+    let error = |place: Place, message: String| Invalid::error(source.origin(place.span), message);
     let documents = yaml::parse(source, file, MAX_NODES);
     let mut documents = documents
-        .map_err(|wrong| error(wrong.place, wrong.message))?
+        .map_err(|wrong| {
+            let reason = if wrong.syntax { "not valid YAML: " } else { "" };
+            error(wrong.place, format!("{reason}{}", wrong.message))
+        })?
         .into_iter();
     let root = documents.next().unwrap_or_else(|| {
         let span = Span::default();
@@ -31,7 +33,7 @@ pub(super) fn parse(source: &Source, file: usize) -> Result<Rc<Node>, Diagnostic
     Ok(root)
 }
 
-fn check_keys(node: &Node, source: &Source) -> Result<(), Diagnostic> {
+fn check_keys(node: &Node, source: &Source) -> Result<(), Invalid> {
     let pairs = match &node.kind {
         Kind::Scalar(_) => return Ok(()),
         Kind::Sequence(items) => {
@@ -42,7 +44,7 @@ fn check_keys(node: &Node, source: &Source) -> Result<(), Diagnostic> {
     // Finds a repeated key without comparing it to all the others.
     let mut lines: HashMap<&str, usize> = HashMap::new();
     for (key, value) in pairs {
-        let error = |message: &str| Err(Diagnostic::error(source.origin(key.place.span), message));
+        let error = |message: &str| Err(Invalid::error(source.origin(key.place.span), message));
         let Some(name) = key.text() else {
             return error("a key must be a single value");
         };

@@ -20,6 +20,7 @@ pub use schema::{Key, Kind, Reader, Support, Text};
 
 use crate::diagnostic::{Origin, Severity, Source, Span};
 use crate::output::Priority;
+use crate::rules::AppendOutput;
 use crate::yaml::{self, Node};
 
 /// Where the configuration is without `-c`.
@@ -52,6 +53,9 @@ pub struct Config {
     pub outputs: Outputs,
     /// The program's own messages.
     pub log: Log,
+    /// The file and the options of the command line that were read, by the
+    /// numbers in the places of texts.
+    pub sources: Vec<Source>,
 }
 
 /// What happens when several rules match one event.
@@ -110,55 +114,6 @@ pub struct RuleSelector {
     pub rule: Option<Text>,
     /// Tag.
     pub tag: Option<Text>,
-}
-
-/// One entry of `append_output`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppendOutput {
-    /// Rules it applies to.
-    pub matching: Match,
-    /// Output text to add.
-    pub extra_output: Option<Text>,
-    /// Fields to add to JSON.
-    pub extra_fields: Vec<ExtraField>,
-    /// Adds the fields that describe the container.
-    pub suggested_output: bool,
-    /// Where `extra_output` goes.
-    pub placement: Placement,
-    /// Condition on the event that must hold for `extra_output`.
-    pub when: Option<Text>,
-}
-
-/// Rules to which an entry of `append_output` applies: those that have all
-/// that is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// Source of the rule's events.
-    pub source: Option<Text>,
-    /// Tags the rule has, all of them.
-    pub tags: Vec<Text>,
-    /// Name of the rule.
-    pub rule: Option<Text>,
-}
-
-/// One of `append_output`'s `extra_fields`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtraField {
-    /// Key in `output_fields`.
-    pub name: Text,
-    /// What stands there as text; without it, the field called `name`.
-    pub format: Option<Text>,
-}
-
-/// Where added text goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// After the output, parted by a blank.
-    #[default]
-    End,
-    /// Inside the bracket with which the output ends; after the output if it
-    /// does not end with one.
-    BeforeClosingParenthesis,
 }
 
 /// What alerts look like and where they go.
@@ -234,21 +189,20 @@ pub struct Loaded {
 /// Reads a configuration file and applies `overrides`, each `key=value`.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
     let name = file.to_string_lossy();
-    let fail = |origin: Origin, message: String| Invalid(vec![Diagnostic::error(origin, message)]);
     let bytes = read(file).map_err(|error| {
         let message = format!("cannot read the configuration: {error}");
-        fail(Origin::whole(&name), message)
+        Invalid::error(Origin::whole(&name), message)
     })?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
         let message = format!("larger than {} MiB", MAX_FILE_SIZE >> 20);
-        return Err(fail(Origin::whole(&name), message));
+        return Err(Invalid::error(Origin::whole(&name), message));
     }
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         // What is valid stands in the same place with the rest replaced.
         let source = Source::new(&name, &String::from_utf8_lossy(error.as_bytes()));
         let message = format!("not UTF-8 at byte {at}");
-        fail(source.origin(Span::new(at, at)), message)
+        Invalid::error(source.origin(Span::new(at, at)), message)
     })?;
     from_text(&name, &text, overrides)
 }
@@ -262,12 +216,11 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads a configuration from `text`; `file` names it in diagnostics.
 pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
-    let fail = |diagnostic| Invalid(vec![diagnostic]);
     let file = Source::new(file, text);
-    let mut root = document::parse(&file, 0).map_err(fail)?;
+    let mut root = document::parse(&file, 0)?;
     let mut sources = vec![file];
     for option in overrides {
-        overrides::apply(&mut root, option, &mut sources).map_err(fail)?;
+        overrides::apply(&mut root, option, &mut sources)?;
     }
     expand::expand(&mut root, &|name| std::env::var(name).ok());
 
@@ -280,6 +233,7 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
     if diagnostics.iter().any(is_error) {
         return Err(Invalid(diagnostics));
     }
+    config.sources = sources;
     Ok(Loaded {
         config,
         warnings: diagnostics,
@@ -318,7 +272,7 @@ pub fn defaults() -> Config {
     for (file, (key, source)) in KEYS.iter().zip(&sources).enumerate() {
         match document::parse(source, file) {
             Ok(node) => reader.preset(key, &node, &mut config),
-            Err(error) => reader.diagnostics.push(error),
+            Err(error) => reader.diagnostics.extend(error.0),
         }
     }
     // The table is ours: a default that its own row refuses is found by a test.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::diagnostic::Diagnostic;
+use super::diagnostic::Invalid;
 use super::document;
 use crate::diagnostic::{Origin, Place, Source, Span};
 use crate::yaml::{Kind, Node};
@@ -23,9 +23,9 @@ pub(super) fn apply(
     root: &mut Rc<Node>,
     option: &str,
     sources: &mut Vec<Source>,
-) -> Result<(), Diagnostic> {
+) -> Result<(), Invalid> {
     let name = format!("-o {option}");
-    let fail = |reason: String| Diagnostic::error(Origin::whole(&name), reason);
+    let fail = |reason: String| Invalid::error(Origin::whole(&name), reason);
     let (path, value) = split(option).ok_or_else(|| fail("must be key=value".into()))?;
     let steps = steps(path).map_err(fail)?;
     let source = Source::option(&name, value);
@@ -40,7 +40,7 @@ fn split(text: &str) -> Option<(&str, &str)> {
     Some((path.trim(), value.trim()))
 }
 
-fn value_of(source: &Source, file: usize) -> Result<Rc<Node>, Diagnostic> {
+fn value_of(source: &Source, file: usize) -> Result<Rc<Node>, Invalid> {
     if source.text.starts_with(['{', '[', '"', '\'']) {
         return document::parse(source, file);
     }
