@@ -20,6 +20,9 @@ impl Id {
     const ALWAYS: Self = Self(1);
 }
 
+/// Costs are in parts of a comparison.
+const SCALE: u32 = 16;
+
 /// No answer is kept.
 const NO_MEMO: u32 = u32::MAX;
 
@@ -207,6 +210,7 @@ impl<'s> Builder<'s> {
 
     /// The plan. What stands in several places gets room for its answer.
     pub fn finish(mut self) -> Plan {
+        self.plan.order();
         let shared = self.plan.parts.iter_mut().skip(2);
         for (at, entry) in shared.filter(|entry| entry.uses > 1).enumerate() {
             entry.memo = at as u32;
@@ -230,6 +234,56 @@ pub fn event_sets<'n>(nodes: impl Iterator<Item = &'n Node>, sets: &mut Vec<Even
 }
 
 impl Plan {
+    /// Puts the parts of each condition into the order of what they cost,
+    /// where what others have asked for before costs next to nothing.
+    fn order(&mut self) {
+        let mut fields: FxHashMap<usize, u32> = FxHashMap::default();
+        for entry in &self.parts {
+            if let Part::Check(check) = &entry.part
+                && let Some(slot) = check.slot
+            {
+                *fields.entry(slot).or_default() += 1;
+            }
+        }
+        // Parts come behind those that they consist of.
+        let mut costs: Vec<u32> = Vec::with_capacity(self.parts.len());
+        for entry in &mut self.parts {
+            let of = |id: &Id| costs.get(id.0 as usize).copied().unwrap_or(0);
+            let cost = match &mut entry.part {
+                Part::Never | Part::Always => 0,
+                Part::All(ids) | Part::One(ids) => {
+                    ids.sort_by_key(of);
+                    let costs = ids.iter().rev().map(of);
+                    costs.fold(0, |rest: u32, cost| cost.saturating_add(rest / 2))
+                }
+                Part::Not(id) => of(id),
+                Part::Check(check) => {
+                    let readers = check.slot.and_then(|slot| fields.get(&slot));
+                    let read = SCALE * check.operand.cost() / readers.copied().unwrap_or(1).max(1);
+                    read + SCALE.saturating_mul(check.test.cost())
+                }
+                Part::Compare(compare) => SCALE * (2 + compare.left.cost() + compare.right.cost()),
+            };
+            costs.push(match entry.uses {
+                0 | 1 => cost,
+                uses => SCALE / 4 + cost / uses,
+            });
+        }
+    }
+
+    /// Checks that hold whenever the condition does.
+    pub fn required(&self, condition: Id) -> impl Iterator<Item = &Arc<Check>> {
+        let part = |id: Id| self.parts.get(id.0 as usize).map(|entry| &entry.part);
+        let ids = match part(condition) {
+            Some(Part::All(ids)) => &**ids,
+            _ => &[],
+        };
+        ids.iter().filter_map(move |&id| match part(id) {
+            Some(Part::Check(check)) => Some(check),
+            _ => None,
+        })
+    }
+
     /// How many answers are kept for an event.
     pub fn answers(&self) -> usize {
         self.answers

@@ -281,6 +281,16 @@ impl Node {
 }
 
 impl Check {
+    /// The value of the left side; that of a field is read once for an event.
+    pub fn value<'a>(&'a self, run: &mut Run<'a, '_>) -> Option<Value<'a>> {
+        run.value(&self.operand, self.slot)
+    }
+
+    /// Whether there is one value that is compared as it is.
+    pub fn is_of_one_value(&self) -> bool {
+        self.join == Join::Whole
+    }
+
     /// Whether the values satisfy the test.
     pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
         let value = run.value(&self.operand, self.slot);

@@ -8,6 +8,7 @@ use falco_abi::syscall::SYSCALL_MAX;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::files::RuleSource;
+use super::group::Group;
 use super::load::{self, LoadOptions, LoadResult};
 use super::model;
 use super::output::Output;
@@ -28,7 +29,7 @@ pub struct Ruleset {
     plan: Plan,
     /// For each group of events that rules do not tell apart, the rules that
     /// can match, with their conditions for such events.
-    groups: Vec<Box<[(usize, Id)]>>,
+    groups: Vec<Group>,
     /// Groups of the kinds of events, and of system calls without a kind.
     by_kind: Vec<usize>,
     by_syscall: Vec<usize>,
@@ -116,6 +117,7 @@ impl CompiledRule {
 pub struct Scratch {
     memo: Memo,
     text: String,
+    positions: Vec<u32>,
 }
 
 /// Finds the events that no rule tells apart.
@@ -125,7 +127,7 @@ struct Grouping<'r> {
     sets: Vec<EventSet>,
     by_sets: FxHashMap<Box<[bool]>, usize>,
     builder: Builder<'r>,
-    groups: Vec<Box<[(usize, Id)]>>,
+    groups: Vec<Vec<(usize, Id)>>,
 }
 
 impl<'r> Grouping<'r> {
@@ -164,13 +166,16 @@ impl<'r> Grouping<'r> {
                 }
             }
         }
-        self.groups.push(group.into());
+        self.groups.push(group);
         self.by_sets.insert(sets, self.groups.len() - 1);
         self.groups.len() - 1
     }
 
-    fn finish(self) -> (Plan, Vec<Box<[(usize, Id)]>>) {
-        (self.builder.finish(), self.groups)
+    fn finish(self) -> (Plan, Vec<Group>) {
+        let plan = self.builder.finish();
+        let groups = self.groups.into_iter();
+        let groups = groups.map(|rules| Group::new(rules, &plan)).collect();
+        (plan, groups)
     }
 }
 
@@ -239,16 +244,16 @@ impl Ruleset {
     /// Whether some active rule can match the event. Cheap: events for which
     /// this is false need no context.
     pub fn wants(&self, event: &Event<'_>) -> bool {
-        !self.candidates(event).is_empty()
+        self.candidates(event).is_some()
     }
 
-    fn candidates(&self, event: &Event<'_>) -> &[(usize, Id)] {
+    fn candidates(&self, event: &Event<'_>) -> Option<&Group> {
         let group = match event.kind {
             Kind::Syscall => self.by_syscall.get(event.header.syscall as usize),
             kind => self.by_kind.get(kind as usize),
         };
         let group = group.and_then(|&group| self.groups.get(group));
-        group.map_or(&[], |rules| rules)
+        group.filter(|group| !group.is_empty())
     }
 
     /// Evaluates the rules for one event and hands the alerts to `sink`: that
@@ -259,21 +264,21 @@ impl Ruleset {
         scratch: &mut Scratch,
         sink: &mut impl FnMut(Alert),
     ) {
-        let candidates = self.candidates(ctx.event);
-        if candidates.is_empty() {
+        let Some(group) = self.candidates(ctx.event) else {
             return;
-        }
-        let Scratch { memo, text } = scratch;
+        };
+        let Scratch {
+            memo,
+            text,
+            positions,
+        } = scratch;
         let mut run = Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers());
-        for &(at, condition) in candidates {
-            if self.plan.holds(condition, &mut run) {
-                let rule = &self.rules[at];
-                sink(self.alert(rule, &mut run, text));
-                if !self.match_all {
-                    return;
-                }
+        group.matching(&self.plan, &mut run, positions, |at, run| {
+            if let Some(rule) = self.rules.get(at) {
+                sink(self.alert(rule, run, text));
             }
-        }
+            self.match_all
+        });
     }
 
     fn alert<'a>(&self, rule: &'a CompiledRule, run: &mut Run<'a, '_>, text: &mut String) -> Alert {
