@@ -18,6 +18,7 @@ use super::operand::{Operand, OperandType, Transformer};
 use super::predicate::{self, Join, Node, Slots};
 use super::table::{BoundField, FieldTable, type_name};
 use super::test::Test;
+use super::weight::Weight;
 
 /// Most levels of a condition after macros were put in.
 pub const MAX_LEVELS: usize = 250;
@@ -46,8 +47,8 @@ pub struct Macro {
     pub events: Events,
     /// Its levels.
     pub levels: usize,
-    /// Its cost.
-    pub cost: u32,
+    /// What is expected of it.
+    pub weight: Weight,
 }
 
 /// The events under which a condition can hold, and those under which it can
@@ -96,8 +97,8 @@ pub struct Compiled {
     pub events: Events,
     /// Its levels, those of macros included.
     pub levels: usize,
-    /// About what it costs to evaluate it, in comparisons.
-    pub cost: u32,
+    /// What is expected of it.
+    pub weight: Weight,
 }
 
 impl Compiled {
@@ -108,7 +109,7 @@ impl Compiled {
             node: Node::And([self.node, other.node].into()),
             events: self.events.and(&other.events),
             levels: self.levels.max(other.levels) + 1,
-            cost: self.cost.saturating_add(other.cost / 2),
+            weight: Weight::all([self.weight, other.weight].into_iter()),
         }
     }
 
@@ -120,7 +121,7 @@ impl Compiled {
             node: Node::Not(Box::new(self.node)),
             events: self.events.not(),
             levels: self.levels + 1,
-            cost: self.cost,
+            weight: self.weight.not(),
         }
     }
 }
@@ -151,13 +152,13 @@ impl Compiler<'_> {
     /// Never fails: errors are collected, so that one run reports all.
     fn expr(&mut self, expr: &Expr) -> Compiled {
         match expr {
-            Expr::And(parts) => self.join(parts, Node::And, Events::and),
-            Expr::Or(parts) => self.join(parts, Node::Or, Events::or),
+            Expr::And(parts) => self.join(parts, Node::And, Events::and, Weight::all),
+            Expr::Or(parts) => self.join(parts, Node::Or, Events::or, Weight::one),
             Expr::Not(inner) => self.expr(inner).not(),
             Expr::Macro(name) => self.macro_use(name),
             Expr::Check(check) => self.check(check).unwrap_or_else(|error| {
                 self.errors.push(error);
-                leaf(0, Node::Never)
+                leaf(Weight::default(), Node::Never)
             }),
         }
     }
@@ -167,20 +168,18 @@ impl Compiler<'_> {
         parts: &[Expr],
         node: fn(Box<[Node]>) -> Node,
         combine: fn(Events, &Events) -> Events,
+        weigh: fn(std::vec::IntoIter<Weight>) -> Weight,
     ) -> Compiled {
-        let mut parts: Vec<_> = parts.iter().map(|part| self.expr(part)).collect();
-        // Nothing depends on the order but how soon it is clear that the rest
-        // does not matter.
-        parts.sort_by_key(|part| part.cost);
-        let costs = parts.iter().rev();
-        let cost = costs.fold(0, |rest: u32, part| part.cost.saturating_add(rest / 2));
+        let parts: Vec<_> = parts.iter().map(|part| self.expr(part)).collect();
+        let weights: Vec<_> = parts.iter().map(|part| part.weight).collect();
+        let weight = weigh(weights.into_iter());
         let events = parts.iter().map(|part| part.events);
         Compiled {
             events: events
                 .reduce(|all, part| combine(all, &part))
                 .unwrap_or_else(Events::any),
             levels: parts.iter().map(|part| part.levels).max().unwrap_or(0) + 1,
-            cost,
+            weight,
             node: node(parts.into_iter().map(|part| part.node).collect()),
         }
     }
@@ -192,29 +191,29 @@ impl Compiler<'_> {
                     node: Node::Macro(found.shared),
                     events: found.events,
                     levels: found.levels + 1,
-                    cost: found.cost,
+                    weight: found.weight,
                 };
             }
             Ok(Some(_)) => Error::new(name.span, ErrorKind::TooDeep(MAX_LEVELS)),
-            Ok(None) => return leaf(0, Node::Never),
+            Ok(None) => return leaf(Weight::default(), Node::Never),
             Err(error) => error,
         };
         self.errors.push(error);
-        leaf(0, Node::Never)
+        leaf(Weight::default(), Node::Never)
     }
 
     /// A check that was compiled before is the same one again: its constants
     /// are there once, and its answer counts for all.
     fn check(&self, check: &Check) -> Result<Compiled, Error> {
         let key = check.key();
-        if let Some((known, cost)) = self.scope.slots.known(&key) {
-            return Ok(leaf(cost, Node::Check(known)));
+        if let Some((known, weight)) = self.scope.slots.known(&key) {
+            return Ok(leaf(weight, Node::Check(known)));
         }
         let compiled = self.check_anew(check)?;
         if let Node::Check(new) = &compiled.node
             && compiled.events == Events::any()
         {
-            self.scope.slots.keep(key, new, compiled.cost);
+            self.scope.slots.keep(key, new, compiled.weight);
         }
         Ok(compiled)
     }
@@ -243,9 +242,10 @@ impl Compiler<'_> {
         }
         let test = self.test(ty, check)?;
         let join = join_of(&operand, check.op, ty.list);
-        let cost = operand.cost() + test.cost();
+        let cost = (operand.cost() + test.cost()) as f32;
+        let weight = Weight::new(cost, test.chance());
         Ok(leaf(
-            cost,
+            weight,
             Node::Check(Arc::new(predicate::Check {
                 slot: self.scope.slots.of(&operand),
                 operand,
@@ -304,7 +304,7 @@ impl Compiler<'_> {
                 node,
                 events,
                 levels: 1,
-                cost: 1,
+                weight: Weight::new(1.0, 0.1),
             };
             let negated = check.op == Op::Ne;
             return Ok(Some(if negated { compiled.not() } else { compiled }));
@@ -312,7 +312,7 @@ impl Compiler<'_> {
         // Several calls can make events of one kind, and some events are made
         // by none: only where a check holds is known.
         let mut compiled = leaf(
-            2,
+            Weight::new(2.0, 0.1),
             Node::Check(Arc::new(predicate::Check {
                 operand: Operand::Field(field.clone()),
                 slot: None,
@@ -368,9 +368,9 @@ impl Compiler<'_> {
             return Err(Error::new(span, kind));
         }
         let join = join_of(&left, check.op, ty.list);
-        let cost = left.cost() + right.cost() + 2;
+        let weight = Weight::new((left.cost() + right.cost() + 2) as f32, 0.5);
         Ok(leaf(
-            cost,
+            weight,
             Node::Compare(Arc::new(predicate::Compare {
                 left,
                 op: check.op,
@@ -653,12 +653,12 @@ fn result_type(
     }
 }
 
-fn leaf(cost: u32, node: Node) -> Compiled {
+fn leaf(weight: Weight, node: Node) -> Compiled {
     Compiled {
         node,
         events: Events::any(),
         levels: 1,
-        cost,
+        weight,
     }
 }
 

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::events::{EventSet, Probe};
 use super::predicate::{Check, Compare, Node, Run, Shared};
+use super::weight::Weight;
 
 /// Number of a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,34 +23,6 @@ impl Id {
 
 /// What it costs to look for an answer that may be known.
 const KNOWN: f32 = 0.25;
-
-/// What is expected of a part.
-#[derive(Clone, Copy, Debug, Default)]
-struct Weight {
-    /// Its cost, in comparisons.
-    cost: f32,
-    /// The chance that it holds, a guess by its kind.
-    holds: f32,
-}
-
-impl Weight {
-    fn certain() -> Self {
-        Self {
-            cost: 0.0,
-            holds: 1.0,
-        }
-    }
-
-    /// What is to be spent until it fails.
-    fn to_fail(self) -> f32 {
-        self.cost / (1.0 - self.holds).max(0.01)
-    }
-
-    /// What is to be spent until it holds.
-    fn to_hold(self) -> f32 {
-        self.cost / self.holds.max(0.01)
-    }
-}
 
 /// No answer is kept.
 const NO_MEMO: u32 = u32::MAX;
@@ -282,26 +255,13 @@ impl Plan {
                 Part::Never | Part::Always => Weight::default(),
                 Part::All(ids) => {
                     ids.sort_by(|a, b| of(a).to_fail().total_cmp(&of(b).to_fail()));
-                    ids.iter()
-                        .rev()
-                        .map(of)
-                        .fold(Weight::certain(), |rest, part| Weight {
-                            cost: part.cost + part.holds * rest.cost,
-                            holds: part.holds * rest.holds,
-                        })
+                    Weight::all(ids.iter().map(of))
                 }
                 Part::One(ids) => {
                     ids.sort_by(|a, b| of(a).to_hold().total_cmp(&of(b).to_hold()));
-                    let rest = Weight::default();
-                    ids.iter().rev().map(of).fold(rest, |rest, part| Weight {
-                        cost: part.cost + (1.0 - part.holds) * rest.cost,
-                        holds: part.holds + (1.0 - part.holds) * rest.holds,
-                    })
+                    Weight::one(ids.iter().map(of))
                 }
-                Part::Not(id) => Weight {
-                    holds: 1.0 - of(id).holds,
-                    ..of(id)
-                },
+                Part::Not(id) => of(id).not(),
                 Part::Check(check) => {
                     let readers = check.slot.and_then(|slot| fields.get(&slot));
                     let read = check.operand.cost() as f32 / *readers.unwrap_or(&1) as f32;

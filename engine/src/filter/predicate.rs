@@ -14,6 +14,7 @@ use super::field::{Context, FieldArg, Value};
 use super::operand::Operand;
 use super::table::BoundField;
 use super::test::{Test, compare};
+use super::weight::Weight;
 
 /// Hardly an event has more of its fields read.
 const MANY_VALUES: usize = 64;
@@ -140,21 +141,21 @@ impl Shared {
 /// checks that were compiled.
 #[derive(Debug, Default)]
 pub struct Slots {
-    checks: RefCell<FxHashMap<String, (Arc<Check>, u32)>>,
+    checks: RefCell<FxHashMap<String, (Arc<Check>, Weight)>>,
     numbers: RefCell<FxHashMap<(&'static str, FieldArg), usize>>,
 }
 
 impl Slots {
-    /// The check of this text with its cost, if it was compiled before.
-    pub fn known(&self, key: &str) -> Option<(Arc<Check>, u32)> {
+    /// The check of this text with its weight, if it was compiled before.
+    pub fn known(&self, key: &str) -> Option<(Arc<Check>, Weight)> {
         self.checks.borrow().get(key).cloned()
     }
 
     /// Remembers a check by its text.
-    pub fn keep(&self, key: String, check: &Arc<Check>, cost: u32) {
+    pub fn keep(&self, key: String, check: &Arc<Check>, weight: Weight) {
         self.checks
             .borrow_mut()
-            .insert(key, (Arc::clone(check), cost));
+            .insert(key, (Arc::clone(check), weight));
     }
 
     /// The number of an operand that is a field.

@@ -10,6 +10,7 @@ use crate::filter::compile::{self, Lists, Scope};
 use crate::filter::error::{Error, ErrorKind};
 use crate::filter::predicate::Slots;
 use crate::filter::table::FieldTable;
+use crate::filter::weight::Weight;
 
 /// Longest text of one part.
 const WIDTH: usize = 100;
@@ -38,8 +39,8 @@ pub fn explain(sources: &[RuleSource], fields: &FieldTable, name: &str) -> Optio
     Some(text)
 }
 
-/// The events of a condition, and its cost.
-fn weigh(expr: &Expr, fields: &FieldTable) -> Option<(Vec<&'static str>, u32)> {
+/// The events of a condition, and what is expected of it.
+fn weigh(expr: &Expr, fields: &FieldTable) -> Option<(Vec<&'static str>, Weight)> {
     let scope = Scope {
         fields,
         lists: &Lists::default(),
@@ -50,29 +51,34 @@ fn weigh(expr: &Expr, fields: &FieldTable) -> Option<(Vec<&'static str>, u32)> {
         },
     };
     let compiled = compile::compile(expr, &scope).ok()?;
-    Some((compiled.events.holds.names().collect(), compiled.cost))
+    Some((compiled.events.holds.names().collect(), compiled.weight))
+}
+
+fn weight_of(expr: &Expr, fields: &FieldTable) -> Weight {
+    weigh(expr, fields).map_or_else(Weight::default, |(_, weight)| weight)
 }
 
 fn show(expr: &Expr, fields: &FieldTable, level: usize, text: &mut String) {
-    let cost = weigh(expr, fields).map_or(0, |(_, cost)| cost);
+    let cost = weight_of(expr, fields).cost;
     let indent = "  ".repeat(level);
-    let (word, parts) = match expr {
-        Expr::And(parts) => ("all of", parts),
-        Expr::Or(parts) => ("one of", parts),
+    let (word, parts, key) = match expr {
+        Expr::And(parts) => ("all of", parts, Weight::to_fail as fn(Weight) -> f32),
+        Expr::Or(parts) => ("one of", parts, Weight::to_hold as fn(Weight) -> f32),
         other => {
             let mut shown = other.to_string();
             if shown.chars().count() > WIDTH {
                 shown = shown.chars().take(WIDTH).collect();
                 shown.push('…');
             }
-            let _ = writeln!(text, "{cost:>6} {indent}{shown}");
+            let _ = writeln!(text, "{cost:>6.1} {indent}{shown}");
             return;
         }
     };
-    let _ = writeln!(text, "{cost:>6} {indent}{word}");
+    let _ = writeln!(text, "{cost:>6.1} {indent}{word}");
     let mut parts: Vec<_> = parts.iter().collect();
-    // As the compiler orders them.
-    parts.sort_by_key(|part| weigh(part, fields).map_or(0, |(_, cost)| cost));
+    // As a plan orders them that has this rule alone.
+    let key = |part: &Expr| key(weight_of(part, fields));
+    parts.sort_by(|a, b| key(a).total_cmp(&key(b)));
     for part in parts {
         show(part, fields, level + 1, text);
     }

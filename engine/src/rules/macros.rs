@@ -109,7 +109,7 @@ impl<'a> Macros<'a> {
             Ok(compiled) => Some(Macro {
                 events: compiled.events,
                 levels: compiled.levels,
-                cost: compiled.cost,
+                weight: compiled.weight,
                 shared: target.shared.add(compiled.node),
             }),
             Err(found) => {
