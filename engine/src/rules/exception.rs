@@ -113,9 +113,13 @@ fn is_complete(rule: &Item<'_>, exception: &Exception, report: &mut Report) -> b
                 error(Code::Validate, comp.place(), message);
             }
         }
-        if let (OneOrMany::One(comp), Some((op, modified))) =
-            (comps, comparison(&comps.as_slice()[0].text))
-            && !op.takes_list()
+        if let (OneOrMany::One(comp), Some((op, modified))) = (
+            comps,
+            comps
+                .as_slice()
+                .first()
+                .and_then(|comp| comparison(&comp.text)),
+        ) && !op.takes_list()
             && !modified
         {
             let message = format!("`{}` takes no list of values", comp.text);
