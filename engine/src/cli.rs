@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
+use crate::app::listing::{self, Format};
 use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, Invalid, Loaded};
 use crate::diagnostic::Origin;
 
@@ -39,6 +40,62 @@ pub struct Cli {
     /// wrong.
     #[arg(short = 'V', long = "validate", value_name = "FILE")]
     pub validate: Vec<PathBuf>,
+
+    /// Describe all rules and exit
+    #[arg(short = 'L')]
+    pub list_rules: bool,
+
+    /// Describe the rule NAME and exit
+    #[arg(short = 'l', value_name = "NAME")]
+    pub list_rule: Option<String>,
+
+    /// Show how the rule NAME is evaluated and exit
+    #[arg(long = "explain", value_name = "NAME")]
+    pub explain: Option<String>,
+
+    /// List the fields that rules can use, and exit
+    #[arg(long = "list", value_name = "SOURCE", num_args = 0..=1, default_missing_value = "syscall")]
+    pub list: Option<String>,
+
+    /// With --list: names alone
+    #[arg(short = 'N')]
+    pub names_only: bool,
+
+    /// List the events, and exit
+    #[arg(long = "list-events")]
+    pub list_events: bool,
+
+    /// List the events of system calls, and exit
+    #[arg(long = "list-syscall-events")]
+    pub list_syscall_events: bool,
+
+    /// Form of a list
+    #[arg(long = "format", value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
+
+    /// The same as --format markdown
+    #[arg(long = "markdown", conflicts_with = "format")]
+    pub markdown: bool,
+
+    /// Print the JSON schema of rule files, and exit
+    #[arg(long = "rule-schema")]
+    pub rule_schema: bool,
+
+    /// Add TEXT to the output of every rule (repeatable)
+    #[arg(short = 'p', long = "print", value_name = "TEXT")]
+    pub print: Vec<String>,
+
+    /// Turn off the rules with TEXT in their names (repeatable)
+    #[arg(short = 'D', value_name = "TEXT")]
+    pub disable: Vec<String>,
+
+    /// Turn off the rules with the tag TAG (repeatable)
+    #[arg(short = 'T', value_name = "TAG")]
+    pub disable_tags: Vec<String>,
+
+    /// Turn on only the rules with the tag TAG (repeatable)
+    #[arg(short = 't', value_name = "TAG", conflicts_with_all = ["disable", "disable_tags"])]
+    pub only_tags: Vec<String>,
 
     /// Stop after SECONDS
     #[arg(short = 'M', value_name = "SECONDS")]
@@ -82,6 +139,34 @@ impl Cli {
             loaded.config.outputs.buffered = false;
         }
         Ok(loaded)
+    }
+
+    /// The same; without a file, where none was named, what the command line
+    /// says alone.
+    pub fn load_config_if_there(&self) -> Result<Loaded, Invalid> {
+        if self.config == Path::new(DEFAULT_FILE) && !self.config.exists() {
+            return config::from_text(DEFAULT_FILE, "", &self.options);
+        }
+        self.load_config()
+    }
+
+    /// What one of the options that only print a table prints.
+    pub fn listing(&self) -> Option<String> {
+        let format = match self.markdown {
+            true => Format::Markdown,
+            false => self.format,
+        };
+        if self.rule_schema {
+            return Some(listing::rule_schema());
+        }
+        if self.list_events || self.list_syscall_events {
+            return Some(listing::events(format, self.list_syscall_events));
+        }
+        match self.list.as_deref()? {
+            "syscall" => Some(listing::fields(format, self.names_only)),
+            // There is no other source that has fields.
+            _ => Some(String::new()),
+        }
     }
 
     /// The files of rules to load: those of `-r`, else those of the

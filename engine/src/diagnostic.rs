@@ -32,7 +32,7 @@ pub struct Place {
 }
 
 /// One file.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Source {
     /// Path as the user gave it.
     pub path: Arc<str>,

@@ -111,11 +111,14 @@ impl State {
             let _ = io::stderr().write_all(line.as_bytes());
         }
         if let Some(syslog) = &mut self.syslog {
-            if self.backlog.len() == BACKLOG {
-                self.backlog.pop_front();
+            // A daemon takes one line as a message, and escapes what ends it.
+            for line in text.lines() {
+                if self.backlog.len() == BACKLOG {
+                    self.backlog.pop_front();
+                }
+                let priority = priority(record.level());
+                self.backlog.push_back((priority, time, line.to_owned()));
             }
-            self.backlog
-                .push_back((priority(record.level()), time, text));
             while let Some((priority, time, text)) = self.backlog.front() {
                 if syslog.send(*priority, *time, text).is_err() {
                     break;

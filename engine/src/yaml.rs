@@ -237,6 +237,8 @@ pub struct YamlError {
     pub message: String,
     /// Where.
     pub place: Place,
+    /// The text is no YAML, rather than beyond a limit.
+    pub syntax: bool,
 }
 
 /// Reads all documents of a file, whose number is `file`. None may have more
@@ -281,8 +283,10 @@ struct Open {
 
 impl Builder<'_> {
     fn scan_error(&self, error: &ScanError) -> YamlError {
-        let message = format!("not valid YAML: {}", error.info());
-        self.error(self.offset(error.marker()), message)
+        YamlError {
+            syntax: true,
+            ..self.error(self.offset(error.marker()), error.info())
+        }
     }
 
     fn offset(&self, marker: &Marker) -> usize {
@@ -301,6 +305,7 @@ impl Builder<'_> {
         YamlError {
             message: message.into(),
             place: self.place(start, start),
+            syntax: false,
         }
     }
 
@@ -478,7 +483,7 @@ mod tests {
             let result = parse(&Source::new("f", yaml), 0, 1000);
             result.err().map(|error| error.message).unwrap_or_default()
         };
-        for deep in ["- ".repeat(100), "[".repeat(100)] {
+        for deep in ["- ".repeat(100), "[".repeat(100) + &"]".repeat(100)] {
             assert_eq!(message(&deep), "nested more than 64 levels deep");
         }
         assert_ne!(message(&"[".repeat(100_000)), "");

@@ -124,6 +124,35 @@ fn all_errors_of_all_files_are_shown() {
 }
 
 #[test]
+fn errors_in_what_the_configuration_adds_are_shown_in_its_file() {
+    let directory = with_rules(&rule("evt.type = open"));
+    let text = "\
+rules_files: [rules.yaml]
+append_output:
+  - when: >
+      evt.type = open
+      and proc.nmae = x
+  - extra_output: 'a=%proc.nmae'
+    extra_fields: [evt.type, fd.nmae, {k: '%evt.tpye'}]
+";
+    fs::write(directory.path().join("falco.yaml"), text).unwrap();
+    let options = ["-o", "append_output[].when=no_such_macro"];
+    let output = engine(&directory, &[&["-c", "falco.yaml"], &options[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let shown = [
+        "falco.yaml:5:11: error[LOAD_ERR_COMPILE_CONDITION]: unknown field `proc.nmae`\n   |\n 5 \
+         |       and proc.nmae = x\n   |           ^^^^^^^^^\n  hint: did you mean `proc.name`?",
+        "falco.yaml:6:22: error[LOAD_ERR_COMPILE_OUTPUT]: unknown field `proc.nmae`",
+        "falco.yaml:7:30: error[LOAD_ERR_COMPILE_OUTPUT]: unknown field `fd.nmae`",
+        "falco.yaml:7:44: error[LOAD_ERR_COMPILE_OUTPUT]: unknown field `evt.tpye`",
+        "-o append_output[].when=no_such_macro: error[LOAD_ERR_COMPILE_CONDITION]: undefined macro \
+         `no_such_macro`",
+        "5 error(s)",
+    ];
+    assert_says(&stderr(&output), &shown);
+}
+
+#[test]
 fn a_missing_rules_file_is_named() {
     let directory = with_rules("");
     for arguments in [&["-r", "no-such.yaml"][..], &["-V", "no-such.yaml"]] {

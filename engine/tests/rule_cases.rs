@@ -260,12 +260,12 @@ fn append(append: &Append) -> AppendOutput {
             tags: append.tags.clone(),
             ..Match::default()
         },
-        extra_output: append.extra_output.clone(),
+        extra_output: append.extra_output.as_deref().map(Into::into),
         placement: match append.before_closing_parenthesis {
             true => Placement::BeforeClosingParenthesis,
             false => Placement::End,
         },
-        when: append.when.clone(),
+        when: append.when.as_deref().map(Into::into),
         ..AppendOutput::default()
     }
 }

@@ -15,6 +15,7 @@ step "building the engine"
 cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod
 wait "$node"
 "$NODE_DIR/job.sh" scenario "$TOP/target/job/run"
+touch "$TOP/target/job/run/show"
 step "running the scenario"
 status=0
 "$NODE_DIR/boot.sh" --log "$logs" --time-limit 1800 "$TOP/target/job/run" || status=$?

@@ -1,6 +1,8 @@
 //! The program: from the command line to the end of the last alert.
 
+mod check;
 mod held;
+pub mod listing;
 mod loss;
 mod pipeline;
 mod signals;
@@ -29,21 +31,42 @@ pub fn main() -> ExitCode {
         Err(done) => return done,
     };
     logging::start();
+    if let Some(text) = cli.listing() {
+        // Whoever reads may have seen enough.
+        let _ = io::stdout().write_all(text.as_bytes());
+        return ExitCode::SUCCESS;
+    }
     if !cli.validate.is_empty() {
-        return startup::validate(&cli);
+        return match cli.load_config_if_there() {
+            Ok(loaded) => check::validate(&cli, &loaded.config),
+            Err(error) => failed(&error.into()),
+        };
     }
     match run(&cli) {
         Ok(code) => code,
-        Err(error) => {
-            // Everything that is wrong, the last reason included.
-            eprintln!("Error: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error),
     }
 }
 
+fn failed(error: &anyhow::Error) -> ExitCode {
+    // Everything that is wrong, the last reason included.
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
+}
+
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    let Loaded { config, warnings } = cli.load_config()?;
+    let only_shown = cli.list_rules || cli.list_rule.is_some() || cli.explain.is_some();
+    let loaded = match only_shown && !cli.rules.is_empty() {
+        true => cli.load_config_if_there()?,
+        false => cli.load_config()?,
+    };
+    let Loaded { config, warnings } = loaded;
+    if let Some(name) = &cli.explain {
+        return check::explain(cli, &config, name);
+    }
+    if only_shown {
+        return check::describe(cli, &config);
+    }
     logging::configure(&config);
     info!("falco-engine {}", env!("CARGO_PKG_VERSION"));
     for warning in warnings {

@@ -1,7 +1,6 @@
 //! What happens before the first event.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,53 +11,22 @@ use log::{info, warn};
 
 use crate::cli::Cli;
 use crate::config::{self, Config, RuleMatching};
+use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::{Containers, cri};
 use crate::rules::{
-    AppendOutput, Diagnostic, ExtraField, LoadOptions, LoadResult, Match, Placement, Ruleset,
-    Severity, files,
+    AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
+    files,
 };
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
-
-/// `-V`: says what is wrong with the rules.
-pub(super) fn validate(cli: &Cli) -> ExitCode {
-    let paths = match cli.files_to_validate() {
-        Ok(paths) => paths,
-        Err(error) => {
-            eprintln!("Error: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let LoadResult {
-        ruleset,
-        diagnostics,
-    } = read_rules(&paths, &LoadOptions::default());
-    for diagnostic in &diagnostics {
-        println!("{diagnostic}");
-    }
-    let (verdict, code) = match (ruleset, diagnostics.is_empty()) {
-        (None, _) => ("Invalid", ExitCode::FAILURE),
-        (Some(_), true) => ("Ok", ExitCode::SUCCESS),
-        (Some(_), false) => ("Ok, with warnings", ExitCode::SUCCESS),
-    };
-    for path in &cli.validate {
-        println!("{}: {verdict}", path.display());
-    }
-    code
-}
+use crate::yaml::Node;
 
 /// Loads the rules that command line and configuration name.
 pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> {
     let paths = cli.rules_files(config)?;
-    let options = LoadOptions {
-        min_priority: config.priority,
-        append_output: config.append_output.iter().map(append_output).collect(),
-        want_fields: config.outputs.format.json,
-        match_all: config.rule_matching == RuleMatching::All,
-        ..LoadOptions::default()
-    };
+    let options = rule_options(cli, config);
     for path in &paths {
         info!("loading rules from {}", path.display());
     }
@@ -81,6 +49,69 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> 
     Ok(ruleset)
 }
 
+/// How rules are loaded, by configuration and command line.
+pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
+    let mut options = LoadOptions {
+        min_priority: config.priority,
+        selection: selection(cli, config),
+        append_output: config.append_output.clone(),
+        append_sources: config.sources.clone(),
+        want_fields: config.outputs.format.json,
+        match_all: config.rule_matching == RuleMatching::All,
+    };
+    for text in &cli.print {
+        append_printed(text, &mut options);
+    }
+    options
+}
+
+/// Rules turned on and off: by the configuration, then by the command line.
+fn selection(cli: &Cli, config: &Config) -> Vec<Selection> {
+    let of = |enable: bool, rules: &config::RuleSelector| {
+        let rule = rules.rule.iter().map(|t| Selector::Rule(t.value.clone()));
+        let tag = rules.tag.iter().map(|t| Selector::Tag(t.value.clone()));
+        let all: Vec<_> = rule.chain(tag).collect();
+        let selections = all.into_iter();
+        selections.map(move |selector| Selection { enable, selector })
+    };
+    let mut all = Vec::new();
+    for entry in &config.rules {
+        all.extend(entry.enable.iter().flat_map(|rules| of(true, rules)));
+        all.extend(entry.disable.iter().flat_map(|rules| of(false, rules)));
+    }
+    let mut add = |enable, selector| all.push(Selection { enable, selector });
+    for part in &cli.disable {
+        add(false, Selector::Rule(format!("*{part}*")));
+    }
+    for tag in &cli.disable_tags {
+        add(false, Selector::Tag(tag.clone()));
+    }
+    if !cli.only_tags.is_empty() {
+        add(false, Selector::Rule("*".to_owned()));
+    }
+    for tag in &cli.only_tags {
+        add(true, Selector::Tag(tag.clone()));
+    }
+    all
+}
+
+/// What `-p` adds to all outputs. Its old short forms add nothing: what they
+/// stood for is in the outputs of rules.
+fn append_printed(text: &str, options: &mut LoadOptions) {
+    if matches!(text, "c" | "container" | "k" | "kubernetes") {
+        return;
+    }
+    let file = options.append_sources.len();
+    let span = Span::new(0, text.len());
+    let node = Node::plain(text, Place { file, span });
+    let source = diagnostic::Source::option(&format!("-p {text}"), text);
+    options.append_sources.push(source);
+    options.append_output.push(AppendOutput {
+        extra_output: node.scalar().map(Into::into),
+        ..AppendOutput::default()
+    });
+}
+
 fn errors(diagnostics: &[Diagnostic]) -> usize {
     diagnostics
         .iter()
@@ -89,7 +120,7 @@ fn errors(diagnostics: &[Diagnostic]) -> usize {
 }
 
 /// Reads and loads all files, so that everything that is wrong is told at once.
-fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
+pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
     let (sources, mut diagnostics) = files::read(paths);
     let unreadable = errors(&diagnostics) > 0;
     let mut result = Ruleset::load(&sources, &FieldTable::new(FIELDS), options);
@@ -97,35 +128,6 @@ fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),
         diagnostics,
-    }
-}
-
-/// What the configuration says, in the loader's terms.
-fn append_output(entry: &config::AppendOutput) -> AppendOutput {
-    let text = |t: &config::Text| t.value.clone();
-    AppendOutput {
-        matches: Match {
-            source: entry.matching.source.as_ref().map(text),
-            rule: entry.matching.rule.as_ref().map(text),
-            tags: entry.matching.tags.iter().map(text).collect(),
-        },
-        extra_output: entry.extra_output.as_ref().map(text),
-        extra_fields: entry
-            .extra_fields
-            .iter()
-            .map(|field| match &field.format {
-                None => ExtraField::Field(text(&field.name)),
-                Some(format) => ExtraField::Formatted {
-                    name: text(&field.name),
-                    format: text(format),
-                },
-            })
-            .collect(),
-        placement: match entry.placement {
-            config::Placement::End => Placement::End,
-            config::Placement::BeforeClosingParenthesis => Placement::BeforeClosingParenthesis,
-        },
-        when: entry.when.as_ref().map(text),
     }
 }
 

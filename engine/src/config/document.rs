@@ -16,7 +16,10 @@ pub(super) fn parse(source: &Source, file: usize) -> Result<Rc<Node>, Invalid> {
     let error = |place: Place, message: String| Invalid::error(source.origin(place.span), message);
     let documents = yaml::parse(source, file, MAX_NODES);
     let mut documents = documents
-        .map_err(|wrong| error(wrong.place, wrong.message))?
+        .map_err(|wrong| {
+            let reason = if wrong.syntax { "not valid YAML: " } else { "" };
+            error(wrong.place, format!("{reason}{}", wrong.message))
+        })?
         .into_iter();
     let root = documents.next().unwrap_or_else(|| {
         let span = Span::default();

@@ -4,7 +4,9 @@
 //! and described in the documentation; nothing else has to know about it.
 
 use super::schema::{Key, Kind, Reader, Support};
-use super::{AppendOutput, Config, EngineKind, ExtraField, Match, Placement, RuleMatching, Text};
+use super::{Config, EngineKind, RuleMatching, RuleSelection, RuleSelector, Text};
+use crate::rules::report::Text as Phrase;
+use crate::rules::{AppendOutput, ExtraField, Match, Placement};
 use crate::yaml::{self, Node};
 use Support::{Follows, Full, Needless, Pending};
 
@@ -26,12 +28,12 @@ const BUFFER_MIB: [u32; 10] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
 const BUILT_IN_CONTAINERS: &str = "containers are recognised by the program itself";
 const NO_EFFECT_IN_FALCO: &str = "Falco 0.44 does not use it either";
 
-const fn full(
+const fn full<T>(
     name: &'static str,
-    kind: Kind<Config>,
+    kind: Kind<T>,
     default: &'static str,
     meaning: &'static str,
-) -> Key<Config> {
+) -> Key<T> {
     Key {
         name,
         kind,
@@ -141,11 +143,13 @@ pub static KEYS: &[Key<Config>] = &[
         Needless("its name is rules_files"),
         "Unused.",
     ),
-    other(
+    full(
         "rules",
-        LIST,
-        "",
-        pending(&["[]"], "rules are enabled as their files say"),
+        Kind::Special {
+            form: "a list of `enable:` and `disable:`, each with `rule:` or `tag:`",
+            set: rules,
+        },
+        "[]",
         "Rules to enable and disable after all files are loaded.",
     ),
     full(
@@ -904,45 +908,47 @@ pub static KEYS: &[Key<Config>] = &[
 
 /// The keys of one entry of `append_output`.
 pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
-    Key {
-        name: "match",
-        kind: Kind::Special {
+    full(
+        "match",
+        Kind::Special {
             form: "a map",
             set: |entry, node, reader| {
-                reader.map(MATCH_KEYS, "append_output.match", node, &mut entry.matching);
+                reader.map(MATCH_KEYS, "append_output.match", node, &mut entry.matches);
             },
         },
-        default: "",
-        support: Full,
-        meaning: "Rules the entry applies to; without it, all.",
-    },
-    Key {
-        name: "extra_output",
-        kind: Kind::Text(|entry, v| entry.extra_output = Some(v)),
-        default: "",
-        support: Full,
-        meaning: "Text to add to the output, with %fields.",
-    },
-    Key {
-        name: "extra_fields",
-        kind: Kind::Special {
+        "",
+        "Rules the entry applies to; without it, all.",
+    ),
+    full(
+        "extra_output",
+        Kind::Special {
+            form: "text",
+            set: |entry, node, reader| {
+                entry.extra_output = phrase("append_output.extra_output", node, reader);
+            },
+        },
+        "",
+        "Text to add to the output, with %fields.",
+    ),
+    full(
+        "extra_fields",
+        Kind::Special {
             form: "a list of field names or maps",
             set: extra_fields,
         },
-        default: "[]",
-        support: Full,
-        meaning: "Fields to add to JSON: names of fields, or {key: text with %fields}.",
-    },
+        "[]",
+        "Fields to add to JSON: names of fields, or {key: text with %fields}.",
+    ),
     Key {
         name: "suggested_output",
-        kind: Kind::Bool(|entry, v| entry.suggested_output = v),
+        kind: Kind::Bool(|_, _| {}),
         default: "false",
-        support: Full,
+        support: pending(&["false"], "only what the entry names is added"),
         meaning: "Add the fields that describe the container.",
     },
-    Key {
-        name: "placement",
-        kind: Kind::Choice {
+    full(
+        "placement",
+        Kind::Choice {
             words: &["end", "before_closing_parenthesis"],
             set: |entry, v| {
                 entry.placement = if v == "end" {
@@ -952,44 +958,52 @@ pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
                 };
             },
         },
-        default: "end",
-        support: Full,
-        meaning: "Where extra_output goes. Not known to Falco.",
-    },
-    Key {
-        name: "when",
-        kind: Kind::Text(|entry, v| entry.when = Some(v)),
-        default: "",
-        support: Full,
-        meaning: "Condition on the event that must hold for extra_output, in the language of \
-                  rules. Not known to Falco.",
-    },
+        "end",
+        "Where extra_output goes. Not known to Falco.",
+    ),
+    full(
+        "when",
+        Kind::Special {
+            form: "text",
+            set: |entry, node, reader| entry.when = phrase("append_output.when", node, reader),
+        },
+        "",
+        "Condition on the event that must hold for extra_output, in the language of rules. Not \
+         known to Falco.",
+    ),
 ];
 
 /// The keys of `match` in an entry of `append_output`.
 pub static MATCH_KEYS: &[Key<Match>] = &[
-    Key {
-        name: "source",
-        kind: Kind::Text(|rules, v| rules.source = Some(v)),
-        default: "",
-        support: Full,
-        meaning: "Source of the rule's events, `syscall`.",
-    },
-    Key {
-        name: "tags",
-        kind: Kind::Texts(|rules, v| rules.tags = v),
-        default: "[]",
-        support: Full,
-        meaning: "Tags, all of which the rule has.",
-    },
-    Key {
-        name: "rule",
-        kind: Kind::Text(|rules, v| rules.rule = Some(v)),
-        default: "",
-        support: Full,
-        meaning: "Name of the rule.",
-    },
+    full(
+        "source",
+        Kind::Text(|rules, v| rules.source = Some(v.value)),
+        "",
+        "Source of the rule's events, `syscall`.",
+    ),
+    full(
+        "tags",
+        Kind::Texts(|rules, v| rules.tags = v.into_iter().map(|tag| tag.value).collect()),
+        "[]",
+        "Tags, all of which the rule has.",
+    ),
+    full(
+        "rule",
+        Kind::Text(|rules, v| rules.rule = Some(v.value)),
+        "",
+        "Name of the rule.",
+    ),
 ];
+
+/// A text that the rules' compiler reads, and that keeps its place for errors
+/// in it.
+fn phrase(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Phrase> {
+    let scalar = node.scalar();
+    if scalar.is_none() {
+        reader.mismatch(name, "text", node);
+    }
+    scalar.map(Phrase::from)
+}
 
 fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     match node.text() {
@@ -1017,6 +1031,61 @@ fn old_rules_files(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     }
 }
 
+/// What an entry of `rules` does.
+static RULES_KEYS: &[Key<RuleSelection>] = &[
+    full(
+        "enable",
+        Kind::Special {
+            form: "a map with `rule` or `tag`",
+            set: |entry, node, reader| {
+                let rules = entry.enable.get_or_insert_default();
+                reader.map(SELECTOR_KEYS, "rules.enable", node, rules);
+            },
+        },
+        "",
+        "Rules to turn on.",
+    ),
+    full(
+        "disable",
+        Kind::Special {
+            form: "a map with `rule` or `tag`",
+            set: |entry, node, reader| {
+                let rules = entry.disable.get_or_insert_default();
+                reader.map(SELECTOR_KEYS, "rules.disable", node, rules);
+            },
+        },
+        "",
+        "Rules to turn off.",
+    ),
+];
+
+/// Which rules an entry of `rules` is about.
+static SELECTOR_KEYS: &[Key<RuleSelector>] = &[
+    full(
+        "rule",
+        Kind::Text(|rules, v| rules.rule = Some(v)),
+        "",
+        "Name of rules; `*` is any text.",
+    ),
+    full(
+        "tag",
+        Kind::Text(|rules, v| rules.tag = Some(v)),
+        "",
+        "Tag of rules.",
+    ),
+];
+
+fn rules(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    let yaml::Kind::Sequence(items) = &node.kind else {
+        return reader.mismatch("rules", "a list of `enable:` and `disable:`", node);
+    };
+    for item in items {
+        let mut entry = RuleSelection::default();
+        reader.map(RULES_KEYS, "rules", item, &mut entry);
+        config.rules.push(entry);
+    }
+}
+
 fn append_output(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     let yaml::Kind::Sequence(items) = &node.kind else {
         return reader.mismatch("append_output", "a list of maps", node);
@@ -1035,20 +1104,15 @@ fn extra_fields(entry: &mut AppendOutput, node: &Node, reader: &mut Reader<'_>) 
     };
     for item in items {
         match &item.kind {
-            yaml::Kind::Scalar(_) => {
-                let fields = reader
-                    .text(item)
-                    .map(|name| ExtraField { name, format: None });
-                entry.extra_fields.extend(fields);
+            yaml::Kind::Scalar(name) => {
+                entry.extra_fields.push(ExtraField::Field(name.into()));
             }
             yaml::Kind::Map(formats) => {
                 for (key, format) in formats {
-                    match (reader.text(key), reader.text(format)) {
-                        (Some(name), format @ Some(_)) => {
-                            entry.extra_fields.push(ExtraField { name, format });
-                        }
-                        _ => reader.mismatch(&format!("{NAME}.{key}"), "text", format),
-                    }
+                    let name = key.to_string();
+                    let format = phrase(&format!("{NAME}.{name}"), format, reader);
+                    let field = format.map(|format| ExtraField::Formatted { name, format });
+                    entry.extra_fields.extend(field);
                 }
             }
             yaml::Kind::Sequence(_) => {

@@ -20,6 +20,7 @@ pub use schema::{Key, Kind, Reader, Support, Text};
 
 use crate::diagnostic::{Origin, Severity, Source, Span};
 use crate::output::Priority;
+use crate::rules::AppendOutput;
 use crate::yaml::{self, Node};
 
 /// Where the configuration is without `-c`.
@@ -44,12 +45,17 @@ pub struct Config {
     pub engine: Engine,
     /// System calls collected beside those of the rules.
     pub base_syscalls: BaseSyscalls,
+    /// Rules that are turned on and off, in order.
+    pub rules: Vec<RuleSelection>,
     /// What is added to the outputs of rules.
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
     pub outputs: Outputs,
     /// The program's own messages.
     pub log: Log,
+    /// The file and the options of the command line that were read, by the
+    /// numbers in the places of texts.
+    pub sources: Vec<Source>,
 }
 
 /// What happens when several rules match one event.
@@ -92,53 +98,22 @@ pub struct BaseSyscalls {
     pub all: bool,
 }
 
-/// One entry of `append_output`.
+/// One entry of `rules`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AppendOutput {
-    /// Rules it applies to.
-    pub matching: Match,
-    /// Output text to add.
-    pub extra_output: Option<Text>,
-    /// Fields to add to JSON.
-    pub extra_fields: Vec<ExtraField>,
-    /// Adds the fields that describe the container.
-    pub suggested_output: bool,
-    /// Where `extra_output` goes.
-    pub placement: Placement,
-    /// Condition on the event that must hold for `extra_output`.
-    pub when: Option<Text>,
+pub struct RuleSelection {
+    /// Rules to turn on.
+    pub enable: Option<RuleSelector>,
+    /// Rules to turn off.
+    pub disable: Option<RuleSelector>,
 }
 
-/// Rules to which an entry of `append_output` applies: those that have all
-/// that is given.
+/// Some rules: those of a name or a pattern, and those with a tag.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Match {
-    /// Source of the rule's events.
-    pub source: Option<Text>,
-    /// Tags the rule has, all of them.
-    pub tags: Vec<Text>,
-    /// Name of the rule.
+pub struct RuleSelector {
+    /// Name; `*` is any text.
     pub rule: Option<Text>,
-}
-
-/// One of `append_output`'s `extra_fields`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExtraField {
-    /// Key in `output_fields`.
-    pub name: Text,
-    /// What stands there as text; without it, the field called `name`.
-    pub format: Option<Text>,
-}
-
-/// Where added text goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Placement {
-    /// After the output, parted by a blank.
-    #[default]
-    End,
-    /// Inside the bracket with which the output ends; after the output if it
-    /// does not end with one.
-    BeforeClosingParenthesis,
+    /// Tag.
+    pub tag: Option<Text>,
 }
 
 /// What alerts look like and where they go.
@@ -258,6 +233,7 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
     if diagnostics.iter().any(is_error) {
         return Err(Invalid(diagnostics));
     }
+    config.sources = sources;
     Ok(Loaded {
         config,
         warnings: diagnostics,

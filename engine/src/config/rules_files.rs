@@ -1,11 +1,11 @@
 //! From the names in `rules_files` and `-r` to the files they stand for.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Invalid};
 use super::schema::Text;
+pub use crate::rules::files::expand as expand_path;
 
 /// The files of `rules_files` in the order in which they are loaded.
 ///
@@ -31,27 +31,6 @@ pub fn rules_files(names: &[Text]) -> Result<Vec<PathBuf>, Invalid> {
     } else {
         Err(Invalid(errors))
     }
-}
-
-/// The file itself, or what a directory has of `*.yaml` and `*.yml`, sorted.
-pub fn expand_path(path: &Path) -> io::Result<Vec<PathBuf>> {
-    if !fs::metadata(path)?.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut files = Vec::new();
-    for entry in fs::read_dir(path)? {
-        let file = entry?.path();
-        let named = matches!(
-            file.extension().and_then(|end| end.to_str()),
-            Some("yaml" | "yml")
-        );
-        // Through links: a mounted ConfigMap consists of them.
-        if named && fs::metadata(&file).is_ok_and(|data| data.is_file()) {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 fn is_optional(path: &Path) -> bool {

@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::diagnostic::Diagnostic;
 use crate::diagnostic::{Origin, Place, Source};
+use crate::filter::error::nearest;
 use crate::yaml::{self, Node, Scalar};
 
 /// Text with the place where it was written, for whoever finds an error in it
@@ -229,9 +230,10 @@ impl<'s> Reader<'s> {
             } else if table.iter().any(|row| is_section(row.name, &name)) {
                 self.section(table, path, &name, value, target);
             } else {
-                let near = nearest(&name, table.iter().map(|row| row.name));
-                let hint = near.map(|near| format!("did you mean `{}`?", join(path, near)));
-                let message = format!("unknown key {}", join(path, &name));
+                let known: Vec<_> = table.iter().map(|row| join(path, row.name)).collect();
+                let name = join(path, &name);
+                let hint = nearest(&name, known.iter().map(String::as_str));
+                let message = format!("unknown key {name}");
                 self.warning_with_hint(key.place, message, hint);
             }
         }
@@ -352,14 +354,4 @@ fn shorten(node: &Node) -> String {
         Some((end, _)) => format!("{}…", &shown[..end]),
         None => shown,
     }
-}
-
-/// The name that was probably meant, whole or in its last part.
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 4).max(2);
-    known
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
 }

@@ -44,6 +44,8 @@ pub struct Macro {
     pub events: Events,
     /// Its levels.
     pub levels: usize,
+    /// Its cost.
+    pub cost: u32,
 }
 
 /// The events under which a condition can hold, and those under which it can
@@ -92,6 +94,8 @@ pub struct Compiled {
     pub events: Events,
     /// Its levels, those of macros included.
     pub levels: usize,
+    /// About what it costs to evaluate it, in comparisons.
+    pub cost: u32,
 }
 
 impl Compiled {
@@ -102,6 +106,7 @@ impl Compiled {
             node: Node::And([self.node, other.node].into()),
             events: self.events.and(&other.events),
             levels: self.levels.max(other.levels) + 1,
+            cost: self.cost.saturating_add(other.cost / 2),
         }
     }
 
@@ -113,6 +118,7 @@ impl Compiled {
             node: Node::Not(Box::new(self.node)),
             events: self.events.not(),
             levels: self.levels + 1,
+            cost: self.cost,
         }
     }
 }
@@ -149,7 +155,7 @@ impl Compiler<'_> {
             Expr::Macro(name) => self.macro_use(name),
             Expr::Check(check) => self.check(check).unwrap_or_else(|error| {
                 self.errors.push(error);
-                leaf(Node::Never)
+                leaf(0, Node::Never)
             }),
         }
     }
@@ -160,13 +166,19 @@ impl Compiler<'_> {
         node: fn(Box<[Node]>) -> Node,
         combine: fn(Events, &Events) -> Events,
     ) -> Compiled {
-        let parts: Vec<_> = parts.iter().map(|part| self.expr(part)).collect();
+        let mut parts: Vec<_> = parts.iter().map(|part| self.expr(part)).collect();
+        // Nothing depends on the order but how soon it is clear that the rest
+        // does not matter.
+        parts.sort_by_key(|part| part.cost);
+        let costs = parts.iter().rev();
+        let cost = costs.fold(0, |rest: u32, part| part.cost.saturating_add(rest / 2));
         let events = parts.iter().map(|part| part.events);
         Compiled {
             events: events
                 .reduce(|all, part| combine(all, &part))
                 .unwrap_or_else(Events::any),
             levels: parts.iter().map(|part| part.levels).max().unwrap_or(0) + 1,
+            cost,
             node: node(parts.into_iter().map(|part| part.node).collect()),
         }
     }
@@ -178,14 +190,15 @@ impl Compiler<'_> {
                     node: Node::Macro(found.shared),
                     events: found.events,
                     levels: found.levels + 1,
+                    cost: found.cost,
                 };
             }
             Ok(Some(_)) => Error::new(name.span, ErrorKind::TooDeep(MAX_LEVELS)),
-            Ok(None) => return leaf(Node::Never),
+            Ok(None) => return leaf(0, Node::Never),
             Err(error) => error,
         };
         self.errors.push(error);
-        leaf(Node::Never)
+        leaf(0, Node::Never)
     }
 
     fn check(&self, check: &Check) -> Result<Compiled, Error> {
@@ -212,12 +225,16 @@ impl Compiler<'_> {
         }
         let test = self.test(ty, check)?;
         let join = join_of(&operand, check.op, ty.list);
-        Ok(leaf(Node::Check(Box::new(predicate::Check {
-            slot: self.scope.slots.of(&operand),
-            operand,
-            test,
-            join,
-        }))))
+        let cost = operand.cost() + test.cost();
+        Ok(leaf(
+            cost,
+            Node::Check(Box::new(predicate::Check {
+                slot: self.scope.slots.of(&operand),
+                operand,
+                test,
+                join,
+            })),
+        ))
     }
 
     fn test(&self, ty: OperandType, check: &Check) -> Result<Test, Error> {
@@ -269,18 +286,22 @@ impl Compiler<'_> {
                 node,
                 events,
                 levels: 1,
+                cost: 1,
             };
             let negated = check.op == Op::Ne;
             return Ok(Some(if negated { compiled.not() } else { compiled }));
         }
         // Several calls can make events of one kind, and some events are made
         // by none: only where a check holds is known.
-        let mut compiled = leaf(Node::Check(Box::new(predicate::Check {
-            operand: Operand::Field(field.clone()),
-            slot: None,
-            test: self.test(field.operand_type(), check)?,
-            join: Join::Whole,
-        })));
+        let mut compiled = leaf(
+            2,
+            Node::Check(Box::new(predicate::Check {
+                operand: Operand::Field(field.clone()),
+                slot: None,
+                test: self.test(field.operand_type(), check)?,
+                join: Join::Whole,
+            })),
+        );
         if check.op != Op::Ne {
             compiled.events.holds = set;
         }
@@ -329,12 +350,16 @@ impl Compiler<'_> {
             return Err(Error::new(span, kind));
         }
         let join = join_of(&left, check.op, ty.list);
-        Ok(leaf(Node::Compare(Box::new(predicate::Compare {
-            left,
-            op: check.op,
-            right,
-            join,
-        }))))
+        let cost = left.cost() + right.cost() + 2;
+        Ok(leaf(
+            cost,
+            Node::Compare(Box::new(predicate::Compare {
+                left,
+                op: check.op,
+                right,
+                join,
+            })),
+        ))
     }
 
     /// The constant itself, or the only item of the list it names.
@@ -610,11 +635,12 @@ fn result_type(
     }
 }
 
-fn leaf(node: Node) -> Compiled {
+fn leaf(cost: u32, node: Node) -> Compiled {
     Compiled {
         node,
         events: Events::any(),
         levels: 1,
+        cost,
     }
 }
 

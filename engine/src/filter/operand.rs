@@ -7,7 +7,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bumpalo::Bump;
 
-use super::field::{Context, FieldType, Value};
+use super::field::{Cardinality, Context, FieldType, Value};
 use super::ops::getopt;
 use super::table::BoundField;
 
@@ -104,6 +104,27 @@ impl fmt::Display for Operand {
 }
 
 impl Operand {
+    /// About what its value costs, in comparisons.
+    pub fn cost(&self) -> u32 {
+        match self {
+            Self::Text(_) => 0,
+            Self::List(items) => items.iter().map(Self::cost).sum(),
+            Self::Call(_, args) => 10 + args.iter().map(Self::cost).sum::<u32>(),
+            Self::Field(field) => match field.field.name {
+                "evt.num" | "evt.cpu" | "evt.rawres" | "evt.source" | "evt.failed"
+                | "evt.is_async" | "evt.rawtime" => 1,
+                "proc.name" | "proc.exe" | "proc.exepath" | "proc.pid" | "proc.tty"
+                | "user.uid" | "container.id" => 2,
+                "evt.args" | "evt.info" | "evt.arg" | "proc.cmdline" | "proc.pcmdline"
+                | "proc.env" | "proc.args" | "proc.exeline" => 20,
+                _ => match field.cardinality() {
+                    Cardinality::AnyAncestor => 30,
+                    _ => 6,
+                },
+            },
+        }
+    }
+
     /// The value for the event of the context.
     #[inline]
     pub fn get<'a>(&'a self, ctx: &Context<'a>) -> Option<Value<'a>> {

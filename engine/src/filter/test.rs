@@ -107,6 +107,22 @@ impl Ordered {
 }
 
 impl Test {
+    /// About what it costs, in comparisons.
+    pub fn cost(&self) -> u32 {
+        match self {
+            Self::Not(test) => test.cost(),
+            Self::Any(tests) | Self::All(tests) | Self::One(tests) => {
+                let costs = tests.iter().map(Self::cost);
+                costs.fold(0, u32::saturating_add)
+            }
+            Self::Set(_) | Self::Numbers(_) | Self::Startswith(_) | Self::Endswith(_) => 2,
+            Self::Contains(_) | Self::Icontains(_) | Self::Under(_) | Self::Host(_) => 5,
+            Self::Glob(..) => 15,
+            Self::Regex(_) => 40,
+            _ => 1,
+        }
+    }
+
     /// Whether the value satisfies it. A value of another type than the test
     /// was made for does not.
     pub fn holds(&self, value: Value<'_>) -> bool {

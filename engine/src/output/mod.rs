@@ -11,6 +11,7 @@ pub mod statistics;
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -136,14 +137,14 @@ pub struct Alert {
     /// Severity.
     pub priority: Priority,
     /// Name of the rule.
-    pub rule: std::sync::Arc<str>,
+    pub rule: Arc<str>,
     /// Source of the event: `syscall` or `internal`.
-    pub source: std::sync::Arc<str>,
+    pub source: Arc<str>,
     /// Tags of the rule, sorted.
-    pub tags: std::sync::Arc<[String]>,
+    pub tags: Arc<[String]>,
     /// The rule's output with its fields filled in.
     pub message: String,
     /// Fields of the output by their text in the template (`proc.aname[2]`).
     /// Empty unless some output writes JSON.
-    pub fields: Vec<(std::sync::Arc<str>, FieldValue)>,
+    pub fields: Vec<(Arc<str>, FieldValue)>,
 }

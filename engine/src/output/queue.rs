@@ -229,16 +229,10 @@ impl Worker {
         if let Some(reason) = opened.away {
             writer.begin_trouble(&reason, Fate::Wait);
         }
-        let thread = thread::Builder::new()
-            .name(format!("out-{name}"))
-            .spawn(move || {
-                writer.run();
-                drop(alive);
-            })
-            .map_err(|error| StartError::Thread {
-                name,
-                reason: error.to_string(),
-            })?;
+        let thread = spawn(name, move || {
+            writer.run();
+            drop(alive);
+        })?;
         Ok(Self {
             shared,
             lines: Some(line_sender),
@@ -488,59 +482,73 @@ fn supervise(
     workers: &[Worker],
     timeout: Duration,
 ) -> Result<(Sender<()>, JoinHandle<()>), StartError> {
-    struct Watch {
-        shared: Arc<Shared>,
-        dropped: u64,
-        reported: Option<Instant>,
-        stuck: u64,
-    }
-    let mut watches: Vec<Watch> = workers
-        .iter()
-        .map(|worker| Watch {
-            shared: worker.shared.clone(),
-            dropped: 0,
-            reported: None,
-            stuck: 0,
-        })
-        .collect();
+    let watch = |worker: &Worker| Watch {
+        shared: worker.shared.clone(),
+        dropped: 0,
+        reported: None,
+        stuck: 0,
+    };
+    let mut watches: Vec<Watch> = workers.iter().map(watch).collect();
     let (stop, stopped) = bounded::<()>(0);
     let timeout = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
-    let look = move || {
+    let thread = spawn("supervisor", move || {
         while stopped.recv_timeout(SUPERVISION) == Err(RecvTimeoutError::Timeout) {
             for watch in &mut watches {
-                let shared = &watch.shared;
-                let dropped = shared.dropped.load(Ordering::Relaxed);
-                if dropped > watch.dropped
-                    && watch
-                        .reported
-                        .is_none_or(|time| time.elapsed() >= REPORT_INTERVAL)
-                {
-                    error!(
-                        "output {}: its queue of {} alerts was full; {} alerts dropped",
-                        shared.name,
-                        shared.capacity,
-                        dropped - watch.dropped
-                    );
-                    watch.dropped = dropped;
-                    watch.reported = Some(Instant::now());
-                }
-                let busy = shared.busy_since.load(Ordering::Relaxed);
-                if busy > 0 && busy != watch.stuck && shared.now() - busy >= timeout {
-                    error!(
-                        "output {}: has not returned for more than {timeout} ms",
-                        shared.name
-                    );
-                    watch.stuck = busy;
-                }
+                watch.report_drops();
+                watch.report_stuck(timeout);
             }
         }
-    };
-    let thread = thread::Builder::new()
-        .name("out-supervisor".into())
-        .spawn(look)
-        .map_err(|error| StartError::Thread {
-            name: "supervisor",
-            reason: error.to_string(),
-        })?;
+    })?;
     Ok((stop, thread))
+}
+
+/// What the supervisor knows of one output.
+struct Watch {
+    shared: Arc<Shared>,
+    /// Dropped alerts that are reported already.
+    dropped: u64,
+    reported: Option<Instant>,
+    /// The write that is reported already, by its begin.
+    stuck: u64,
+}
+
+impl Watch {
+    fn report_drops(&mut self) {
+        let dropped = self.shared.dropped.load(Ordering::Relaxed);
+        let due = |time: Instant| time.elapsed() >= REPORT_INTERVAL;
+        if dropped == self.dropped || !self.reported.is_none_or(due) {
+            return;
+        }
+        error!(
+            "output {}: its queue of {} alerts was full; {} alerts dropped",
+            self.shared.name,
+            self.shared.capacity,
+            dropped - self.dropped
+        );
+        self.dropped = dropped;
+        self.reported = Some(Instant::now());
+    }
+
+    fn report_stuck(&mut self, timeout: u64) {
+        let busy = self.shared.busy_since.load(Ordering::Relaxed);
+        let lasts = self.shared.now().saturating_sub(busy);
+        if busy > 0 && busy != self.stuck && lasts >= timeout {
+            error!(
+                "output {}: has not returned for more than {timeout} ms",
+                self.shared.name
+            );
+            self.stuck = busy;
+        }
+    }
+}
+
+fn spawn(
+    name: &'static str,
+    run: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StartError> {
+    let thread = thread::Builder::new().name(format!("out-{name}"));
+    thread.spawn(run).map_err(|error| StartError::Thread {
+        name,
+        reason: error.to_string(),
+    })
 }

@@ -17,12 +17,7 @@ impl Statistics {
     /// Counts an alert.
     pub fn record(&mut self, alert: &Alert) {
         self.priorities[alert.priority as usize] += 1;
-        match self.rules.get_mut(&*alert.rule) {
-            Some(count) => *count += 1,
-            None => {
-                self.rules.insert(alert.rule.clone(), 1);
-            }
-        }
+        *self.rules.entry(alert.rule.clone()).or_default() += 1;
     }
 
     /// All alerts.

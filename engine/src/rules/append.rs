@@ -1,20 +1,21 @@
 //! Text that the configuration adds to the outputs of rules.
 
 use super::model::Rule;
+use super::report::Text;
 
 /// One entry of `append_output`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct AppendOutput {
     /// Which rules.
     pub matches: Match,
     /// Text with fields to add.
-    pub extra_output: Option<String>,
+    pub extra_output: Option<Text>,
     /// Fields to add to the alert's fields.
     pub extra_fields: Vec<ExtraField>,
     /// Where the text goes.
     pub placement: Placement,
     /// Condition under which all of it is added; always, if there is none.
-    pub when: Option<String>,
+    pub when: Option<Text>,
 }
 
 /// A condition on rules; what is not given matches all.
@@ -29,16 +30,16 @@ pub struct Match {
 }
 
 /// A field to add to an alert.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum ExtraField {
     /// A field, with its type.
-    Field(String),
+    Field(Text),
     /// A text with fields, under a name.
     Formatted {
         /// The name.
         name: String,
         /// The text.
-        format: String,
+        format: Text,
     },
 }
 

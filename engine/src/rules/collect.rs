@@ -9,7 +9,7 @@ use super::item::Item;
 use super::model::{Library, List, Macro, Rule, priority};
 use super::report::{Report, Text};
 use super::version;
-use super::yaml::{self, Kind, Node, Place, Scalar};
+use crate::yaml::{self, Kind, Node, Place, Scalar};
 
 /// Keys of an override, by what it does to them.
 #[derive(Debug, Default)]

@@ -13,7 +13,6 @@ use super::lists;
 use super::load::SYSCALL_SOURCE;
 use super::model::{Exception, Library, List, Macro, Rule};
 use super::report::Report;
-use super::yaml::Source;
 use super::{collect, selection, selection::Selection};
 use crate::filter::ast::{self, Check, Expr, Part, Right};
 use crate::filter::compile::{Lists, Scope, compile};
@@ -22,6 +21,7 @@ use crate::filter::parser;
 use crate::filter::predicate::Slots;
 use crate::filter::table::FieldTable;
 use crate::filter::template::Template;
+use crate::yaml::Source;
 
 /// Most parts of a condition with all macros and lists in their places.
 const MAX_PARTS: usize = 1 << 18;
@@ -37,7 +37,7 @@ pub struct Description<'f> {
     used: Names,
 }
 
-/// Names that conditions use, those inside of macros and lists included.
+/// Names that conditions use.
 #[derive(Default)]
 struct Names {
     macros: BTreeSet<String>,
@@ -76,7 +76,7 @@ impl<'f> Description<'f> {
         let mut used = Names::default();
         for rule in self.library.rules.iter() {
             if let Ok(expr) = parser::parse(rule.condition.as_str()) {
-                self.names(&expr, &mut used);
+                self.names(&expr, true, &mut used);
             }
         }
         used
@@ -109,6 +109,17 @@ impl<'f> Description<'f> {
     pub fn one(&mut self, name: &str) -> Option<Value> {
         let rule = self.library.rules.get(name)?.clone();
         Some(self.rule(&rule))
+    }
+
+    /// The rule of a name.
+    pub fn rule_named(&self, name: &str) -> Option<Rule> {
+        self.library.rules.get(name).cloned()
+    }
+
+    /// The condition of a rule with macros, lists and exceptions in it.
+    pub fn expanded(&mut self, rule: &Rule) -> Option<Expr> {
+        let condition = self.condition(rule)?;
+        self.expand(&condition, &mut { MAX_PARTS })
     }
 
     /// Names and descriptions of all rules in order, or of one.
@@ -182,10 +193,9 @@ impl<'f> Description<'f> {
     }
 
     fn list(&self, list: &List) -> Value {
-        let items: Vec<_> = list.items.iter().map(|item| item.text.as_str()).collect();
-        let inner = items
-            .iter()
-            .filter(|item| self.library.lists.get(item).is_some());
+        let texts = list.items.iter().map(|item| item.text.as_str());
+        let is_list = |text: &&str| self.library.lists.get(text).is_some();
+        let (inner, items): (Vec<_>, Vec<_>) = texts.partition(is_list);
         let compiled = self.lists.get(list.name.as_bytes()).into_iter().flatten();
         let compiled: Vec<_> = compiled
             .map(|item| String::from_utf8_lossy(&item.bytes))
@@ -194,7 +204,7 @@ impl<'f> Description<'f> {
             "info": {"name": list.name, "items": items},
             "details": {
                 "items_compiled": compiled,
-                "lists": inner.collect::<Vec<_>>(),
+                "lists": inner,
                 "plugins": [],
                 "used": self.used.lists.contains(&list.name),
             },
@@ -218,7 +228,7 @@ impl<'f> Description<'f> {
 
     fn details(&self, condition: &Expr) -> Value {
         let mut names = Names::default();
-        self.names(condition, &mut names);
+        self.names(condition, false, &mut names);
         let mut room = MAX_PARTS;
         let expanded = self.expand(condition, &mut room);
         let (mut fields, mut operators) = (BTreeSet::new(), BTreeSet::new());
@@ -232,6 +242,12 @@ impl<'f> Description<'f> {
                 }
             });
         }
+        let of_container =
+            |field: &String| field.starts_with("container.") || field.starts_with("k8s.");
+        let plugins: &[&str] = match fields.iter().any(of_container) {
+            true => &["container"],
+            false => &[],
+        };
         let events = expanded
             .as_ref()
             .map_or_else(BTreeSet::new, |e| self.events(e));
@@ -242,7 +258,7 @@ impl<'f> Description<'f> {
             "events": events,
             "macros": names.macros,
             "lists": names.lists,
-            "plugins": [],
+            "plugins": plugins,
         })
     }
 
@@ -263,30 +279,31 @@ impl<'f> Description<'f> {
         )
     }
 
-    /// Names that a condition uses.
-    fn names(&self, condition: &Expr, names: &mut Names) {
+    /// Names that a condition uses, and with `inner` those that the macros and
+    /// lists use.
+    fn names(&self, condition: &Expr, inner: bool, names: &mut Names) {
         condition.visit(&mut |part| match part {
             Part::Macro(name) => {
-                let new = names.macros.insert(name.text.clone());
+                let new = names.macros.insert(name.text.clone()) && inner;
                 if let Some(tree) = self.macros.get(&name.text).filter(|_| new) {
-                    self.names(tree, names);
+                    self.names(tree, inner, names);
                 }
             }
             Part::Literal(literal) if !literal.quoted => {
                 let name = String::from_utf8_lossy(&literal.bytes);
-                self.list_names(&name, names);
+                self.list_names(&name, inner, names);
             }
             Part::Literal(_) | Part::Field(_) => {}
         });
     }
 
-    fn list_names(&self, name: &str, names: &mut Names) {
+    fn list_names(&self, name: &str, inner: bool, names: &mut Names) {
         let Some(list) = self.library.lists.get(name) else {
             return;
         };
-        if names.lists.insert(name.to_owned()) {
+        if names.lists.insert(name.to_owned()) && inner {
             for item in &list.items {
-                self.list_names(&item.text, names);
+                self.list_names(&item.text, inner, names);
             }
         }
     }

@@ -7,15 +7,20 @@ pub use crate::diagnostic::{Location, Severity};
 pub type Diagnostic = crate::diagnostic::Diagnostic<Code>;
 
 macro_rules! codes {
-    ($( $(#[$doc:meta])* $code:ident = $name:literal, $severity:ident; )*) => {
+    ($( $(#[doc = $doc:literal])* $code:ident = $name:literal, $severity:ident; )*) => {
         /// Kind of a diagnostic, named as rule writers and tools know it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum Code { $( $(#[$doc])* $code, )* }
+        pub enum Code { $( $(#[doc = $doc])* $code, )* }
 
         impl Code {
             /// Its name.
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$code => $name, )* }
+            }
+
+            /// What it means, in a few words.
+            pub fn about(self) -> &'static str {
+                match self { $( Self::$code => concat!($($doc),*).trim(), )* }
             }
 
             /// How bad it is.

@@ -38,7 +38,8 @@ pub fn read(paths: &[PathBuf]) -> (Vec<RuleSource>, Vec<Diagnostic>) {
     (sources, diagnostics)
 }
 
-fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
+/// The file itself, or what a directory has of `*.yaml` and `*.yml`, sorted.
+pub fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
     if !fs::metadata(path)?.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -46,6 +47,7 @@ fn expand(path: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in fs::read_dir(path)? {
         let file = entry?.path();
         let extension = file.extension().and_then(|e| e.to_str());
+        // Through links: a mounted ConfigMap consists of them.
         if matches!(extension, Some("yaml" | "yml")) && file.is_file() {
             files.push(file);
         }

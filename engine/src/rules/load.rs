@@ -17,7 +17,6 @@ use super::output::{Addition, OutputBuilder};
 use super::report::{Item, Report, Text};
 use super::ruleset::{CompiledRule, Ruleset};
 use super::selection::{Selection, is_enabled};
-use super::yaml::{Place, Source};
 use crate::filter::ast::{Expr, Part, Span};
 use crate::filter::compile::{Compiled, Lists, MAX_LEVELS, Scope, compile};
 use crate::filter::error::{Error, ErrorKind};
@@ -25,6 +24,7 @@ use crate::filter::parser;
 use crate::filter::predicate::{Shared, Slots};
 use crate::filter::table::FieldTable;
 use crate::output::Priority;
+use crate::yaml::{Place, Source};
 
 /// Source of events that system calls make.
 pub const SYSCALL_SOURCE: &str = "syscall";
@@ -53,6 +53,8 @@ pub struct LoadOptions {
     pub selection: Vec<Selection>,
     /// What is added to outputs.
     pub append_output: Vec<AppendOutput>,
+    /// Files from which the texts of `append_output` are, by their numbers.
+    pub append_sources: Vec<Source>,
     /// Whether alerts carry the values of their fields.
     pub want_fields: bool,
     /// Whether every rule that matches makes an alert, not the first alone.
@@ -65,6 +67,7 @@ impl Default for LoadOptions {
             min_priority: Priority::Debug,
             selection: Vec::new(),
             append_output: Vec::new(),
+            append_sources: Vec::new(),
             want_fields: false,
             match_all: false,
         }
@@ -84,6 +87,9 @@ pub struct LoadResult {
 pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) -> LoadResult {
     let mut report = Report::default();
     let mut library = Library::default();
+    for source in &options.append_sources {
+        report.add_source(source.clone());
+    }
     for source in sources {
         let file = report.add_source(Source::new(&source.path, &source.text));
         collect::file(file, &mut library, &mut report);
@@ -381,29 +387,26 @@ impl Loader<'_> {
         }
     }
 
-    /// Compiles what the configuration adds. Its texts stand in no file, so
-    /// each is shown as a file of its own.
+    /// Compiles what the configuration adds.
     fn additions(&mut self, macros: &mut Macros<'_>, report: &mut Report) -> Vec<Addition> {
         let options = self.options;
         let mut additions = Vec::new();
         for (at, append) in options.append_output.iter().enumerate() {
             let path = |key: &str| format!("append_output[{at}].{key}");
             let when = match &append.when {
-                Some(when) => {
-                    match self.condition(&Text::from(when.as_str()), None, macros, report) {
-                        Ok(compiled) => Some(self.shared.add(compiled.node)),
-                        Err(errors) => {
-                            let code = Code::CompileCondition;
-                            report_text(&path("when"), when, errors, code, report);
-                            continue;
-                        }
+                Some(when) => match self.condition(when, None, macros, report) {
+                    Ok(compiled) => Some(self.shared.add(compiled.node)),
+                    Err(errors) => {
+                        let code = Code::CompileCondition;
+                        report_text(&path("when"), when, errors, code, report);
+                        continue;
                     }
-                }
+                },
                 None => None,
             };
             let addition = Addition::new(append, when);
             for (key, text) in texts(append) {
-                if let Err(errors) = Addition::check(&text, self.fields) {
+                if let Err(errors) = Addition::check(text.as_str(), self.fields) {
                     report_text(&path(key), &text, errors, Code::CompileOutput, report);
                 }
             }
@@ -414,10 +417,14 @@ impl Loader<'_> {
 }
 
 /// Texts with fields of an entry, with their keys.
-fn texts(append: &AppendOutput) -> impl Iterator<Item = (&'static str, String)> + '_ {
+fn texts(append: &AppendOutput) -> impl Iterator<Item = (&'static str, Text)> + '_ {
     let output = append.extra_output.iter();
     let fields = append.extra_fields.iter().map(|field| match field {
-        ExtraField::Field(name) => ("extra_fields", format!("%{name}")),
+        ExtraField::Field(name) => {
+            let mut text = Text::from("%");
+            text.push(name);
+            ("extra_fields", text)
+        }
         ExtraField::Formatted { format, .. } => ("extra_fields", format.clone()),
     });
     output
@@ -425,13 +432,14 @@ fn texts(append: &AppendOutput) -> impl Iterator<Item = (&'static str, String)> 
         .chain(fields)
 }
 
-fn report_text(path: &str, text: &str, errors: Vec<Error>, code: Code, report: &mut Report) {
-    let file = report.add_source(Source::new(path, text));
+/// Reports errors of a text of the configuration. One that stands in no file
+/// is shown as a file of its own.
+fn report_text(path: &str, text: &Text, errors: Vec<Error>, code: Code, report: &mut Report) {
     for error in errors {
-        let place = Place {
-            file,
+        let place = text.locate(error.span, report).unwrap_or_else(|| Place {
+            file: report.add_source(Source::new(path, text.as_str())),
             span: error.span,
-        };
+        });
         report.add_with_hint(code, place, None, error.to_string(), error.hint);
     }
 }

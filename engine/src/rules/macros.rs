@@ -109,6 +109,7 @@ impl<'a> Macros<'a> {
             Ok(compiled) => Some(Macro {
                 events: compiled.events,
                 levels: compiled.levels,
+                cost: compiled.cost,
                 shared: target.shared.add(compiled.node),
             }),
             Err(found) => {

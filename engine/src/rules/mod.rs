@@ -11,6 +11,7 @@ pub mod collect;
 pub mod describe;
 pub mod diagnostic;
 pub mod exception;
+pub mod explain;
 pub mod files;
 pub mod item;
 pub mod lists;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use rustc_hash::FxHashMap;
 
 use super::report::Text;
-use super::yaml::{Node, Place, Scalar};
 use crate::output::Priority;
+use crate::yaml::{Node, Place, Scalar};
 
 /// Everything that the files define.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::append::{AppendOutput, ExtraField, Match, Placement};
+use super::report::Text;
 use crate::filter::error::Error;
 use crate::filter::field::Context;
 use crate::filter::predicate::{Node, Run};
@@ -37,7 +38,7 @@ pub struct Addition {
     pub matches: Match,
     placement: Placement,
     when: Option<usize>,
-    text: Option<String>,
+    text: Option<Text>,
     fields: Vec<ExtraField>,
 }
 
@@ -66,14 +67,13 @@ impl Addition {
     fn piece(&self, table: &FieldTable) -> Option<Piece> {
         let compile = |text: &str| Template::compile(text, table).ok();
         let text = match &self.text {
-            Some(text) => Some(compile(&format!(" {text}"))?),
+            Some(text) => Some(compile(&format!(" {}", text.as_str()))?),
             None => None,
         };
         let fields = self.fields.iter().map(|field| match field {
-            ExtraField::Field(name) => compile(&format!("%{name}")).map(Extra::Field),
-            ExtraField::Formatted { name, format } => {
-                compile(format).map(|format| Extra::Formatted(name.as_str().into(), format))
-            }
+            ExtraField::Field(name) => compile(&format!("%{}", name.as_str())).map(Extra::Field),
+            ExtraField::Formatted { name, format } => compile(format.as_str())
+                .map(|format| Extra::Formatted(name.as_str().into(), format)),
         });
         Some(Piece {
             when: self.when.map(Node::Macro),

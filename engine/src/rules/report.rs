@@ -110,6 +110,11 @@ impl Text {
     /// Adds another text behind a blank.
     pub fn append(&mut self, other: &Self) {
         self.text.push(' ');
+        self.push(other);
+    }
+
+    /// Adds another text.
+    pub fn push(&mut self, other: &Self) {
         let start = self.text.len();
         self.text.push_str(&other.text);
         let parts = other.parts.iter();

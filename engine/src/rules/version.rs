@@ -4,7 +4,7 @@ use super::diagnostic::Code;
 use super::item::Item;
 use super::model::Library;
 use super::report::Report;
-use super::yaml::{Kind, Node};
+use crate::yaml::{Kind, Node};
 
 /// Version of the rule language that this engine understands.
 pub const ENGINE_VERSION: (u64, u64, u64) = (0, 62, 0);

@@ -73,6 +73,16 @@ pub struct Written {
     pub failure: Option<Failure>,
 }
 
+impl Written {
+    /// So many lines, and all went well.
+    fn all(done: usize) -> Self {
+        Self {
+            done,
+            failure: None,
+        }
+    }
+}
+
 /// Why a line was not written.
 #[derive(Debug)]
 pub struct Failure {
@@ -135,6 +145,21 @@ mod tests {
     use crate::output::format::Formatter;
     use crate::output::{Alert, Priority};
 
+    /// The line of an alert with this message.
+    pub(super) fn line(message: &str) -> Arc<Line> {
+        let clock = Clock::with_zone(jiff::tz::TimeZone::UTC);
+        let formatter = Formatter::with(crate::config::Format::default(), clock, String::new());
+        Arc::new(formatter.line(&Alert {
+            time: 0,
+            priority: Priority::Error,
+            rule: "r".into(),
+            source: "syscall".into(),
+            tags: Arc::new([]),
+            message: message.into(),
+            fields: Vec::new(),
+        }))
+    }
+
     struct Limited(Vec<u8>, usize);
 
     impl Write for Limited {
@@ -155,25 +180,7 @@ mod tests {
 
     #[test]
     fn interrupted_lines_are_continued() {
-        let formatter = Formatter::with(
-            crate::config::Format::default(),
-            Clock::with_zone(jiff::tz::TimeZone::UTC),
-            String::new(),
-        );
-        let lines: Vec<_> = ["one", "two"]
-            .into_iter()
-            .map(|message| {
-                Arc::new(formatter.line(&Alert {
-                    time: 0,
-                    priority: Priority::Error,
-                    rule: "r".into(),
-                    source: "syscall".into(),
-                    tags: Arc::new([]),
-                    message: message.into(),
-                    fields: Vec::new(),
-                }))
-            })
-            .collect();
+        let lines = ["one", "two"].map(line);
         let length = lines[0].text().len() + 1;
         for limit in 0..=2 * length {
             let mut out = Limited(Vec::new(), limit);

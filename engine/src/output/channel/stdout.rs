@@ -42,10 +42,7 @@ impl Channel for Stdout {
     fn write(&mut self, lines: &[Arc<Line>]) -> Written {
         if self.buffered && self.kept.len() + lines.len() < BUFFERED_LINES {
             self.kept.extend_from_slice(lines);
-            return Written {
-                done: lines.len(),
-                failure: None,
-            };
+            return Written::all(lines.len());
         }
         let (done, result) = self.writer.write(&mut self.out, &self.kept);
         self.kept.drain(..done);
@@ -76,26 +73,8 @@ mod tests {
     use std::io::Read;
     use std::os::fd::OwnedFd;
 
+    use super::super::tests::line;
     use super::*;
-    use crate::clock::Clock;
-    use crate::config::Format;
-    use crate::output::format::Formatter;
-    use crate::output::{Alert, Priority};
-
-    fn line(message: &str) -> Arc<Line> {
-        let clock = Clock::with_zone(jiff::tz::TimeZone::UTC);
-        Arc::new(
-            Formatter::with(Format::default(), clock, String::new()).line(&Alert {
-                time: 0,
-                priority: Priority::Error,
-                rule: "r".into(),
-                source: "syscall".into(),
-                tags: Arc::new([]),
-                message: message.into(),
-                fields: Vec::new(),
-            }),
-        )
-    }
 
     fn channel(out: impl Into<OwnedFd>, buffered: bool) -> Stdout {
         let out = File::from(out.into());

@@ -70,10 +70,7 @@ impl Channel for Syslog {
                 };
             }
         }
-        Written {
-            done: lines.len(),
-            failure: None,
-        }
+        Written::all(lines.len())
     }
 }
 
@@ -110,11 +107,8 @@ impl Sender {
     pub(crate) fn send(&mut self, priority: Priority, time: u64, text: &str) -> io::Result<()> {
         match self.try_send(priority, time, text) {
             Err(error) if error.raw_os_error() == Some(libc::EMSGSIZE) => {
-                let mut end = SHORT.min(text.len());
-                while !text.is_char_boundary(end) {
-                    end -= 1;
-                }
-                self.try_send(priority, time, &format!("{}...", &text[..end]))
+                let short = &text[..text.floor_char_boundary(SHORT)];
+                self.try_send(priority, time, &format!("{short}..."))
             }
             result => result,
         }
