@@ -106,6 +106,11 @@ void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max)
 	*max = READ_ONCE(sock->sk->sk_max_ack_backlog);
 }
 
+u16 falco_socket_protocol(const struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_protocol);
+}
+
 u64 falco_inode_ctime(const struct inode *inode)
 {
 	return timespec64_to_ns(&(struct timespec64){ inode_get_ctime_sec(inode),
