@@ -526,7 +526,7 @@ fn descriptors(t: &mut Tester) -> anyhow::Result<()> {
     let path = "/tmp/calls/data";
     let fd = int(raw(number("open"), &[address(&*file), 0o102, 0o600]));
     let about = |mut more: Wanted| {
-        more.extend(want! { path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing });
+        more.extend(want! { path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing });
         more
     };
     let n = fd as i64;
@@ -638,7 +638,7 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "listen",
         &[int(listener), 5],
-        &want! { fd: listener, backlog: 5, addr: addr(45003), proto: TCP },
+        &want! { fd: listener, backlog: 5, addr: addr(45003), proto: TCP, connected: 0 },
     )?;
     for (accept, port) in [("accept", 45004), ("accept4", 45005)] {
         let client = socket(1);
@@ -658,12 +658,12 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
         t.call(
             "dup2",
             &[int(taken), 200],
-            &want! { oldfd: taken, newfd: 200, path: Want::Start("socket:["), kind: 12, tuple: tuple(45003, port), addr: addr(45003), proto: TCP },
+            &want! { oldfd: taken, newfd: 200, path: Want::Start("socket:["), kind: 12, tuple: tuple(45003, port), addr: addr(45003), proto: TCP, connected: 1 },
         )?;
         t.call(
             "sendto",
             &[int(client), address("hello"), 5, 0, 0, 0],
-            &want! { data: "hello", fd: client, size: 5, tuple: tuple(port, 45003), addr: addr(port), proto: TCP },
+            &want! { data: "hello", fd: client, size: 5, tuple: tuple(port, 45003), addr: addr(port), proto: TCP, connected: 1 },
         )?;
     }
     let unbound = socket(1);
@@ -679,33 +679,33 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "sendto",
         &[int(a), address("datagram"), 8, 0, address(&at_b), 16],
-        &want! { data: "datagram", fd: a, size: 8, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP },
+        &want! { data: "datagram", fd: a, size: 8, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP, connected: 0 },
     )?;
     let buffer = [0u8; 64];
     let (from, from_len) = ([0u8; 16], [16i32]);
     t.once(
         "recvfrom",
         &[int(b), address(&buffer), 64, 0, address(&from), address(&from_len)],
-        &want! { data: "datagram", tuple: tuple(45001, 45002), fd: b, size: 64, addr: addr(45002), proto: UDP },
+        &want! { data: "datagram", tuple: tuple(45001, 45002), fd: b, size: 64, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     t.once(
         "recvfrom",
         &[int(b), address(&buffer), 64, 0x40, 0, 0],
-        &want! { data: Want::Nothing, tuple: Want::Nothing, fd: b, size: 64, addr: addr(45002), proto: UDP },
+        &want! { data: Want::Nothing, tuple: Want::Nothing, fd: b, size: 64, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     let parts = [[address("gathered"), 8], [address(" text"), 5]];
     let message = [address(&at_b), 16, address(&parts), 2, 0, 0, 0];
     t.call(
         "sendmsg",
         &[int(a), address(&message), 0],
-        &want! { data: "gathered text", fd: a, size: 13, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP },
+        &want! { data: "gathered text", fd: a, size: 13, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP, connected: 0 },
     )?;
     let parts = [[address(&buffer), 4], [address(&buffer) + 32, 32]];
     let message = [address(&from), 16, address(&parts), 2, 0, 0, 0];
     t.call(
         "recvmsg",
         &[int(b), address(&message), 0x40],
-        &want! { size: 36, data: "gathered text", tuple: tuple(45001, 45002), msgcontrol: "", fd: b, addr: addr(45002), proto: UDP },
+        &want! { size: 36, data: "gathered text", tuple: tuple(45001, 45002), msgcontrol: "", fd: b, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     let fds = [0i32; 2];
     t.call(

@@ -185,6 +185,8 @@ pub enum Source {
     LocalAddr(u8),
     /// Protocol of the socket, as `IPPROTO_*` has them.
     SocketProto(u8),
+    /// 1 when the socket has its other end for good, else 0.
+    Connected(u8),
     /// Both ends of a socket that sends: the other is in the call (address,
     /// length), or is what the socket is connected to.
     TupleTo(u8, u8, u8),
@@ -975,6 +977,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A descriptor was copied.
     Dup2 dup2 "dup2" File File {
@@ -986,6 +989,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A descriptor was copied.
     Dup3 dup3 "dup3" File File {
@@ -998,6 +1002,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A file got another name.
     Link link "link" File File {
@@ -1048,6 +1053,7 @@ events! {
         backlog: Int, Signed(1);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A directory was made.
     Mkdir mkdir "mkdir" File File {
@@ -1079,6 +1085,7 @@ events! {
         tuple: SockTuple, Source::TupleTo(0, 4, 5);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A message was sent.
     Sendmsg sendmsg "sendmsg" Net Net {
@@ -1089,6 +1096,7 @@ events! {
         tuple: SockTuple, Source::MessageTupleTo(0, 1);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes were received.
     Recvfrom recvfrom "recvfrom" Net Net {
@@ -1099,6 +1107,7 @@ events! {
         size: Uint, Word(2);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A message was received.
     Recvmsg recvmsg "recvmsg" Net Net {
@@ -1110,6 +1119,7 @@ events! {
         fd: Fd, Signed(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Code was given to the kernel.
     InitModule init_module "init_module" Other Other {
@@ -1313,6 +1323,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Write write "write" File Other {
@@ -1325,6 +1336,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Readv readv "readv" File Other {
@@ -1337,6 +1349,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Writev writev "writev" File Other {
@@ -1349,6 +1362,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Memory got another protection.
     Mprotect mprotect "mprotect" Other Other {

@@ -353,12 +353,15 @@ impl<'a> Fd<'a> {
         let path = bytes("path").unwrap_or_default();
         let (kind, text) = mode.map_or((FdKind::Unknown, None), |mode| kind_and_name(mode, path));
         let tuple = bytes("tuple").and_then(Address::of_tuple);
+        let connected = slot("connected").and_then(|slot| event.number(slot)) == Some(1);
         let address = tuple.or_else(|| bytes("addr").and_then(Address::of_addr));
         Self {
             kind: address.map_or(kind, Address::kind),
             address,
             server,
-            connected: tuple.is_some(),
+            connected,
+            // One that is not connected has the other end of this message.
+            named: tuple.is_some() && !connected,
             text: text.filter(|text| !text.is_empty()),
             l4proto: Self::l4proto(ctx),
             ..Self::new(num)
