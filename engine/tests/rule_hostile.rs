@@ -122,6 +122,9 @@ fn long_chains_are_errors() {
         macros += &format!("- {{macro: m{at}, condition: m{}}}\n", at - 1);
         lists += &format!("- {{list: l{at}, items: [l{}, l{}]}}\n", at - 1, at - 1);
     }
+    // Only what a rule uses is put together.
+    assert!(load(&macros).ruleset.is_some());
+    macros += "- {rule: r, desc: d, condition: m4999, output: o, priority: INFO}\n";
     assert!(load(&macros).ruleset.is_none());
     assert!(load(&lists).ruleset.is_none());
 }

@@ -1,6 +1,8 @@
 //! From trees to predicates: names are looked up, types checked, constants
 //! prepared, and the events found under which a condition can be true.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use falco_abi::event::{EVENTS, ParamType};
@@ -50,7 +52,7 @@ pub struct Macro {
 
 /// The events under which a condition can hold, and those under which it can
 /// fail to. Only checks of the event's type narrow them.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Events {
     /// It can hold.
     pub holds: EventSet,
@@ -201,7 +203,23 @@ impl Compiler<'_> {
         leaf(0, Node::Never)
     }
 
+    /// A check that was compiled before is the same one again: its constants
+    /// are there once, and its answer counts for all.
     fn check(&self, check: &Check) -> Result<Compiled, Error> {
+        let key = check.key();
+        if let Some((known, cost)) = self.scope.slots.known(&key) {
+            return Ok(leaf(cost, Node::Check(known)));
+        }
+        let compiled = self.check_anew(check)?;
+        if let Node::Check(new) = &compiled.node
+            && compiled.events == Events::any()
+        {
+            self.scope.slots.keep(key, new, compiled.cost);
+        }
+        Ok(compiled)
+    }
+
+    fn check_anew(&self, check: &Check) -> Result<Compiled, Error> {
         let (operand, ty) = self.operand(&check.left)?;
         if !constant::supports(ty.ty, ty.list, check.op) {
             return Err(Error::new(
@@ -228,7 +246,7 @@ impl Compiler<'_> {
         let cost = operand.cost() + test.cost();
         Ok(leaf(
             cost,
-            Node::Check(Box::new(predicate::Check {
+            Node::Check(Arc::new(predicate::Check {
                 slot: self.scope.slots.of(&operand),
                 operand,
                 test,
@@ -295,7 +313,7 @@ impl Compiler<'_> {
         // by none: only where a check holds is known.
         let mut compiled = leaf(
             2,
-            Node::Check(Box::new(predicate::Check {
+            Node::Check(Arc::new(predicate::Check {
                 operand: Operand::Field(field.clone()),
                 slot: None,
                 test: self.test(field.operand_type(), check)?,
@@ -353,7 +371,7 @@ impl Compiler<'_> {
         let cost = left.cost() + right.cost() + 2;
         Ok(leaf(
             cost,
-            Node::Compare(Box::new(predicate::Compare {
+            Node::Compare(Arc::new(predicate::Compare {
                 left,
                 op: check.op,
                 right,

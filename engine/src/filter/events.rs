@@ -10,13 +10,30 @@ const KIND_WORDS: usize = ALL.len().div_ceil(64);
 
 /// A set of event types: kinds of events, and of those system calls whose
 /// events differ in their number alone ([`Kind::Syscall`]) each by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventSet {
     kinds: [u64; KIND_WORDS],
     syscalls: [u64; SYSCALL_WORDS],
 }
 
+/// One event type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// A kind of events.
+    Kind(Kind),
+    /// A system call without a kind of its own.
+    Syscall(u32),
+}
+
 impl EventSet {
+    /// Whether the type is one of them.
+    pub fn has(&self, event: Probe) -> bool {
+        match event {
+            Probe::Kind(kind) => self.has_kind(kind),
+            Probe::Syscall(number) => self.has_syscall(number),
+        }
+    }
+
     /// No event.
     pub const EMPTY: Self = Self {
         kinds: [0; KIND_WORDS],

@@ -16,6 +16,7 @@ pub mod hosts;
 pub mod operand;
 pub mod ops;
 pub mod parser;
+pub mod plan;
 pub mod predicate;
 pub mod render;
 pub mod table;

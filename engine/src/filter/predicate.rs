@@ -3,6 +3,7 @@
 //! and fields read, at most once for an event, however many rules use them.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bumpalo::collections::Vec as BumpVec;
 use rustc_hash::FxHashMap;
@@ -28,9 +29,9 @@ pub enum Node {
     /// The event is one of these.
     Event(Box<EventSet>),
     /// A value satisfies a test.
-    Check(Box<Check>),
+    Check(Arc<Check>),
     /// Two values compare.
-    Compare(Box<Compare>),
+    Compare(Arc<Compare>),
     /// Does not hold: stands where an error was reported.
     Never,
 }
@@ -89,6 +90,8 @@ pub struct Shared {
     nodes: Vec<Node>,
     /// How many fields have numbers.
     fields: usize,
+    /// Answers and values are not kept.
+    unshared: bool,
 }
 
 impl Shared {
@@ -98,19 +101,59 @@ impl Shared {
         self.nodes.len() - 1
     }
 
+    /// Keeps no answers and no values from now on.
+    pub fn share_nothing(&mut self) {
+        self.unshared = true;
+        self.fields = 0;
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The condition with this number.
+    pub fn get(&self, at: usize) -> Option<&Node> {
+        self.nodes.get(at)
+    }
+
+    /// All of them.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.iter()
+    }
+
     /// Makes room for the values of all fields with numbers.
     pub fn finish(&mut self, slots: &Slots) {
         self.fields = slots.numbers.borrow().len();
     }
 }
 
-/// Numbers for fields, the same for the same field and argument.
+/// Numbers for fields, the same for the same field and argument; and the
+/// checks that were compiled.
 #[derive(Debug, Default)]
 pub struct Slots {
+    checks: RefCell<FxHashMap<String, (Arc<Check>, u32)>>,
     numbers: RefCell<FxHashMap<(&'static str, FieldArg), usize>>,
 }
 
 impl Slots {
+    /// The check of this text with its cost, if it was compiled before.
+    pub fn known(&self, key: &str) -> Option<(Arc<Check>, u32)> {
+        self.checks.borrow().get(key).cloned()
+    }
+
+    /// Remembers a check by its text.
+    pub fn keep(&self, key: String, check: &Arc<Check>, cost: u32) {
+        self.checks
+            .borrow_mut()
+            .insert(key, (Arc::clone(check), cost));
+    }
+
     /// The number of an operand that is a field.
     pub fn of(&self, operand: &Operand) -> Option<usize> {
         let Operand::Field(BoundField { field, arg }) = operand else {
@@ -131,6 +174,8 @@ pub struct Memo {
     /// For each shared condition, the event it was last evaluated for, and
     /// the answer in the lowest bit.
     answers: Vec<u64>,
+    /// The same for the parts of a plan.
+    parts: Vec<u64>,
     /// For each field, one more than the position of its value; 0 where it
     /// was not read yet.
     fields: Vec<u16>,
@@ -160,6 +205,29 @@ impl<'a, 'm> Run<'a, 'm> {
         }
     }
 
+    /// Makes room for the answers of a plan.
+    #[must_use]
+    pub fn with_parts(self, answers: usize) -> Self {
+        self.memo.parts.resize(answers, 0);
+        self
+    }
+
+    /// The answer of a part of a plan, if it is known for this event.
+    #[inline]
+    pub fn known(&self, part: u32) -> Option<bool> {
+        let answer = *self.memo.parts.get(part as usize)?;
+        let current = answer & !1 == self.memo.event && !self.shared.unshared;
+        current.then_some(answer & 1 == 1)
+    }
+
+    /// Remembers the answer of a part of a plan.
+    #[inline]
+    pub fn remember(&mut self, part: u32, holds: bool) {
+        if let Some(answer) = self.memo.parts.get_mut(part as usize) {
+            *answer = self.memo.event | u64::from(holds);
+        }
+    }
+
     /// The event with all that belongs to it.
     pub fn context(&self) -> &'m Context<'a> {
         self.ctx
@@ -183,7 +251,7 @@ impl<'a, 'm> Run<'a, 'm> {
     /// Whether the shared condition with this number holds.
     fn shared(&mut self, at: usize) -> bool {
         let known = self.memo.answers.get(at).copied().unwrap_or(0);
-        if known & !1 == self.memo.event {
+        if known & !1 == self.memo.event && !self.shared.unshared {
             return known & 1 == 1;
         }
         let node = self.shared.nodes.get(at);
@@ -213,14 +281,26 @@ impl Node {
 }
 
 impl Check {
-    fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
+    /// The value of the left side; that of a field is read once for an event.
+    pub fn value<'a>(&'a self, run: &mut Run<'a, '_>) -> Option<Value<'a>> {
+        run.value(&self.operand, self.slot)
+    }
+
+    /// Whether there is one value that is compared as it is.
+    pub fn is_of_one_value(&self) -> bool {
+        self.join == Join::Whole
+    }
+
+    /// Whether the values satisfy the test.
+    pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
         let value = run.value(&self.operand, self.slot);
         value.is_some_and(|value| self.join.holds(value, |value| self.test.holds(value)))
     }
 }
 
 impl Compare {
-    fn holds<'a>(&'a self, run: &Run<'a, '_>) -> bool {
+    /// Whether the values compare so.
+    pub fn holds<'a>(&'a self, run: &Run<'a, '_>) -> bool {
         let (left, right) = (self.left.get(run.ctx), self.right.get(run.ctx));
         let (Some(left), Some(right)) = (left, right) else {
             return false;

@@ -51,6 +51,28 @@ impl fmt::Display for Check {
     }
 }
 
+impl Check {
+    /// A text that two checks have in common only if they mean the same, with
+    /// the same lists. Quotes matter: without them a word may be a list.
+    pub fn key(&self) -> String {
+        let mut key = self.to_string();
+        let literals = match &self.right {
+            Right::Value(literal) => std::slice::from_ref(literal),
+            Right::List(list) | Right::Modified(_, list) => list.items.as_slice(),
+            Right::None | Right::Operand(_) => &[],
+        };
+        key.push('\0');
+        key.extend(literals.iter().map(|l| if l.quoted { '"' } else { '-' }));
+        for literal in literals {
+            // What is no UTF-8 is not in the text as it is.
+            if std::str::from_utf8(&literal.bytes).is_err() {
+                let _ = write!(key, "{:?}", literal.bytes);
+            }
+        }
+        key
+    }
+}
+
 impl Modifier {
     /// How it is written.
     pub const fn name(self) -> &'static str {

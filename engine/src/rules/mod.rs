@@ -13,6 +13,7 @@ pub mod diagnostic;
 pub mod exception;
 pub mod explain;
 pub mod files;
+pub mod group;
 pub mod item;
 pub mod lists;
 pub mod load;

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use falco_abi::control::Interest;
 use falco_abi::event::{ALL, Event as Kind};
 use falco_abi::syscall::SYSCALL_MAX;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::files::RuleSource;
+use super::group::Group;
 use super::load::{self, LoadOptions, LoadResult};
 use super::model;
 use super::output::Output;
 use crate::event::Event;
 use crate::filter::compile::Compiled;
-use crate::filter::events::EventSet;
+use crate::filter::events::{EventSet, Probe};
 use crate::filter::field::Context;
+use crate::filter::plan::{Builder, Id, Plan, event_sets};
 use crate::filter::predicate::{Memo, Node, Run, Shared};
 use crate::filter::table::FieldTable;
 use crate::output::{Alert, Priority};
@@ -23,8 +26,13 @@ use crate::output::{Alert, Priority};
 pub struct Ruleset {
     rules: Vec<CompiledRule>,
     shared: Shared,
-    by_kind: Vec<Box<[usize]>>,
-    by_syscall: Vec<Box<[usize]>>,
+    plan: Plan,
+    /// For each group of events that rules do not tell apart, the rules that
+    /// can match, with their conditions for such events.
+    groups: Vec<Group>,
+    /// Groups of the kinds of events, and of system calls without a kind.
+    by_kind: Vec<usize>,
+    by_syscall: Vec<usize>,
     events: EventSet,
     match_all: bool,
     want_fields: bool,
@@ -109,6 +117,66 @@ impl CompiledRule {
 pub struct Scratch {
     memo: Memo,
     text: String,
+    positions: Vec<u32>,
+}
+
+/// Finds the events that no rule tells apart.
+struct Grouping<'r> {
+    rules: &'r [CompiledRule],
+    /// The sets that rules tell events apart by.
+    sets: Vec<EventSet>,
+    by_sets: FxHashMap<Box<[bool]>, usize>,
+    builder: Builder<'r>,
+    groups: Vec<Vec<(usize, Id)>>,
+}
+
+impl<'r> Grouping<'r> {
+    fn new(rules: &'r [CompiledRule], shared: &'r Shared) -> Self {
+        let active = || rules.iter().filter(|rule| rule.info.active);
+        let mut all = Vec::new();
+        event_sets(
+            shared.nodes().chain(active().map(|rule| &rule.node)),
+            &mut all,
+        );
+        all.extend(active().map(|rule| rule.info.events));
+        let mut seen = FxHashSet::default();
+        all.retain(|set| seen.insert(*set));
+        Self {
+            rules,
+            sets: all,
+            by_sets: FxHashMap::default(),
+            builder: Builder::new(shared),
+            groups: Vec::new(),
+        }
+    }
+
+    /// The group of an event.
+    fn group(&mut self, event: Probe) -> usize {
+        let sets: Box<[bool]> = self.sets.iter().map(|set| set.has(event)).collect();
+        if let Some(&known) = self.by_sets.get(&sets) {
+            return known;
+        }
+        self.builder.next_events();
+        let mut group = Vec::new();
+        for (at, rule) in self.rules.iter().enumerate() {
+            if rule.info.active && rule.info.events.has(event) {
+                let condition = self.builder.add(&rule.node, event);
+                if condition != Id::NEVER {
+                    group.push((at, condition));
+                }
+            }
+        }
+        self.groups.push(group);
+        self.by_sets.insert(sets, self.groups.len() - 1);
+        self.groups.len() - 1
+    }
+
+    fn finish(self) -> (Plan, Vec<Group>) {
+        let plan = self.builder.finish();
+        let groups = self.groups.into_iter();
+        let groups = groups.map(|rules| Group::new(rules, &plan)).collect();
+        (plan, groups)
+    }
 }
 
 impl Ruleset {
@@ -124,28 +192,38 @@ impl Ruleset {
         match_all: bool,
         want_fields: bool,
     ) -> Self {
-        let mut by_kind = vec![Vec::new(); ALL.len()];
-        let mut by_syscall = vec![Vec::new(); SYSCALL_MAX];
         let mut events = EventSet::EMPTY;
-        for (at, rule) in rules.iter().enumerate().filter(|(_, r)| r.info.active) {
+        for rule in rules.iter().filter(|rule| rule.info.active) {
             events = events.union(&rule.info.events);
-            for kind in rule.info.events.kinds() {
-                by_kind[kind as usize].push(at);
-            }
-            for number in rule.info.events.generic_syscalls() {
-                by_syscall[number as usize].push(at);
-            }
         }
-        let boxed = |index: Vec<Vec<usize>>| index.into_iter().map(Vec::into_boxed_slice).collect();
+        let mut grouping = Grouping::new(&rules, &shared);
+        let kinds = ALL.iter().map(|&kind| match kind {
+            // These are told apart by their numbers.
+            Kind::Syscall => 0,
+            kind => grouping.group(Probe::Kind(kind)),
+        });
+        let by_kind = kinds.collect();
+        let calls = 0..SYSCALL_MAX as u32;
+        let by_syscall = calls
+            .map(|call| grouping.group(Probe::Syscall(call)))
+            .collect();
+        let (plan, groups) = grouping.finish();
         Self {
             rules,
             shared,
-            by_kind: boxed(by_kind),
-            by_syscall: boxed(by_syscall),
+            plan,
+            groups,
+            by_kind,
+            by_syscall,
             events,
             match_all,
             want_fields,
         }
+    }
+
+    /// Evaluates every part for every rule anew, to measure what sharing saves.
+    pub fn share_nothing(&mut self) {
+        self.shared.share_nothing();
     }
 
     /// All rules, those that are not active included, in order.
@@ -166,15 +244,16 @@ impl Ruleset {
     /// Whether some active rule can match the event. Cheap: events for which
     /// this is false need no context.
     pub fn wants(&self, event: &Event<'_>) -> bool {
-        !self.candidates(event).is_empty()
+        self.candidates(event).is_some()
     }
 
-    fn candidates(&self, event: &Event<'_>) -> &[usize] {
-        let rules = match event.kind {
+    fn candidates(&self, event: &Event<'_>) -> Option<&Group> {
+        let group = match event.kind {
             Kind::Syscall => self.by_syscall.get(event.header.syscall as usize),
             kind => self.by_kind.get(kind as usize),
         };
-        rules.map_or(&[], |rules| rules)
+        let group = group.and_then(|&group| self.groups.get(group));
+        group.filter(|group| !group.is_empty())
     }
 
     /// Evaluates the rules for one event and hands the alerts to `sink`: that
@@ -185,21 +264,21 @@ impl Ruleset {
         scratch: &mut Scratch,
         sink: &mut impl FnMut(Alert),
     ) {
-        let candidates = self.candidates(ctx.event);
-        if candidates.is_empty() {
+        let Some(group) = self.candidates(ctx.event) else {
             return;
-        }
-        let Scratch { memo, text } = scratch;
-        let mut run = Run::new(ctx, &self.shared, memo);
-        for &at in candidates {
-            let rule = &self.rules[at];
-            if rule.node.holds(&mut run) {
-                sink(self.alert(rule, &mut run, text));
-                if !self.match_all {
-                    return;
-                }
+        };
+        let Scratch {
+            memo,
+            text,
+            positions,
+        } = scratch;
+        let mut run = Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers());
+        group.matching(&self.plan, &mut run, positions, |at, run| {
+            if let Some(rule) = self.rules.get(at) {
+                sink(self.alert(rule, run, text));
             }
-        }
+            self.match_all
+        });
     }
 
     fn alert<'a>(&self, rule: &'a CompiledRule, run: &mut Run<'a, '_>, text: &mut String) -> Alert {
