@@ -612,6 +612,17 @@ fn descriptors(t: &mut Tester) -> anyhow::Result<()> {
         &[address(&*text("no_such_module")), 0o5000],
         &want! { name: "no_such_module", flags: 3 },
     )?;
+    t.call("lseek", &[fd, 5, 1], &want! { fd: n, offset: 5, whence: 1 })?;
+    t.call(
+        "access",
+        &[address(&*file), 6],
+        &want! { name: path, mode: 6, base: Want::Nothing },
+    )?;
+    t.call(
+        "eventfd2",
+        &[7, 0o2_004_000],
+        &want! { initval: 7, flags: open::CLOEXEC | open::NONBLOCK },
+    )?;
     t.call(
         "mprotect",
         &[0, 0, 3],
@@ -664,6 +675,11 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
             "sendto",
             &[int(client), address("hello"), 5, 0, 0, 0],
             &want! { data: "hello", fd: client, size: 5, tuple: tuple(port, 45003), addr: addr(port), proto: TCP, connected: 1 },
+        )?;
+        t.call(
+            "shutdown",
+            &[int(client), 0],
+            &want! { fd: client, how: 0, tuple: tuple(port, 45003), addr: addr(port), proto: TCP, connected: 1 },
         )?;
     }
     let unbound = socket(1);
@@ -746,6 +762,16 @@ fn processes(t: &mut Tester) -> anyhow::Result<()> {
         &[17, 0, 2, 3],
         &want! { addr: 2, data: 3, request: 12, pid: 0 },
     )?;
+    t.call("tkill", &[int(me), 0], &want! { tid: me, sig: 0 })?;
+    t.call(
+        "tgkill",
+        &[int(me), int(me), 0],
+        &want! { pid: me, tid: me, sig: 0 },
+    )?;
+    t.call("seccomp", &[9, 5], &want! { op: 9, flags: 5 })?;
+    t.call("mlock", &[4096, 0], &want! { addr: 4096, len: 0 })?;
+    t.call("munlock", &[4096, 0], &want! { addr: 4096, len: 0 })?;
+    t.call("munlockall", &[], &want! {})?;
     t.call("setsid", &[], &want! {})?;
     t.call("setpgid", &[0, int(me)], &want! { pid: 0, pgid: me })?;
     t.call(

@@ -1371,6 +1371,71 @@ events! {
         length: Uint, Long(1);
         prot: Flags(&flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
     }
+    /// A signal was sent to a thread.
+    Tkill tkill "tkill" Signal Other {
+        res: Errno, Return;
+        tid: Pid, Signed(0);
+        sig: Signal, Word(1);
+    }
+    /// A signal was sent to a thread.
+    Tgkill tgkill "tgkill" Signal Other {
+        res: Errno, Return;
+        pid: Pid, Signed(0);
+        tid: Pid, Signed(1);
+        sig: Signal, Word(2);
+    }
+    /// One or both directions of a connection were ended.
+    Shutdown shutdown "shutdown" Net Net {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        how: Enum(&flags::SHUTDOWN_HOW), Word(1);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Permissions of a file were asked for.
+    Access access "access" File File {
+        res: Errno, Return;
+        name: Path, Str(0);
+        mode: Flags(&flags::ACCESS_FLAGS), Word(1);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A position was changed.
+    Lseek lseek "lseek" File Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        offset: Uint, Long(1);
+        whence: Enum(&flags::LSEEK_WHENCE), Word(2);
+    }
+    /// Calls were restricted.
+    Seccomp seccomp "seccomp" Other Other {
+        res: Errno, Return;
+        op: Uint, Long(0);
+        flags: Hex, Long(1);
+    }
+    /// Memory was locked.
+    Mlock mlock "mlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlock munlock "munlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlockall munlockall "munlockall" Other Other {
+        res: Errno, Return;
+    }
+    /// A descriptor for counting was made.
+    Eventfd2 eventfd2 "eventfd2" Other Other {
+        res: Fd, Return;
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+        initval: Uint, Word(0);
+    }
 }
 
 impl Event {

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::event::{
-    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, memfd_create,
-    open, openat, openat2, sockaddr, socket, unlinkat,
+    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, lseek,
+    memfd_create, open, openat, openat2, sockaddr, socket, unlinkat,
 };
 use falco_abi::flags::open as bits;
 
@@ -361,7 +361,7 @@ impl<'a> Fd<'a> {
             server,
             connected,
             // One that is not connected has the other end of this message.
-            named: tuple.is_some() && !connected,
+            named: tuple.is_some() && !connected && event.kind != Kind::Shutdown,
             text: text.filter(|text| !text.is_empty()),
             l4proto: Self::l4proto(ctx),
             ..Self::new(num)
@@ -461,6 +461,7 @@ impl<'a> Fd<'a> {
             | Kind::Fchdir
             | Kind::FinitModule
             | Kind::Setns
+            | Kind::Shutdown
             | Kind::Sendto
             | Kind::Sendmsg
             | Kind::Read
@@ -468,6 +469,11 @@ impl<'a> Fd<'a> {
             | Kind::Readv
             | Kind::Writev => Self::described(ctx, number(event.param("fd")?.0)?, false),
             Kind::Close => Self::new(number(close::Slot::fd as usize)?),
+            Kind::Lseek => Self::new(number(lseek::Slot::fd as usize)?),
+            Kind::Eventfd2 => Self {
+                kind: FdKind::Event,
+                ..Self::new(event.result()?.max(-1))
+            },
             Kind::Fcntl => Self::new(number(fcntl::Slot::fd as usize)?),
             Kind::Socket => {
                 let family = event.number(socket::Slot::domain as usize)?;
