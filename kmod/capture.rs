@@ -238,6 +238,11 @@ impl Reader<'_> {
                     record.number(slot, u64::from(socket.protocol()));
                 }
             }
+            Source::Connected(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                    record.number(slot, u64::from(socket.is_connected()));
+                }
+            }
             Source::TupleTo(fd, address, len) => {
                 let given = (call.arg(address), call.int(len));
                 put_tuple(record, slot, call.int(fd), given, true);

@@ -80,6 +80,12 @@ impl Socket {
         unsafe { shim::falco_socket_protocol(self.0.as_ptr()) }
     }
 
+    /// Whether it has its other end for good; also of one for datagrams.
+    pub(crate) fn is_connected(&self) -> bool {
+        // SAFETY: The socket is counted, so it has its `sk`.
+        unsafe { shim::falco_socket_connected(self.0.as_ptr()) }
+    }
+
     /// Length and limit of the accept queue.
     pub(crate) fn queue(&self) -> (u32, u32) {
         let (mut len, mut max) = (0, 0);

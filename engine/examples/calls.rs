@@ -526,7 +526,7 @@ fn descriptors(t: &mut Tester) -> anyhow::Result<()> {
     let path = "/tmp/calls/data";
     let fd = int(raw(number("open"), &[address(&*file), 0o102, 0o600]));
     let about = |mut more: Wanted| {
-        more.extend(want! { path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing });
+        more.extend(want! { path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing });
         more
     };
     let n = fd as i64;
@@ -612,6 +612,17 @@ fn descriptors(t: &mut Tester) -> anyhow::Result<()> {
         &[address(&*text("no_such_module")), 0o5000],
         &want! { name: "no_such_module", flags: 3 },
     )?;
+    t.call("lseek", &[fd, 5, 1], &want! { fd: n, offset: 5, whence: 1 })?;
+    t.call(
+        "access",
+        &[address(&*file), 6],
+        &want! { name: path, mode: 6, base: Want::Nothing },
+    )?;
+    t.call(
+        "eventfd2",
+        &[7, 0o2_004_000],
+        &want! { initval: 7, flags: open::CLOEXEC | open::NONBLOCK },
+    )?;
     t.call(
         "mprotect",
         &[0, 0, 3],
@@ -638,7 +649,7 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "listen",
         &[int(listener), 5],
-        &want! { fd: listener, backlog: 5, addr: addr(45003), proto: TCP },
+        &want! { fd: listener, backlog: 5, addr: addr(45003), proto: TCP, connected: 0 },
     )?;
     for (accept, port) in [("accept", 45004), ("accept4", 45005)] {
         let client = socket(1);
@@ -658,12 +669,17 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
         t.call(
             "dup2",
             &[int(taken), 200],
-            &want! { oldfd: taken, newfd: 200, path: Want::Start("socket:["), kind: 12, tuple: tuple(45003, port), addr: addr(45003), proto: TCP },
+            &want! { oldfd: taken, newfd: 200, path: Want::Start("socket:["), kind: 12, tuple: tuple(45003, port), addr: addr(45003), proto: TCP, connected: 1 },
         )?;
         t.call(
             "sendto",
             &[int(client), address("hello"), 5, 0, 0, 0],
-            &want! { data: "hello", fd: client, size: 5, tuple: tuple(port, 45003), addr: addr(port), proto: TCP },
+            &want! { data: "hello", fd: client, size: 5, tuple: tuple(port, 45003), addr: addr(port), proto: TCP, connected: 1 },
+        )?;
+        t.call(
+            "shutdown",
+            &[int(client), 0],
+            &want! { fd: client, how: 0, tuple: tuple(port, 45003), addr: addr(port), proto: TCP, connected: 1 },
         )?;
     }
     let unbound = socket(1);
@@ -679,33 +695,33 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "sendto",
         &[int(a), address("datagram"), 8, 0, address(&at_b), 16],
-        &want! { data: "datagram", fd: a, size: 8, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP },
+        &want! { data: "datagram", fd: a, size: 8, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP, connected: 0 },
     )?;
     let buffer = [0u8; 64];
     let (from, from_len) = ([0u8; 16], [16i32]);
     t.once(
         "recvfrom",
         &[int(b), address(&buffer), 64, 0, address(&from), address(&from_len)],
-        &want! { data: "datagram", tuple: tuple(45001, 45002), fd: b, size: 64, addr: addr(45002), proto: UDP },
+        &want! { data: "datagram", tuple: tuple(45001, 45002), fd: b, size: 64, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     t.once(
         "recvfrom",
         &[int(b), address(&buffer), 64, 0x40, 0, 0],
-        &want! { data: Want::Nothing, tuple: Want::Nothing, fd: b, size: 64, addr: addr(45002), proto: UDP },
+        &want! { data: Want::Nothing, tuple: Want::Nothing, fd: b, size: 64, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     let parts = [[address("gathered"), 8], [address(" text"), 5]];
     let message = [address(&at_b), 16, address(&parts), 2, 0, 0, 0];
     t.call(
         "sendmsg",
         &[int(a), address(&message), 0],
-        &want! { data: "gathered text", fd: a, size: 13, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP },
+        &want! { data: "gathered text", fd: a, size: 13, tuple: tuple(45001, 45002), addr: addr(45001), proto: UDP, connected: 0 },
     )?;
     let parts = [[address(&buffer), 4], [address(&buffer) + 32, 32]];
     let message = [address(&from), 16, address(&parts), 2, 0, 0, 0];
     t.call(
         "recvmsg",
         &[int(b), address(&message), 0x40],
-        &want! { size: 36, data: "gathered text", tuple: tuple(45001, 45002), msgcontrol: "", fd: b, addr: addr(45002), proto: UDP },
+        &want! { size: 36, data: "gathered text", tuple: tuple(45001, 45002), msgcontrol: "", fd: b, addr: addr(45002), proto: UDP, connected: 0 },
     )?;
     let fds = [0i32; 2];
     t.call(
@@ -746,6 +762,16 @@ fn processes(t: &mut Tester) -> anyhow::Result<()> {
         &[17, 0, 2, 3],
         &want! { addr: 2, data: 3, request: 12, pid: 0 },
     )?;
+    t.call("tkill", &[int(me), 0], &want! { tid: me, sig: 0 })?;
+    t.call(
+        "tgkill",
+        &[int(me), int(me), 0],
+        &want! { pid: me, tid: me, sig: 0 },
+    )?;
+    t.call("seccomp", &[9, 5], &want! { op: 9, flags: 5 })?;
+    t.call("mlock", &[4096, 0], &want! { addr: 4096, len: 0 })?;
+    t.call("munlock", &[4096, 0], &want! { addr: 4096, len: 0 })?;
+    t.call("munlockall", &[], &want! {})?;
     t.call("setsid", &[], &want! {})?;
     t.call("setpgid", &[0, int(me)], &want! { pid: 0, pgid: me })?;
     t.call(

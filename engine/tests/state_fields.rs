@@ -709,11 +709,12 @@ fn descriptors_are_described_by_their_records() {
         .number("size", 3)
         .bytes("tuple", &tuple.concat())
         .number("proto", 17)
+        .number("connected", 0)
         .build();
     #[rustfmt::skip]
     check(&state(), &sent, &[
         ("evt.args", "res=3 data=a.b fd=4(<4u>127.0.0.1:1->10.0.0.1:2) size=3 tuple=127.0.0.1:1->10.0.0.1:2"),
-        ("fd.l4proto", "udp"), ("evt.buflen", "3"),
+        ("fd.l4proto", "udp"), ("evt.buflen", "3"), ("fd.connected", "false"), ("fd.name_changed", "true"),
     ]);
     let socket = RecordBuilder::new(Kind::Socket, 20)
         .number("fd", 4)

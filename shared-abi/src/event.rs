@@ -185,6 +185,8 @@ pub enum Source {
     LocalAddr(u8),
     /// Protocol of the socket, as `IPPROTO_*` has them.
     SocketProto(u8),
+    /// 1 when the socket has its other end for good, else 0.
+    Connected(u8),
     /// Both ends of a socket that sends: the other is in the call (address,
     /// length), or is what the socket is connected to.
     TupleTo(u8, u8, u8),
@@ -975,6 +977,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A descriptor was copied.
     Dup2 dup2 "dup2" File File {
@@ -986,6 +989,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A descriptor was copied.
     Dup3 dup3 "dup3" File File {
@@ -998,6 +1002,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A file got another name.
     Link link "link" File File {
@@ -1048,6 +1053,7 @@ events! {
         backlog: Int, Signed(1);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A directory was made.
     Mkdir mkdir "mkdir" File File {
@@ -1079,6 +1085,7 @@ events! {
         tuple: SockTuple, Source::TupleTo(0, 4, 5);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A message was sent.
     Sendmsg sendmsg "sendmsg" Net Net {
@@ -1089,6 +1096,7 @@ events! {
         tuple: SockTuple, Source::MessageTupleTo(0, 1);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes were received.
     Recvfrom recvfrom "recvfrom" Net Net {
@@ -1099,6 +1107,7 @@ events! {
         size: Uint, Word(2);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// A message was received.
     Recvmsg recvmsg "recvmsg" Net Net {
@@ -1110,6 +1119,7 @@ events! {
         fd: Fd, Signed(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Code was given to the kernel.
     InitModule init_module "init_module" Other Other {
@@ -1313,6 +1323,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Write write "write" File Other {
@@ -1325,6 +1336,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Readv readv "readv" File Other {
@@ -1337,6 +1349,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Bytes went through a descriptor.
     Writev writev "writev" File Other {
@@ -1349,6 +1362,7 @@ events! {
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
         [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
     }
     /// Memory got another protection.
     Mprotect mprotect "mprotect" Other Other {
@@ -1356,6 +1370,71 @@ events! {
         addr: Hex, Long(0);
         length: Uint, Long(1);
         prot: Flags(&flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
+    }
+    /// A signal was sent to a thread.
+    Tkill tkill "tkill" Signal Other {
+        res: Errno, Return;
+        tid: Pid, Signed(0);
+        sig: Signal, Word(1);
+    }
+    /// A signal was sent to a thread.
+    Tgkill tgkill "tgkill" Signal Other {
+        res: Errno, Return;
+        pid: Pid, Signed(0);
+        tid: Pid, Signed(1);
+        sig: Signal, Word(2);
+    }
+    /// One or both directions of a connection were ended.
+    Shutdown shutdown "shutdown" Net Net {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        how: Enum(&flags::SHUTDOWN_HOW), Word(1);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Permissions of a file were asked for.
+    Access access "access" File File {
+        res: Errno, Return;
+        name: Path, Str(0);
+        mode: Flags(&flags::ACCESS_FLAGS), Word(1);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A position was changed.
+    Lseek lseek "lseek" File Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        offset: Uint, Long(1);
+        whence: Enum(&flags::LSEEK_WHENCE), Word(2);
+    }
+    /// Calls were restricted.
+    Seccomp seccomp "seccomp" Other Other {
+        res: Errno, Return;
+        op: Uint, Long(0);
+        flags: Hex, Long(1);
+    }
+    /// Memory was locked.
+    Mlock mlock "mlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlock munlock "munlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlockall munlockall "munlockall" Other Other {
+        res: Errno, Return;
+    }
+    /// A descriptor for counting was made.
+    Eventfd2 eventfd2 "eventfd2" Other Other {
+        res: Fd, Return;
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+        initval: Uint, Word(0);
     }
 }
 

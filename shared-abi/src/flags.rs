@@ -776,6 +776,29 @@ pub const FCNTL_COMMANDS: FlagTable = FlagTable {
     ],
 };
 
+/// `shutdown`: the kernel's own numbers.
+pub const SHUTDOWN_HOW: FlagTable = FlagTable {
+    name: "shutdown_how",
+    entries: &[("SHUT_RDWR", 2), ("SHUT_WR", 1), ("SHUT_RD", 0)],
+};
+
+/// `lseek`: the kernel's own numbers.
+pub const LSEEK_WHENCE: FlagTable = FlagTable {
+    name: "lseek_whence",
+    entries: &[("SEEK_END", 2), ("SEEK_CUR", 1), ("SEEK_SET", 0)],
+};
+
+/// `access`: the kernel's own bits.
+pub const ACCESS_FLAGS: FlagTable = FlagTable {
+    name: "access_flags",
+    entries: &[
+        ("F_OK", 0),
+        ("R_OK", 1 << 2),
+        ("W_OK", 1 << 1),
+        ("X_OK", 1 << 0),
+    ],
+};
+
 const _: () = {
     assert!(open::from_kernel(0) == open::RDONLY);
     assert!(open::from_kernel(0o102) == open::RDWR | open::CREAT);

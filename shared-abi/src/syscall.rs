@@ -67,7 +67,7 @@ syscalls! {
     fstat                       5   80 Syscall;
     lstat                       6    - Syscall;
     poll                        7    - Syscall;
-    lseek                       8   62 Syscall;
+    lseek                       8   62 Lseek;
     mmap                        9  222 Syscall;
     mprotect                   10  226 Mprotect;
     munmap                     11  215 Syscall;
@@ -80,7 +80,7 @@ syscalls! {
     pwrite64                   18   68 Syscall;
     readv                      19   65 Readv;
     writev                     20   66 Writev;
-    access                     21    - Syscall;
+    access                     21    - Access;
     pipe                       22    - Pipe;
     select                     23    - Syscall;
     sched_yield                24  124 Syscall;
@@ -107,7 +107,7 @@ syscalls! {
     recvfrom                   45  207 Recvfrom;
     sendmsg                    46  211 Sendmsg;
     recvmsg                    47  212 Recvmsg;
-    shutdown                   48  210 Syscall;
+    shutdown                   48  210 Shutdown;
     bind                       49  200 Bind;
     listen                     50  201 Listen;
     getsockname                51  204 Syscall;
@@ -208,10 +208,10 @@ syscalls! {
     sched_get_priority_max    146  125 Syscall;
     sched_get_priority_min    147  126 Syscall;
     sched_rr_get_interval     148  127 Syscall;
-    mlock                     149  228 Syscall;
-    munlock                   150  229 Syscall;
+    mlock                     149  228 Mlock;
+    munlock                   150  229 Munlock;
     mlockall                  151  230 Syscall;
-    munlockall                152  231 Syscall;
+    munlockall                152  231 Munlockall;
     vhangup                   153   58 Syscall;
     modify_ldt                154    - Syscall;
     pivot_root                155   41 Syscall;
@@ -259,7 +259,7 @@ syscalls! {
     removexattr               197   14 Syscall;
     lremovexattr              198   15 Syscall;
     fremovexattr              199   16 Syscall;
-    tkill                     200  130 Syscall;
+    tkill                     200  130 Tkill;
     time                      201    - Syscall;
     futex                     202   98 Syscall;
     sched_setaffinity         203  122 Syscall;
@@ -293,7 +293,7 @@ syscalls! {
     exit_group                231   94 ExitGroup;
     epoll_wait                232    - Syscall;
     epoll_ctl                 233   21 Syscall;
-    tgkill                    234  131 Syscall;
+    tgkill                    234  131 Tgkill;
     utimes                    235    - Syscall;
     vserver                   236    - Syscall;
     mbind                     237  235 Syscall;
@@ -349,7 +349,7 @@ syscalls! {
     timerfd_gettime           287   87 Syscall;
     accept4                   288  242 Accept4;
     signalfd4                 289   74 Syscall;
-    eventfd2                  290   19 Syscall;
+    eventfd2                  290   19 Eventfd2;
     epoll_create1             291   20 Syscall;
     dup3                      292   24 Dup3;
     pipe2                     293   59 Pipe2;
@@ -376,7 +376,7 @@ syscalls! {
     sched_setattr             314  274 Syscall;
     sched_getattr             315  275 Syscall;
     renameat2                 316  276 Renameat2;
-    seccomp                   317  277 Syscall;
+    seccomp                   317  277 Seccomp;
     getrandom                 318  278 Syscall;
     memfd_create              319  279 MemfdCreate;
     kexec_file_load           320  294 Syscall;

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::event::{
-    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, memfd_create,
-    open, openat, openat2, sockaddr, socket, unlinkat,
+    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, lseek,
+    memfd_create, open, openat, openat2, sockaddr, socket, unlinkat,
 };
 use falco_abi::flags::open as bits;
 
@@ -353,12 +353,15 @@ impl<'a> Fd<'a> {
         let path = bytes("path").unwrap_or_default();
         let (kind, text) = mode.map_or((FdKind::Unknown, None), |mode| kind_and_name(mode, path));
         let tuple = bytes("tuple").and_then(Address::of_tuple);
+        let connected = slot("connected").and_then(|slot| event.number(slot)) == Some(1);
         let address = tuple.or_else(|| bytes("addr").and_then(Address::of_addr));
         Self {
             kind: address.map_or(kind, Address::kind),
             address,
             server,
-            connected: tuple.is_some(),
+            connected,
+            // One that is not connected has the other end of this message.
+            named: tuple.is_some() && !connected && event.kind != Kind::Shutdown,
             text: text.filter(|text| !text.is_empty()),
             l4proto: Self::l4proto(ctx),
             ..Self::new(num)
@@ -458,6 +461,7 @@ impl<'a> Fd<'a> {
             | Kind::Fchdir
             | Kind::FinitModule
             | Kind::Setns
+            | Kind::Shutdown
             | Kind::Sendto
             | Kind::Sendmsg
             | Kind::Read
@@ -465,6 +469,11 @@ impl<'a> Fd<'a> {
             | Kind::Readv
             | Kind::Writev => Self::described(ctx, number(event.param("fd")?.0)?, false),
             Kind::Close => Self::new(number(close::Slot::fd as usize)?),
+            Kind::Lseek => Self::new(number(lseek::Slot::fd as usize)?),
+            Kind::Eventfd2 => Self {
+                kind: FdKind::Event,
+                ..Self::new(event.result()?.max(-1))
+            },
             Kind::Fcntl => Self::new(number(fcntl::Slot::fd as usize)?),
             Kind::Socket => {
                 let family = event.number(socket::Slot::domain as usize)?;

@@ -1,9 +1,9 @@
 //! Paths of the event, made absolute, and the getters of `fs.path.*`.
 
 use falco_abi::event::{
-    Event as Kind, ParamType, chmod, chown, chroot, creat, fchmod, fchmodat, fchmodat2, fchown,
-    fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open, openat, openat2,
-    rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink, unlinkat,
+    Event as Kind, ParamType, access, chmod, chown, chroot, creat, fchmod, fchmodat, fchmodat2,
+    fchown, fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open, openat,
+    openat2, rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink, unlinkat,
 };
 
 use bumpalo::Bump;
@@ -99,6 +99,7 @@ fn two(kind: Kind) -> Option<(Slots, Slots)> {
 /// The path of a call that `fs.path.*` leaves out.
 fn other(kind: Kind) -> Option<Slots> {
     Some(match kind {
+        Kind::Access => slots!(access, name, base),
         Kind::Mknod => slots!(mknod, path, base),
         Kind::Mknodat => slots!(mknodat, path, base),
         Kind::Chroot => slots!(chroot, path),
