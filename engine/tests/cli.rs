@@ -235,3 +235,129 @@ fn the_shipped_rules_and_configuration_are_right() {
     let loaded = falco_engine::config::load(&shipped.join("falco.yaml"), &[]).unwrap();
     assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
 }
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_str(&stdout(output)).unwrap_or_else(|e| panic!("{e}: {}", stdout(output)))
+}
+
+#[test]
+fn validation_as_json_has_the_form_of_falco() {
+    let directory = with_rules(&rule("evt.type = open and no.field = 1"));
+    let output = engine(&directory, &["-V", "rules.yaml", "-o", "json_output=true"]);
+    assert_eq!(output.status.code(), Some(1));
+    let result = &json(&output)["falco_load_results"][0];
+    assert_eq!(result["name"], "rules.yaml");
+    assert_eq!(result["successful"], false);
+    let error = &result["errors"][0];
+    assert_eq!(error["code"], "LOAD_ERR_COMPILE_CONDITION");
+    let position = &error["context"]["locations"][0]["position"];
+    assert_eq!(
+        (position["line"].as_u64(), position["column"].as_u64()),
+        (Some(2), Some(33))
+    );
+    assert_eq!(error["context"]["locations"][0]["item_name"], "R");
+}
+
+#[test]
+fn rules_are_described() {
+    let text = rule("opened and proc.name in (l)")
+        + "- macro: opened\n  condition: evt.type = open\n- list: l\n  items: [a, b]\n";
+    let directory = with_rules(&text);
+    let all = engine(&directory, &["-c", "falco.yaml", "-L"]);
+    assert!(stdout(&all).contains("R   ") && stdout(&all).contains(" d\n"));
+    let all = engine(
+        &directory,
+        &["-c", "falco.yaml", "-L", "-o", "json_output=true"],
+    );
+    let all = json(&all);
+    let details = &all["rules"][0]["details"];
+    assert_eq!(
+        details["condition_compiled"],
+        "(evt.type = open and proc.name in (a, b))"
+    );
+    assert_eq!(all["macros"][0]["details"]["used"], true);
+    let one = engine(
+        &directory,
+        &["-c", "falco.yaml", "-l", "R", "-o", "json_output=true"],
+    );
+    assert_eq!(json(&one)["rules"][0]["info"]["name"], "R");
+    let none = engine(&directory, &["-c", "falco.yaml", "-l", "X"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert_says(&stderr(&none), &["no rule `X`"]);
+    let explained = engine(&directory, &["-c", "falco.yaml", "--explain", "R"]);
+    assert_says(
+        &stdout(&explained),
+        &["proc.name in (a, b)", "events (1):\n  open\n"],
+    );
+}
+
+/// Names of the rules that are enabled.
+fn enabled(directory: &TempDir, arguments: &[&str]) -> Vec<String> {
+    let mut all = vec!["-c", "falco.yaml", "-L", "-o", "json_output=true"];
+    all.extend(arguments);
+    let output = engine(directory, &all);
+    let rules = json(&output)["rules"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    let rules = rules
+        .into_iter()
+        .filter(|rule| rule["info"]["enabled"] == true);
+    let name =
+        |rule: serde_json::Value| rule["info"]["name"].as_str().unwrap_or_default().to_owned();
+    rules.map(name).collect()
+}
+
+#[test]
+fn rules_are_selected() {
+    let one = |name: &str, tag: &str| {
+        format!(
+            "- {{rule: {name}, desc: d, condition: evt.type = open, output: o, priority: INFO, \
+             tags: [{tag}]}}\n"
+        )
+    };
+    let directory = with_rules(&(one("A one", "x") + &one("B one", "y") + &one("C two", "x")));
+    assert_eq!(enabled(&directory, &[]).len(), 3);
+    assert_eq!(enabled(&directory, &["-D", "one"]), ["C two"]);
+    assert_eq!(enabled(&directory, &["-T", "x"]), ["B one"]);
+    assert_eq!(enabled(&directory, &["-t", "y"]), ["B one"]);
+    let config = [
+        "-o",
+        "rules[].disable.rule=*",
+        "-o",
+        "rules[].enable.tag=x",
+        "-o",
+        "rules[].disable.rule=C*",
+    ];
+    assert_eq!(enabled(&directory, &config), ["A one"]);
+}
+
+#[test]
+fn tables_are_listed() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = |arguments: &[&str]| stdout(&engine(&directory, arguments));
+    assert_says(
+        &list(&["--list"]),
+        &["Field Class:", "proc.name", "evt.arg[N|KEY]"],
+    );
+    assert_says(&list(&["--list", "syscall", "-N"]), &["proc.name\n"]);
+    assert_eq!(list(&["--list", "k8s_audit"]), "");
+    assert_says(
+        &list(&["--list", "--markdown"]),
+        &["Name | Type | Description", "`proc.name`"],
+    );
+    assert_says(
+        &list(&["--list", "--format", "json"]),
+        &["\"fieldclasses\""],
+    );
+    assert_says(&list(&["--list-events"]), &["< openat(", "procexit("]);
+    assert!(!list(&["--list-syscall-events"]).contains("procexit("));
+    assert_says(
+        &list(&["--rule-schema"]),
+        &["draft-06", "skip-if-unknown-filter"],
+    );
+}

@@ -20,8 +20,36 @@ impl Id {
     const ALWAYS: Self = Self(1);
 }
 
-/// Costs are in parts of a comparison.
-const SCALE: u32 = 16;
+/// What it costs to look for an answer that may be known.
+const KNOWN: f32 = 0.25;
+
+/// What is expected of a part.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weight {
+    /// Its cost, in comparisons.
+    cost: f32,
+    /// The chance that it holds, a guess by its kind.
+    holds: f32,
+}
+
+impl Weight {
+    fn certain() -> Self {
+        Self {
+            cost: 0.0,
+            holds: 1.0,
+        }
+    }
+
+    /// What is to be spent until it fails.
+    fn to_fail(self) -> f32 {
+        self.cost / (1.0 - self.holds).max(0.01)
+    }
+
+    /// What is to be spent until it holds.
+    fn to_hold(self) -> f32 {
+        self.cost / self.holds.max(0.01)
+    }
+}
 
 /// No answer is kept.
 const NO_MEMO: u32 = u32::MAX;
@@ -234,8 +262,9 @@ pub fn event_sets<'n>(nodes: impl Iterator<Item = &'n Node>, sets: &mut Vec<Even
 }
 
 impl Plan {
-    /// Puts the parts of each condition into the order of what they cost,
-    /// where what others have asked for before costs next to nothing.
+    /// Puts the parts of each condition into the order in which its answer is
+    /// found soonest: by what a part costs, where what others have asked for
+    /// before costs next to nothing, for the chance that it decides.
     fn order(&mut self) {
         let mut fields: FxHashMap<usize, u32> = FxHashMap::default();
         for entry in &self.parts {
@@ -246,28 +275,50 @@ impl Plan {
             }
         }
         // Parts come behind those that they consist of.
-        let mut costs: Vec<u32> = Vec::with_capacity(self.parts.len());
+        let mut weights: Vec<Weight> = Vec::with_capacity(self.parts.len());
         for entry in &mut self.parts {
-            let of = |id: &Id| costs.get(id.0 as usize).copied().unwrap_or(0);
-            let cost = match &mut entry.part {
-                Part::Never | Part::Always => 0,
-                Part::All(ids) | Part::One(ids) => {
-                    ids.sort_by_key(of);
-                    let costs = ids.iter().rev().map(of);
-                    costs.fold(0, |rest: u32, cost| cost.saturating_add(rest / 2))
+            let of = |id: &Id| weights.get(id.0 as usize).copied().unwrap_or_default();
+            let mut weight = match &mut entry.part {
+                Part::Never | Part::Always => Weight::default(),
+                Part::All(ids) => {
+                    ids.sort_by(|a, b| of(a).to_fail().total_cmp(&of(b).to_fail()));
+                    ids.iter()
+                        .rev()
+                        .map(of)
+                        .fold(Weight::certain(), |rest, part| Weight {
+                            cost: part.cost + part.holds * rest.cost,
+                            holds: part.holds * rest.holds,
+                        })
                 }
-                Part::Not(id) => of(id),
+                Part::One(ids) => {
+                    ids.sort_by(|a, b| of(a).to_hold().total_cmp(&of(b).to_hold()));
+                    let rest = Weight::default();
+                    ids.iter().rev().map(of).fold(rest, |rest, part| Weight {
+                        cost: part.cost + (1.0 - part.holds) * rest.cost,
+                        holds: part.holds + (1.0 - part.holds) * rest.holds,
+                    })
+                }
+                Part::Not(id) => Weight {
+                    holds: 1.0 - of(id).holds,
+                    ..of(id)
+                },
                 Part::Check(check) => {
                     let readers = check.slot.and_then(|slot| fields.get(&slot));
-                    let read = SCALE * check.operand.cost() / readers.copied().unwrap_or(1).max(1);
-                    read + SCALE.saturating_mul(check.test.cost())
+                    let read = check.operand.cost() as f32 / *readers.unwrap_or(&1) as f32;
+                    Weight {
+                        cost: read + check.test.cost() as f32,
+                        holds: check.test.chance(),
+                    }
                 }
-                Part::Compare(compare) => SCALE * (2 + compare.left.cost() + compare.right.cost()),
+                Part::Compare(compare) => Weight {
+                    cost: (2 + compare.left.cost() + compare.right.cost()) as f32,
+                    holds: 0.5,
+                },
             };
-            costs.push(match entry.uses {
-                0 | 1 => cost,
-                uses => SCALE / 4 + cost / uses,
-            });
+            if entry.uses > 1 {
+                weight.cost = KNOWN + weight.cost / entry.uses as f32;
+            }
+            weights.push(weight);
         }
     }
 

@@ -15,6 +15,9 @@ use super::operand::Operand;
 use super::table::BoundField;
 use super::test::{Test, compare};
 
+/// Hardly an event has more of its fields read.
+const MANY_VALUES: usize = 64;
+
 /// A compiled condition or a part of one.
 #[derive(Debug)]
 pub enum Node {
@@ -201,7 +204,8 @@ impl<'a, 'm> Run<'a, 'm> {
             ctx,
             shared,
             memo,
-            values: BumpVec::new_in(ctx.arena),
+            // Growing would copy what was read so far.
+            values: BumpVec::with_capacity_in(shared.fields.min(MANY_VALUES), ctx.arena),
         }
     }
 

@@ -123,6 +123,26 @@ impl Test {
         }
     }
 
+    /// The chance that some value satisfies it: a guess, from what rules look
+    /// for.
+    pub fn chance(&self) -> f32 {
+        match self {
+            Self::Exists => 0.8,
+            Self::Never => 0.0,
+            Self::Not(test) => 1.0 - test.chance(),
+            Self::Any(tests) | Self::One(tests) => {
+                let fail = tests.iter().map(|test| 1.0 - test.chance());
+                1.0 - fail.product::<f32>()
+            }
+            Self::All(tests) => tests.iter().map(Self::chance).product(),
+            Self::Bool(_) => 0.3,
+            Self::Number(Ordered::Eq, _) | Self::Numbers(_) => 0.1,
+            Self::Number(..) | Self::Double(..) | Self::Bytes(..) => 0.6,
+            Self::Equal(_) => 0.05,
+            _ => 0.1,
+        }
+    }
+
     /// Whether the value satisfies it. A value of another type than the test
     /// was made for does not.
     pub fn holds(&self, value: Value<'_>) -> bool {

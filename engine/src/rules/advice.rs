@@ -118,13 +118,11 @@ pub fn contradiction(parts: &[&Expr], fields: &FieldTable, lists: &Lists) -> Opt
             Expr::Not(inner) if texts.contains(&inner.to_string()) => {
                 return Some(format!("`{inner}` must hold and must not"));
             }
-            Expr::Check(check) if matches!(check.op, Op::Eq | Op::In) => {
-                if is_single(check, fields) {
-                    wanted
-                        .entry(check.left.to_string())
-                        .or_default()
-                        .push(check);
-                }
+            Expr::Check(check)
+                if matches!(check.op, Op::Eq | Op::In) && is_single(check, fields) =>
+            {
+                let same = wanted.entry(check.left.to_string()).or_default();
+                same.push(check);
             }
             _ => {}
         }

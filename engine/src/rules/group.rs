@@ -10,7 +10,7 @@ use crate::filter::predicate::{Check, Run};
 use crate::filter::test::Test;
 
 /// Fewer rules than this are tried one by one.
-const MANY: usize = 16;
+const MANY: usize = 6;
 /// A check of more values than this does not say much about a rule.
 const FEW_VALUES: usize = 32;
 
