@@ -5,6 +5,7 @@
 use crate::abi::event::{Event, Source, CWD, EVENTS, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
+use crate::buffers::{self, Message, Vector};
 use crate::file::{self, OpenFile};
 use crate::record::{Filled, Numbers, Record, NUMBERS_MAX};
 use crate::socket::{self, Socket};
@@ -15,6 +16,13 @@ use crate::user::{self, PATH_MAX};
 const AT_FDCWD: i32 = -100;
 /// The kernel's `AT_REMOVEDIR`.
 const AT_REMOVEDIR: u32 = 0x200;
+/// Most bytes that are recorded of what goes through a descriptor.
+const SNAPLEN: usize = 80;
+/// Length of a task's name, its NUL included.
+const COMM: usize = 16;
+const PR_SET_NAME: u32 = 15;
+const PR_GET_NAME: u32 = 16;
+const PR_GET_CHILD_SUBREAPER: u32 = 37;
 /// `mount` flags of old programs carry this in the upper half.
 const MS_MGC_MASK: u64 = 0xFFFF_0000;
 const MS_MGC_VAL: u64 = 0xC0ED_0000;
@@ -40,6 +48,16 @@ impl Call {
 
     fn word(&self, n: u8) -> u32 {
         self.arg(n) as u32
+    }
+
+    /// Bytes that the call took from the program; all when it failed.
+    fn sent(&self) -> usize {
+        usize::try_from(self.result).unwrap_or(usize::MAX)
+    }
+
+    /// Bytes that the call gave to the program, unless it failed.
+    fn received(&self) -> Option<usize> {
+        usize::try_from(self.result).ok()
     }
 
     fn descriptor(&self, n: u8) -> i32 {
@@ -74,6 +92,10 @@ impl Call {
                 flags & if magic { !MS_MGC_MASK } else { u64::MAX } & 0xFFFF_FFFF
             }
             Source::Permissions(n) => u64::from(self.word(n) & 0o7777),
+            Source::Bits(n, pairs) => u64::from(flags::portable(self.word(n), pairs)),
+            Source::OpenBits(n) => u64::from(flags::open::from_kernel(self.word(n))),
+            Source::CloneBits(n) => u64::from(flags::clone::from_kernel(self.arg(n) as u64)),
+            Source::Fcntl(n) => u64::from(flags::fcntl_from_kernel(self.word(n))),
             _ => return None,
         })
     }
@@ -88,18 +110,7 @@ static IN_REGISTERS: [bool; EVENTS.len()] = {
         let mut all = params.len() <= NUMBERS_MAX;
         let mut p = 0;
         while p < params.len() {
-            all &= matches!(
-                params[p].source,
-                Source::Return
-                    | Source::Signed(_)
-                    | Source::Word(_)
-                    | Source::Long(_)
-                    | Source::Number
-                    | Source::UnlinkFlags(_)
-                    | Source::Ptrace(_)
-                    | Source::MountFlags(_)
-                    | Source::Permissions(_)
-            );
+            all &= params[p].source.is_in_registers();
             p += 1;
         }
         events[e] = all;
@@ -207,6 +218,101 @@ impl Reader<'_> {
                 }
             }
             Source::Task(fact) => self.facts.put(record, slot, fact),
+            Source::FdPath(n) => {
+                if let Some(file) = OpenFile::of_descriptor(call.int(n)) {
+                    record.fill(slot, PATH_MAX, |to| file.path(to));
+                }
+            }
+            Source::FdKind(n) => {
+                if let Some(file) = OpenFile::of_descriptor(call.int(n)) {
+                    record.number(slot, u64::from(file.kind()));
+                }
+            }
+            Source::LocalAddr(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                    record.fill(slot, PATH_MAX, |to| socket.local(to));
+                }
+            }
+            Source::SocketProto(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                    record.number(slot, u64::from(socket.protocol()));
+                }
+            }
+            Source::Connected(n) => {
+                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                    record.number(slot, u64::from(socket.is_connected()));
+                }
+            }
+            Source::TupleTo(fd, address, len) => {
+                let given = (call.arg(address), call.int(len));
+                put_tuple(record, slot, call.int(fd), given, true);
+            }
+            Source::TupleFrom(fd, address, len) => {
+                let given = (call.arg(address), call.arg(len));
+                put_tuple_from(record, slot, call, call.int(fd), given);
+            }
+            Source::Sent(address, len) => {
+                let buffer = (call.arg(address), call.arg(len));
+                record.fill(slot, SNAPLEN, |to| buffers::one(buffer, call.sent(), to));
+            }
+            Source::Received(address) => {
+                if let Some(len) = call.received() {
+                    let buffer = (call.arg(address), len);
+                    record.fill(slot, SNAPLEN, |to| buffers::one(buffer, len, to));
+                }
+            }
+            Source::Buffer(address, len) => {
+                let buffer = (call.arg(address), call.arg(len));
+                record.fill(slot, SNAPLEN, |to| buffers::one(buffer, usize::MAX, to));
+            }
+            Source::SentVector(address, count) => {
+                let vector = Vector::new(call.arg(address), call.arg(count));
+                record.fill(slot, SNAPLEN, |to| vector.gather(call.sent(), to));
+            }
+            Source::ReceivedVector(address, count) => {
+                if let Some(len) = call.received() {
+                    let vector = Vector::new(call.arg(address), call.arg(count));
+                    record.fill(slot, SNAPLEN, |to| vector.gather(len, to));
+                }
+            }
+            Source::VectorSize(address, count) => {
+                put_size(
+                    record,
+                    slot,
+                    &Vector::new(call.arg(address), call.arg(count)),
+                );
+            }
+            Source::SentMessage(n)
+            | Source::ReceivedMessage(n)
+            | Source::MessageSize(n)
+            | Source::MessageControl(n)
+            | Source::MessageTupleTo(_, n)
+            | Source::MessageTupleFrom(_, n) => put_message(record, slot, call, source, n),
+            Source::MadeFd(array, index) => {
+                if let Some(fd) = made(record, call, array, index) {
+                    record.int(slot, i64::from(fd));
+                }
+            }
+            Source::MadeIno(array, index) => {
+                if let Some(file) =
+                    made(record, call, array, index).and_then(OpenFile::of_descriptor)
+                {
+                    record.number(slot, file.ino());
+                }
+            }
+            Source::PrctlText(option, n) => {
+                if matches!(call.word(option), PR_SET_NAME | PR_GET_NAME) {
+                    record.fill(slot, COMM, |to| user::string(call.arg(n), to));
+                }
+            }
+            Source::PrctlNumber(option, n) => match call.word(option) {
+                PR_SET_NAME | PR_GET_NAME => record.number(slot, 0),
+                PR_GET_CHILD_SUBREAPER => match user::int(call.arg(n)) {
+                    Ok(value) => record.int(slot, i64::from(value)),
+                    Err(_) => record.mark(flag::FAULT),
+                },
+                _ => record.number(slot, call.arg(n) as u64),
+            },
             source => {
                 if let Some(value) = call.number(source) {
                     record.number(slot, value);
@@ -272,6 +378,100 @@ fn put_sockaddr(record: &mut Record<'_>, slot: usize, address: usize, len: i32) 
         return;
     }
     record.fill(slot, PATH_MAX, |to| socket::encode(raw, to));
+}
+
+/// Ends of a socket that sends or has received; what was given (address and
+/// length) is the other end of one that is not connected.
+fn put_tuple(
+    record: &mut Record<'_>,
+    slot: usize,
+    fd: i32,
+    (address, len): (usize, i32),
+    sends: bool,
+) {
+    let mut raw = [0; socket::STORAGE];
+    let len = usize::try_from(len).unwrap_or(0).min(socket::STORAGE);
+    let raw = if address == 0 {
+        &mut raw[..0]
+    } else {
+        &mut raw[..len]
+    };
+    if user::bytes(address, raw).is_err() {
+        record.mark(flag::FAULT);
+        return;
+    }
+    if let Some(socket) = Socket::of_descriptor(fd) {
+        record.fill(slot, PATH_MAX, |to| socket.tuple_with(raw, sends, to));
+    }
+}
+
+/// The same where the kernel has written the address and, through a pointer,
+/// its length.
+fn put_tuple_from(
+    record: &mut Record<'_>,
+    slot: usize,
+    call: &Call,
+    fd: i32,
+    (address, len): (usize, usize),
+) {
+    if call.received().is_none() {
+        return;
+    }
+    let len = if address == 0 { Ok(0) } else { user::int(len) };
+    match len {
+        Ok(len) => put_tuple(record, slot, fd, (address, len), false),
+        Err(_) => record.mark(flag::FAULT),
+    }
+}
+
+fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
+    match vector.size() {
+        Ok(size) => record.number(slot, size & 0xFFFF_FFFF),
+        Err(_) => record.mark(flag::FAULT),
+    }
+}
+
+/// A parameter out of the `struct msghdr` in an argument.
+fn put_message(record: &mut Record<'_>, slot: usize, call: &Call, source: Source, n: u8) {
+    let Ok(message) = Message::read(call.arg(n)) else {
+        record.mark(flag::FAULT);
+        return;
+    };
+    let vector = message.vector();
+    match source {
+        Source::MessageSize(_) => put_size(record, slot, &vector),
+        Source::SentMessage(_) => {
+            record.fill(slot, SNAPLEN, |to| vector.gather(call.sent(), to));
+        }
+        Source::MessageTupleTo(fd, _) => {
+            put_tuple(record, slot, call.int(fd), message.name(), true);
+        }
+        // What follows is there when something was received.
+        _ if call.received().is_none() => {}
+        Source::ReceivedMessage(_) => {
+            let len = call.received().unwrap_or(0);
+            record.fill(slot, SNAPLEN, |to| vector.gather(len, to));
+        }
+        Source::MessageTupleFrom(fd, _) => {
+            put_tuple(record, slot, call.int(fd), message.name(), false);
+        }
+        _ => {
+            let control = message.control();
+            record.fill(slot, SNAPLEN, |to| buffers::one(control, usize::MAX, to));
+        }
+    }
+}
+
+/// A descriptor that the call wrote into an array.
+fn made(record: &mut Record<'_>, call: &Call, array: u8, index: u8) -> Option<i32> {
+    if call.result < 0 {
+        return None;
+    }
+    let fd = user::int(call.arg(array).wrapping_add(4 * usize::from(index)));
+    if fd.is_err() {
+        record.mark(flag::FAULT);
+    }
+    fd.ok()
 }
 
 fn clone_flags(record: &mut Record<'_>, kernel: u64) {

@@ -59,6 +59,12 @@ impl OpenFile {
         shim::falco_encode_dev(unsafe { (*(*self.inode()).i_sb).s_dev })
     }
 
+    /// The bits of its mode that say what it is, shifted down; 0 for none.
+    pub(crate) fn kind(&self) -> u32 {
+        // SAFETY: The file is counted and holds its inode.
+        u32::from(unsafe { (*self.inode()).i_mode }) >> 12
+    }
+
     /// When its inode was changed, nanoseconds since the epoch.
     pub(crate) fn ctime(&self) -> u64 {
         // SAFETY: The file is counted and holds its inode.

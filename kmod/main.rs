@@ -15,6 +15,7 @@ use kernel::prelude::*;
 #[path = "../shared-abi/src/abi.rs"]
 mod abi;
 
+mod buffers;
 mod capture;
 mod cgroup;
 mod clock;

@@ -15,6 +15,7 @@
 #include <linux/tracepoint.h>
 #include <linux/tty.h>
 #include <net/sock.h>
+#include <net/tcp_states.h>
 #include <asm/syscall.h>
 
 #include "shim.h"
@@ -104,6 +105,16 @@ void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max)
 {
 	*len = READ_ONCE(sock->sk->sk_ack_backlog);
 	*max = READ_ONCE(sock->sk->sk_max_ack_backlog);
+}
+
+u16 falco_socket_protocol(const struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_protocol);
+}
+
+bool falco_socket_connected(const struct socket *sock)
+{
+	return READ_ONCE(sock->sk->sk_state) == TCP_ESTABLISHED;
 }
 
 u64 falco_inode_ctime(const struct inode *inode)

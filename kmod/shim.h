@@ -30,6 +30,8 @@ unsigned long falco_mm_swap(struct mm_struct *mm);
 u32 falco_tty(void);
 u32 falco_encode_dev(dev_t device);
 void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max);
+u16 falco_socket_protocol(const struct socket *sock);
+bool falco_socket_connected(const struct socket *sock);
 u64 falco_inode_ctime(const struct inode *inode);
 u64 falco_inode_mtime(const struct inode *inode);
 bool falco_file_writable(struct file *file);

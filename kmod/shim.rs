@@ -23,6 +23,8 @@ unsafe extern "C" {
     pub(crate) fn falco_mm_rss(mm: *mut bindings::mm_struct) -> c_ulong;
     pub(crate) fn falco_mm_swap(mm: *mut bindings::mm_struct) -> c_ulong;
     pub(crate) fn falco_accept_queue(sock: *const bindings::socket, len: *mut u32, max: *mut u32);
+    pub(crate) fn falco_socket_protocol(sock: *const bindings::socket) -> u16;
+    pub(crate) fn falco_socket_connected(sock: *const bindings::socket) -> bool;
     pub(crate) fn falco_inode_ctime(inode: *const bindings::inode) -> u64;
     pub(crate) fn falco_inode_mtime(inode: *const bindings::inode) -> u64;
     pub(crate) fn falco_file_writable(file: *mut bindings::file) -> bool;

@@ -44,7 +44,18 @@ impl Socket {
 
     /// Writes both ends: first that of the client (`local_first`: ours).
     pub(crate) fn tuple(&self, local_first: bool, to: &mut [u8]) -> Filled {
-        let (Some(local), Some(peer)) = (self.address(false), self.address(true)) else {
+        self.tuple_with(&[], local_first, to)
+    }
+
+    /// The same, with the other end given as user space has it; empty: what the
+    /// socket is connected to.
+    pub(crate) fn tuple_with(&self, other: &[u8], local_first: bool, to: &mut [u8]) -> Filled {
+        let other = if other.is_empty() {
+            self.address(true)
+        } else {
+            Some(Address::parse(other))
+        };
+        let (Some(local), Some(peer)) = (self.address(false), other) else {
             return Filled::Nothing;
         };
         let (source, destination) = if local_first {
@@ -52,31 +63,27 @@ impl Socket {
         } else {
             (peer, local)
         };
-        let mut out = Out { to, len: 0 };
-        match (&source, &destination) {
-            (Address::Inet(a), Address::Inet(b)) => {
-                out.put(&[INET]);
-                out.put(a);
-                out.put(b);
-            }
-            (Address::Inet6(a), Address::Inet6(b)) => {
-                out.put(&[INET6]);
-                out.put(a);
-                out.put(b);
-            }
-            (Address::Unix(a, a_len), Address::Unix(b, b_len)) => {
-                // The kernel's pointers, which Falco prints, stay in the kernel.
-                out.put(&[UNIX]);
-                out.put(&[0; 16]);
-                if *b_len > 0 {
-                    out.put(&b[..*b_len]);
-                } else {
-                    out.put(&a[..*a_len]);
-                }
-            }
-            _ => return Filled::Nothing,
+        encode_tuple(&source, &destination, to)
+    }
+
+    /// Writes the address that it is bound to.
+    pub(crate) fn local(&self, to: &mut [u8]) -> Filled {
+        match self.address(false) {
+            Some(address) => encode_one(&address, to),
+            None => Filled::Nothing,
         }
-        Filled::Whole(out.len)
+    }
+
+    /// Its protocol.
+    pub(crate) fn protocol(&self) -> u16 {
+        // SAFETY: The socket is counted, so it has its `sk`.
+        unsafe { shim::falco_socket_protocol(self.0.as_ptr()) }
+    }
+
+    /// Whether it has its other end for good; also of one for datagrams.
+    pub(crate) fn is_connected(&self) -> bool {
+        // SAFETY: The socket is counted, so it has its `sk`.
+        unsafe { shim::falco_socket_connected(self.0.as_ptr()) }
     }
 
     /// Length and limit of the accept queue.
@@ -143,21 +150,53 @@ impl Address {
 
 /// Writes one address, as user space gave it.
 pub(crate) fn encode(raw: &[u8], to: &mut [u8]) -> Filled {
+    encode_one(&Address::parse(raw), to)
+}
+
+fn encode_one(address: &Address, to: &mut [u8]) -> Filled {
     let mut out = Out { to, len: 0 };
-    match Address::parse(raw) {
+    match address {
         Address::Inet(address) => {
             out.put(&[INET]);
-            out.put(&address);
+            out.put(address);
         }
         Address::Inet6(address) => {
             out.put(&[INET6]);
-            out.put(&address);
+            out.put(address);
         }
         Address::Unix(path, len) => {
             out.put(&[UNIX]);
-            out.put(&path[..len]);
+            out.put(&path[..*len]);
         }
-        Address::Other(family) => out.put(&[family]),
+        Address::Other(family) => out.put(&[*family]),
+    }
+    Filled::Whole(out.len)
+}
+
+fn encode_tuple(source: &Address, destination: &Address, to: &mut [u8]) -> Filled {
+    let mut out = Out { to, len: 0 };
+    match (source, destination) {
+        (Address::Inet(a), Address::Inet(b)) => {
+            out.put(&[INET]);
+            out.put(a);
+            out.put(b);
+        }
+        (Address::Inet6(a), Address::Inet6(b)) => {
+            out.put(&[INET6]);
+            out.put(a);
+            out.put(b);
+        }
+        (Address::Unix(a, a_len), Address::Unix(b, b_len)) => {
+            // The kernel's pointers, which Falco prints, stay in the kernel.
+            out.put(&[UNIX]);
+            out.put(&[0; 16]);
+            if *b_len > 0 {
+                out.put(&b[..*b_len]);
+            } else {
+                out.put(&a[..*a_len]);
+            }
+        }
+        _ => return Filled::Nothing,
     }
     Filled::Whole(out.len)
 }

@@ -46,6 +46,13 @@ pub(crate) fn word(address: usize) -> Result<u64> {
     Ok(u64::from_ne_bytes(word))
 }
 
+/// Reads an `int`. May sleep.
+pub(crate) fn int(address: usize) -> Result<i32> {
+    let mut int = [0; 4];
+    bytes(address, &mut int)?;
+    Ok(i32::from_ne_bytes(int))
+}
+
 /// Most strings taken from an array such as `argv`.
 const STRINGS_MAX: usize = 256;
 

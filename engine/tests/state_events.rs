@@ -365,3 +365,63 @@ fn this_machine() {
     assert!(text(found.exepath()).starts_with('/'));
     assert_eq!(state.threads().len(), threads);
 }
+
+#[test]
+fn calls_that_change_a_process_are_followed() {
+    let mut state = state();
+    apply(
+        &mut state,
+        task_new(10, 20, 20, 10)
+            .number("vtid", 20)
+            .number("vpid", 20),
+    );
+    let chdir = RecordBuilder::new(Kind::Chdir, 20);
+    apply(
+        &mut state,
+        chdir
+            .number("res", 0)
+            .bytes("path", b"x")
+            .bytes("cwd", b"/tmp/x"),
+    );
+    let thread = state.thread(20).unwrap();
+    assert_eq!(text(&thread.cwd), "/tmp/x/");
+    apply(
+        &mut state,
+        RecordBuilder::new(Kind::Setsid, 20).number("res", -1),
+    );
+    assert_eq!(state.thread(20).unwrap().sid, state.thread(10).unwrap().sid);
+    apply(
+        &mut state,
+        RecordBuilder::new(Kind::Setsid, 20).number("res", 20),
+    );
+    let thread = state.thread(20).unwrap();
+    assert_eq!((thread.sid, thread.pgid, thread.vpgid), (20, 20, 20));
+    apply(
+        &mut state,
+        task_new(20, 30, 30, 20)
+            .number("vtid", 30)
+            .number("vpid", 30),
+    );
+    let group = |pid: i64, pgid: i64| {
+        let record = RecordBuilder::new(Kind::Setpgid, 20).number("res", 0);
+        record.number("pid", pid).number("pgid", pgid)
+    };
+    apply(&mut state, group(30, 0));
+    let child = state.thread(30).unwrap();
+    assert_eq!((child.sid, child.pgid, child.vpgid), (20, 30, 30));
+    apply(&mut state, group(30, 20));
+    assert_eq!(state.thread(30).unwrap().pgid, 20);
+    let name = RecordBuilder::new(Kind::Prctl, 20).number("res", 0);
+    let name = name
+        .number("option", 15)
+        .bytes("arg2_str", b"a-name-that-is-too-long");
+    apply(&mut state, name);
+    assert_eq!(text(&state.thread(20).unwrap().comm), "a-name-that-is-");
+    let caps = RecordBuilder::new(Kind::Capset, 20).number("res", 0);
+    apply(
+        &mut state,
+        caps.number("cap_effective", 7).number("cap_permitted", 15),
+    );
+    let caps = state.thread(20).unwrap().caps;
+    assert_eq!((caps.effective, caps.permitted), (7, 15));
+}

@@ -612,6 +612,175 @@ fn other_arguments() {
 }
 
 #[test]
+fn descriptors_are_described_by_their_records() {
+    let tuple = [
+        &[2, 127, 0, 0, 1][..],
+        &1u16.to_ne_bytes(),
+        &[10, 0, 0, 1],
+        &2u16.to_ne_bytes(),
+    ];
+    let copy = RecordBuilder::new(Kind::Dup2, 20)
+        .number("res", 1)
+        .number("oldfd", 5)
+        .number("newfd", 1)
+        .bytes("path", b"socket:[17]")
+        .number("kind", 12)
+        .number("proto", 6)
+        .bytes("tuple", &tuple.concat())
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &copy, &[
+        ("fd.num", "1"), ("fd.type", "ipv4"), ("fd.name", "127.0.0.1:1->10.0.0.1:2"),
+        ("fd.l4proto", "tcp"), ("fd.sip", "10.0.0.1"), ("fd.cport", "1"),
+        ("evt.args", "res=1(<4t>127.0.0.1:1->10.0.0.1:2) oldfd=5(<4t>127.0.0.1:1->10.0.0.1:2) newfd=1(<4t>127.0.0.1:1->10.0.0.1:2)"),
+    ]);
+    let copied = |kind: i64, path: &[u8]| {
+        RecordBuilder::new(Kind::Dup, 20)
+            .number("res", 3)
+            .number("oldfd", 5)
+            .bytes("path", path)
+            .number("kind", kind)
+            .build()
+    };
+    for (kind, path, named, args) in [
+        (
+            8,
+            "/etc/scen.conf",
+            "file",
+            "res=3(<f>/etc/scen.conf) oldfd=5(<f>/etc/scen.conf)",
+        ),
+        (
+            2,
+            "/dev/null",
+            "file",
+            "res=3(<f>/dev/null) oldfd=5(<f>/dev/null)",
+        ),
+        (4, "/etc", "directory", "res=3(<d>/etc) oldfd=5(<d>/etc)"),
+        (
+            1,
+            "pipe:[7]",
+            "pipe",
+            "res=3(<p>pipe:[7]) oldfd=5(<p>pipe:[7])",
+        ),
+        (
+            8,
+            "/memfd:scen (deleted)",
+            "memfd",
+            "res=3(<m>scen) oldfd=5(<m>scen)",
+        ),
+        (
+            0,
+            "anon_inode:[eventfd]",
+            "event",
+            "res=3(<e>) oldfd=5(<e>)",
+        ),
+        (
+            0,
+            "anon_inode:inotify",
+            "inotify",
+            "res=3(<i>) oldfd=5(<i>)",
+        ),
+        (0, "anon_inode:bpf-prog", "bpf", "res=3(<b>) oldfd=5(<b>)"),
+        (12, "socket:[7]", "<NA>", "res=3 oldfd=5"),
+    ] {
+        check(
+            &state(),
+            &copied(kind, path.as_bytes()),
+            &[("fd.type", named), ("evt.args", args)],
+        );
+    }
+    let module = RecordBuilder::new(Kind::FinitModule, 20)
+        .number("res", 0)
+        .number("fd", 4)
+        .bytes("uargs", b"")
+        .number("flags", 3)
+        .bytes("path", b"/lib/m.ko")
+        .number("kind", 8)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &module, &[
+        ("fd.name", "/lib/m.ko"), ("fd.filename", "m.ko"), ("evt.arg.fd", "<f>/lib/m.ko"),
+        ("evt.arg.flags", "MODULE_INIT_IGNORE_MODVERSIONS|MODULE_INIT_IGNORE_VERMAGIC"),
+    ]);
+    let sent = RecordBuilder::new(Kind::Sendto, 20)
+        .number("res", 3)
+        .bytes("data", b"a\0b")
+        .number("fd", 4)
+        .number("size", 3)
+        .bytes("tuple", &tuple.concat())
+        .number("proto", 17)
+        .number("connected", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &sent, &[
+        ("evt.args", "res=3 data=a.b fd=4(<4u>127.0.0.1:1->10.0.0.1:2) size=3 tuple=127.0.0.1:1->10.0.0.1:2"),
+        ("fd.l4proto", "udp"), ("evt.buflen", "3"), ("fd.connected", "false"), ("fd.name_changed", "true"),
+    ]);
+    let socket = RecordBuilder::new(Kind::Socket, 20)
+        .number("fd", 4)
+        .number("domain", 1)
+        .number("type", 526_337)
+        .number("proto", 0)
+        .number("flags", 0)
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &socket, &[
+        ("evt.args", "fd=4(<u>) domain=1(AF_LOCAL|AF_UNIX) type=526337 proto=0 flags=0"), ("fd.type", "unix"),
+    ]);
+}
+
+#[test]
+fn new_names_have_paths() {
+    let linkat = RecordBuilder::new(Kind::Linkat, 20)
+        .number("res", 0)
+        .number("olddir", -100)
+        .bytes("oldpath", b"a")
+        .number("newdir", 4)
+        .bytes("newpath", b"b")
+        .number("flags", 1)
+        .bytes("oldbase", b"/old")
+        .bytes("newbase", b"/new")
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &linkat, &[
+        ("fs.path.source", "/new/b"), ("fs.path.target", "/old/a"), ("fs.path.sourceraw", "b"),
+        ("evt.arg.newpath", "/new/b"), ("evt.arg.newdir", "<d>/new"), ("evt.arg.flags", "AT_SYMLINK_FOLLOW"),
+        ("evt.abspath[src]", "/old/a"), ("evt.abspath[dst]", "/new/b"),
+    ]);
+    let symlink = RecordBuilder::new(Kind::Symlink, 20)
+        .number("res", 0)
+        .bytes("target", b"/etc/shadow")
+        .bytes("linkpath", b"l")
+        .bytes("base", b"/tmp/x")
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &symlink, &[
+        ("fs.path.source", "/tmp/x/l"), ("fs.path.target", "/etc/shadow"), ("evt.arg.linkpath", "/tmp/x/l"),
+    ]);
+    let mkdir = RecordBuilder::new(Kind::Mkdir, 20)
+        .number("res", 0)
+        .bytes("path", b"d")
+        .number("mode", 0o755)
+        .bytes("base", b"/tmp")
+        .build();
+    #[rustfmt::skip]
+    check(&state(), &mkdir, &[
+        ("fs.path.name", "/tmp/d"), ("fs.path.nameraw", "d"), ("evt.arg.path", "/tmp/d"),
+    ]);
+    let fchown = RecordBuilder::new(Kind::Fchown, 20)
+        .number("res", 0)
+        .number("fd", 4)
+        .bytes("path", b"/etc/x")
+        .number("kind", 8)
+        .build();
+    check(
+        &state(),
+        &fchown,
+        &[("fs.path.name", "/etc/x"), ("fd.name", "/etc/x")],
+    );
+}
+
+#[test]
 fn unknown_threads_have_no_values() {
     let record = RecordBuilder::new(Kind::Setuid, 4_000_000_000)
         .number("res", 0)

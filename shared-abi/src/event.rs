@@ -168,6 +168,65 @@ pub enum Source {
     MountFlags(u8),
     /// Permission bits.
     Permissions(u8),
+    /// A register's bits: each pair is the kernel's bit and the portable one.
+    Bits(u8, &'static [(u32, u32)]),
+    /// `open(2)` flags in a register, of a call that makes no file.
+    OpenBits(u8),
+    /// `clone(2)` flags in a register.
+    CloneBits(u8),
+    /// `fcntl(2)` command.
+    Fcntl(u8),
+    /// Path of the file that a descriptor refers to.
+    FdPath(u8),
+    /// Kind of that file: the four bits of its mode above the permissions, 0
+    /// for one in no file system.
+    FdKind(u8),
+    /// Address that the socket is bound to.
+    LocalAddr(u8),
+    /// Protocol of the socket, as `IPPROTO_*` has them.
+    SocketProto(u8),
+    /// 1 when the socket has its other end for good, else 0.
+    Connected(u8),
+    /// Both ends of a socket that sends: the other is in the call (address,
+    /// length), or is what the socket is connected to.
+    TupleTo(u8, u8, u8),
+    /// Both ends of a socket that received, the other first: it was written for
+    /// the caller (address, pointer to the length), or is what the socket is
+    /// connected to.
+    TupleFrom(u8, u8, u8),
+    /// [`Source::TupleTo`], with the address in the `struct msghdr` in the second.
+    MessageTupleTo(u8, u8),
+    /// [`Source::TupleFrom`], likewise.
+    MessageTupleFrom(u8, u8),
+    /// First bytes of a buffer that the call read: address and length. What the
+    /// call did not take is left out when it tells.
+    Sent(u8, u8),
+    /// First bytes of a buffer whose length the call returned.
+    Received(u8),
+    /// [`Source::Sent`], from an array of buffers: address and number.
+    SentVector(u8, u8),
+    /// [`Source::Received`], likewise.
+    ReceivedVector(u8, u8),
+    /// Length of all buffers of an array: address and number.
+    VectorSize(u8, u8),
+    /// [`Source::SentVector`] of a `struct msghdr`.
+    SentMessage(u8),
+    /// [`Source::ReceivedVector`] of a `struct msghdr`.
+    ReceivedMessage(u8),
+    /// [`Source::VectorSize`] of a `struct msghdr`.
+    MessageSize(u8),
+    /// Control data that came with a message.
+    MessageControl(u8),
+    /// First bytes of a buffer: address and length.
+    Buffer(u8, u8),
+    /// A descriptor from an array that a call that worked filled: address and index.
+    MadeFd(u8, u8),
+    /// Inode of the file behind that descriptor.
+    MadeIno(u8, u8),
+    /// The text in the second argument of `prctl(2)`, where it is one.
+    PrctlText(u8, u8),
+    /// The number in it, or that it points to.
+    PrctlNumber(u8, u8),
     /// The number of the call itself.
     Number,
     /// A fact about the calling task.
@@ -176,6 +235,47 @@ pub enum Source {
     Hook,
     /// The module does not supply it; it is there to keep Falco's numbering.
     None,
+}
+
+impl Source {
+    /// Whether it is in the registers alone, and always has a value.
+    pub const fn is_in_registers(self) -> bool {
+        matches!(
+            self,
+            Self::Return
+                | Self::Signed(_)
+                | Self::Word(_)
+                | Self::Long(_)
+                | Self::Number
+                | Self::OpenMode(..)
+                | Self::UnlinkFlags(_)
+                | Self::Ptrace(_)
+                | Self::MountFlags(_)
+                | Self::Permissions(_)
+                | Self::Bits(..)
+                | Self::OpenBits(_)
+                | Self::CloneBits(_)
+                | Self::Fcntl(_)
+        )
+    }
+
+    /// Up to two arguments in which the call is given a pointer that the
+    /// parameter is read through, whatever the call returns.
+    pub const fn pointers(self) -> [Option<u8>; 2] {
+        match self {
+            Self::Str(n)
+            | Self::OpenHow(n, _)
+            | Self::SockAddr(n, _)
+            | Self::Sent(n, _)
+            | Self::SentVector(n, _)
+            | Self::VectorSize(n, _)
+            | Self::SentMessage(n)
+            | Self::MessageSize(n)
+            | Self::Buffer(n, _) => [Some(n), None],
+            Self::TupleTo(_, n, _) | Self::MessageTupleTo(_, n) => [Some(n), None],
+            _ => [None, None],
+        }
+    }
 }
 
 /// A fact about a task, for [`Source::Task`].
@@ -707,6 +807,7 @@ events! {
         tuple: SockTuple, Source::SockTuple(0);
         fd: Fd, Signed(0);
         addr: SockAddr, Source::SockAddr(1, 2);
+        [+] proto: Uint, Source::SocketProto(0);
     }
     /// A connection was taken.
     Accept accept "accept" Net Net {
@@ -715,6 +816,7 @@ events! {
         queuepct: Uint, Source::QueuePercent(0);
         queuelen: Uint, Source::QueueLen(0);
         queuemax: Uint, Source::QueueMax(0);
+        [+] proto: Uint, Source::SocketProto(0);
     }
     /// A connection was taken.
     Accept4 accept4 "accept4" Net Net {
@@ -724,12 +826,14 @@ events! {
         queuelen: Uint, Source::QueueLen(0);
         queuemax: Uint, Source::QueueMax(0);
         flags: Hex, Word(3);
+        [+] proto: Uint, Source::SocketProto(0);
     }
     /// A socket got its address.
     Bind bind "bind" Net Net {
         res: Errno, Return;
         addr: SockAddr, Source::SockAddr(1, 2);
         fd: Fd, Signed(0);
+        [+] proto: Uint, Source::SocketProto(0);
     }
     /// A name was removed.
     Unlink unlink "unlink" File File {
@@ -786,6 +890,8 @@ events! {
         res: Errno, Return;
         fd: Fd, Signed(0);
         mode: Mode(&flags::CHMOD_MODE), Source::Permissions(1);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
     }
     /// Permissions were changed.
     Fchmodat fchmodat "fchmodat" File File {
@@ -861,6 +967,474 @@ events! {
         res: Errno, Return;
         pid: Pid, Signed(0);
         sig: Signal, Word(1);
+    }
+    /// A descriptor was copied.
+    Dup dup "dup" File File {
+        res: Fd, Return;
+        oldfd: Fd, Signed(0);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A descriptor was copied.
+    Dup2 dup2 "dup2" File File {
+        res: Fd, Return;
+        oldfd: Fd, Signed(0);
+        newfd: Fd, Signed(1);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A descriptor was copied.
+    Dup3 dup3 "dup3" File File {
+        res: Fd, Return;
+        oldfd: Fd, Signed(0);
+        newfd: Fd, Signed(1);
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(2, flags::FD_BITS);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A file got another name.
+    Link link "link" File File {
+        res: Errno, Return;
+        oldpath: Path, Str(0);
+        newpath: Path, Str(1);
+        [+] oldbase: Path, Base(CWD, 0);
+        [+] newbase: Path, Base(CWD, 1);
+    }
+    /// A file got another name.
+    Linkat linkat "linkat" File File {
+        res: Errno, Return;
+        olddir: Fd, Signed(0);
+        oldpath: RelPath, Str(1);
+        newdir: Fd, Signed(2);
+        newpath: RelPath, Str(3);
+        flags: Flags(&flags::LINKAT_FLAGS), Source::Bits(4, flags::LINKAT_BITS);
+        [+] oldbase: Path, Base(0, 1);
+        [+] newbase: Path, Base(2, 3);
+    }
+    /// A symbolic link was made.
+    Symlink symlink "symlink" File File {
+        res: Errno, Return;
+        target: Text, Str(0);
+        linkpath: Path, Str(1);
+        [+] base: Path, Base(CWD, 1);
+    }
+    /// A symbolic link was made.
+    Symlinkat symlinkat "symlinkat" File File {
+        res: Errno, Return;
+        target: Text, Str(0);
+        linkdirfd: Fd, Signed(1);
+        linkpath: RelPath, Str(2);
+        [+] base: Path, Base(1, 2);
+    }
+    /// A socket was made.
+    Socket socket "socket" Net Net {
+        fd: Fd, Return;
+        domain: Enum(&flags::SOCKET_FAMILIES), Word(0);
+        r#type: Uint, Word(1);
+        proto: Uint, Word(2);
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::SOCKET_BITS);
+    }
+    /// A socket waits for connections.
+    Listen listen "listen" Net Net {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        backlog: Int, Signed(1);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A directory was made.
+    Mkdir mkdir "mkdir" File File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        mode: Hex, Word(1);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A directory was made.
+    Mkdirat mkdirat "mkdirat" File File {
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        path: RelPath, Str(1);
+        mode: Hex, Word(2);
+        [+] base: Path, Base(0, 1);
+    }
+    /// A directory was removed.
+    Rmdir rmdir "rmdir" File File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// Bytes were sent.
+    Sendto sendto "sendto" Net Net {
+        res: Errno, Return;
+        data: Bytes, Source::Sent(1, 2);
+        fd: Fd, Signed(0);
+        size: Uint, Word(2);
+        tuple: SockTuple, Source::TupleTo(0, 4, 5);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A message was sent.
+    Sendmsg sendmsg "sendmsg" Net Net {
+        res: Errno, Return;
+        data: Bytes, Source::SentMessage(1);
+        fd: Fd, Signed(0);
+        size: Uint, Source::MessageSize(1);
+        tuple: SockTuple, Source::MessageTupleTo(0, 1);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Bytes were received.
+    Recvfrom recvfrom "recvfrom" Net Net {
+        res: Errno, Return;
+        data: Bytes, Source::Received(1);
+        tuple: SockTuple, Source::TupleFrom(0, 4, 5);
+        fd: Fd, Signed(0);
+        size: Uint, Word(2);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// A message was received.
+    Recvmsg recvmsg "recvmsg" Net Net {
+        res: Errno, Return;
+        size: Uint, Source::MessageSize(1);
+        data: Bytes, Source::ReceivedMessage(1);
+        tuple: SockTuple, Source::MessageTupleFrom(0, 1);
+        msgcontrol: Bytes, Source::MessageControl(1);
+        fd: Fd, Signed(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Code was given to the kernel.
+    InitModule init_module "init_module" Other Other {
+        res: Errno, Return;
+        img: Bytes, Source::Buffer(0, 1);
+        length: Uint, Long(1);
+        uargs: Text, Str(2);
+    }
+    /// Code was given to the kernel.
+    FinitModule finit_module "finit_module" Other Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        uargs: Text, Str(1);
+        flags: Flags(&flags::FINIT_MODULE_FLAGS), Word(2);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+    }
+    /// Code was taken out of the kernel.
+    DeleteModule delete_module "delete_module" Other Other {
+        res: Errno, Return;
+        name: Text, Str(0);
+        flags: Flags(&flags::DELETE_MODULE_FLAGS), Source::Bits(1, flags::DELETE_MODULE_BITS);
+    }
+    /// A program of the kernel's virtual machine, or what belongs to one.
+    Bpf bpf "bpf" Other Other {
+        fd: Fd, Return;
+        cmd: Enum(&flags::BPF_COMMANDS), Word(0);
+    }
+    /// Another namespace was entered.
+    Setns setns "setns" Process Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        nstype: Flags(&flags::CLONE_FLAGS), Source::CloneBits(1);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+    }
+    /// What was shared is shared no more.
+    Unshare unshare "unshare" Process Other {
+        res: Errno, Return;
+        flags: Flags(&flags::CLONE_FLAGS), Source::CloneBits(0);
+    }
+    /// Page faults are to be handled by a program.
+    Userfaultfd userfaultfd "userfaultfd" File Other {
+        res: Errno, Return;
+        flags: Flags(&flags::FILE_FLAGS), Source::OpenBits(0);
+    }
+    /// A file was made in memory alone.
+    MemfdCreate memfd_create "memfd_create" Other Open {
+        fd: Fd, Return;
+        name: Text, Str(0);
+        flags: Flags(&flags::MEMFD_CREATE_FLAGS), Word(1);
+    }
+    /// The working directory was changed.
+    Chdir chdir "chdir" File Other {
+        res: Errno, Return;
+        path: Text, Str(0);
+        [+] cwd: Text, Task(Fact::Cwd);
+    }
+    /// The working directory was changed.
+    Fchdir fchdir "fchdir" File Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] cwd: Text, Task(Fact::Cwd);
+    }
+    /// The root directory was changed.
+    Chroot chroot "chroot" Process Other {
+        res: Errno, Return;
+        path: Path, Str(0);
+    }
+    /// A session was made.
+    Setsid setsid "setsid" Process Other {
+        res: Pid, Return;
+    }
+    /// A process was put into a group.
+    Setpgid setpgid "setpgid" Process Other {
+        res: Errno, Return;
+        pid: Pid, Signed(0);
+        pgid: Pid, Signed(1);
+    }
+    /// The calling task was changed in one way or another.
+    Prctl prctl "prctl" Process Other {
+        res: Errno, Return;
+        option: Enum(&flags::PRCTL_OPTIONS), Word(0);
+        arg2_str: Text, Source::PrctlText(0, 1);
+        arg2_int: Int, Source::PrctlNumber(0, 1);
+    }
+    /// Capabilities were changed.
+    Capset capset "capset" Process Credentials {
+        res: Errno, Return;
+        cap_inheritable: Hex, Task(Fact::CapInheritable);
+        cap_permitted: Hex, Task(Fact::CapPermitted);
+        cap_effective: Hex, Task(Fact::CapEffective);
+    }
+    /// The owner was changed.
+    Chown chown "chown" File File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        uid: Uint, Word(1);
+        gid: Uint, Word(2);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// The owner was changed.
+    Lchown lchown "lchown" File File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        uid: Uint, Word(1);
+        gid: Uint, Word(2);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// The owner was changed.
+    Fchown fchown "fchown" File File {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        uid: Uint, Word(1);
+        gid: Uint, Word(2);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+    }
+    /// The owner was changed.
+    Fchownat fchownat "fchownat" File File {
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        pathname: RelPath, Str(1);
+        uid: Uint, Word(2);
+        gid: Uint, Word(3);
+        flags: Flags(&flags::FCHOWNAT_FLAGS), Source::Bits(4, flags::FCHOWNAT_BITS);
+        [+] base: Path, Base(0, 1);
+    }
+    /// A file system was taken away.
+    Umount2 umount2 "umount2" File File {
+        res: Errno, Return;
+        name: Path, Str(0);
+        flags: Flags(&flags::UMOUNT_FLAGS), Word(1);
+    }
+    /// A file was made, perhaps a device.
+    Mknod mknod "mknod" Other File {
+        res: Errno, Return;
+        path: Path, Str(0);
+        mode: Mode(&flags::MKNOD_MODE), Word(1);
+        dev: Uint, Word(2);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A file was made, perhaps a device.
+    Mknodat mknodat "mknodat" Other File {
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        path: RelPath, Str(1);
+        mode: Mode(&flags::MKNOD_MODE), Word(2);
+        dev: Uint, Word(3);
+        [+] base: Path, Base(0, 1);
+    }
+    /// A descriptor was closed.
+    Close close "close" File Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+    }
+    /// A pipe was made.
+    Pipe pipe "pipe" Other Other {
+        res: Errno, Return;
+        fd1: Fd, Source::MadeFd(0, 0);
+        fd2: Fd, Source::MadeFd(0, 1);
+        ino: Uint, Source::MadeIno(0, 0);
+    }
+    /// A pipe was made.
+    Pipe2 pipe2 "pipe2" Other Other {
+        res: Errno, Return;
+        fd1: Fd, Source::MadeFd(0, 0);
+        fd2: Fd, Source::MadeFd(0, 1);
+        ino: Uint, Source::MadeIno(0, 0);
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+    }
+    /// Two sockets that are connected were made. `source` and `peer` are their
+    /// inodes, where Falco has addresses of the kernel.
+    Socketpair socketpair "socketpair" Net Net {
+        res: Errno, Return;
+        fd1: Fd, Source::MadeFd(3, 0);
+        fd2: Fd, Source::MadeFd(3, 1);
+        source: Hex, Source::MadeIno(3, 0);
+        peer: Hex, Source::MadeIno(3, 1);
+        domain: Enum(&flags::SOCKET_FAMILIES), Word(0);
+        r#type: Uint, Word(1);
+        proto: Uint, Word(2);
+    }
+    /// A descriptor was looked at or changed.
+    Fcntl fcntl "fcntl" File Other {
+        res: Fd, Return;
+        fd: Fd, Signed(0);
+        cmd: Enum(&flags::FCNTL_COMMANDS), Source::Fcntl(1);
+        arg: Hex, Long(2);
+    }
+    /// Bytes went through a descriptor.
+    Read read "read" File Other {
+        res: Errno, Return;
+        data: Bytes, Source::Received(1);
+        fd: Fd, Signed(0);
+        size: Uint, Word(2);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Bytes went through a descriptor.
+    Write write "write" File Other {
+        res: Errno, Return;
+        data: Bytes, Source::Sent(1, 2);
+        fd: Fd, Signed(0);
+        size: Uint, Word(2);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Bytes went through a descriptor.
+    Readv readv "readv" File Other {
+        res: Errno, Return;
+        size: Uint, Source::VectorSize(1, 2);
+        data: Bytes, Source::ReceivedVector(1, 2);
+        fd: Fd, Signed(0);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Bytes went through a descriptor.
+    Writev writev "writev" File Other {
+        res: Errno, Return;
+        data: Bytes, Source::SentVector(1, 2);
+        fd: Fd, Signed(0);
+        size: Uint, Source::VectorSize(1, 2);
+        [+] path: Path, Source::FdPath(0);
+        [+] kind: Uint, Source::FdKind(0);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Memory got another protection.
+    Mprotect mprotect "mprotect" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        length: Uint, Long(1);
+        prot: Flags(&flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
+    }
+    /// A signal was sent to a thread.
+    Tkill tkill "tkill" Signal Other {
+        res: Errno, Return;
+        tid: Pid, Signed(0);
+        sig: Signal, Word(1);
+    }
+    /// A signal was sent to a thread.
+    Tgkill tgkill "tgkill" Signal Other {
+        res: Errno, Return;
+        pid: Pid, Signed(0);
+        tid: Pid, Signed(1);
+        sig: Signal, Word(2);
+    }
+    /// One or both directions of a connection were ended.
+    Shutdown shutdown "shutdown" Net Net {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        how: Enum(&flags::SHUTDOWN_HOW), Word(1);
+        [+] tuple: SockTuple, Source::SockTuple(0);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint, Source::SocketProto(0);
+        [+] connected: Uint, Source::Connected(0);
+    }
+    /// Permissions of a file were asked for.
+    Access access "access" File File {
+        res: Errno, Return;
+        name: Path, Str(0);
+        mode: Flags(&flags::ACCESS_FLAGS), Word(1);
+        [+] base: Path, Base(CWD, 0);
+    }
+    /// A position was changed.
+    Lseek lseek "lseek" File Other {
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        offset: Uint, Long(1);
+        whence: Enum(&flags::LSEEK_WHENCE), Word(2);
+    }
+    /// Calls were restricted.
+    Seccomp seccomp "seccomp" Other Other {
+        res: Errno, Return;
+        op: Uint, Long(0);
+        flags: Hex, Long(1);
+    }
+    /// Memory was locked.
+    Mlock mlock "mlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlock munlock "munlock" Other Other {
+        res: Errno, Return;
+        addr: Hex, Long(0);
+        len: Uint, Long(1);
+    }
+    /// Memory was unlocked.
+    Munlockall munlockall "munlockall" Other Other {
+        res: Errno, Return;
+    }
+    /// A descriptor for counting was made.
+    Eventfd2 eventfd2 "eventfd2" Other Other {
+        res: Fd, Return;
+        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+        initval: Uint, Word(0);
     }
 }
 

@@ -73,13 +73,13 @@ pub mod open {
     #[cfg(target_arch = "aarch64")]
     const DIRECTORY_KERNEL: u32 = 0o40000;
     #[cfg(target_arch = "aarch64")]
-    const DIRECT_KERNEL: u32 = 0o200000;
+    pub(super) const DIRECT_KERNEL: u32 = 0o200000;
     #[cfg(target_arch = "aarch64")]
     const LARGEFILE_KERNEL: u32 = 0o400000;
     #[cfg(not(target_arch = "aarch64"))]
     const DIRECTORY_KERNEL: u32 = 0o200000;
     #[cfg(not(target_arch = "aarch64"))]
-    const DIRECT_KERNEL: u32 = 0o40000;
+    pub(super) const DIRECT_KERNEL: u32 = 0o40000;
     #[cfg(not(target_arch = "aarch64"))]
     const LARGEFILE_KERNEL: u32 = 0o100000;
 
@@ -450,6 +450,352 @@ pub const PTRACE_REQUESTS: FlagTable = FlagTable {
         ("PTRACE_PEEKTEXT", 2),
         ("PTRACE_TRACEME", 1),
         ("PTRACE_UNKNOWN", 0),
+    ],
+};
+
+/// Bits that `dup3`, `pipe2` and others give a new descriptor.
+pub const FD_BITS: &[(u32, u32)] = &[
+    (0o2_000_000, open::CLOEXEC),
+    (0o4000, open::NONBLOCK),
+    (open::DIRECT_KERNEL, open::DIRECT),
+];
+
+/// Bits that `socket` takes beside the type.
+pub const SOCKET_BITS: &[(u32, u32)] = &[(0o2_000_000, open::CLOEXEC), (0o4000, open::NONBLOCK)];
+
+/// The portable form of a register's bits.
+#[inline]
+pub const fn portable(flags: u32, pairs: &[(u32, u32)]) -> u32 {
+    let mut portable = 0;
+    let mut i = 0;
+    while i < pairs.len() {
+        if flags & pairs[i].0 != 0 {
+            portable |= pairs[i].1;
+        }
+        i += 1;
+    }
+    portable
+}
+
+/// Bits of `linkat`, the kernel's and the portable ones.
+pub const LINKAT_BITS: &[(u32, u32)] = &[(0x400, 1 << 0), (0x1000, 1 << 1)];
+
+/// `linkat`.
+pub const LINKAT_FLAGS: FlagTable = FlagTable {
+    name: "linkat_flags",
+    entries: &[("AT_SYMLINK_FOLLOW", 1 << 0), ("AT_EMPTY_PATH", 1 << 1)],
+};
+
+/// Bits of `fchownat`, the kernel's and the portable ones.
+pub const FCHOWNAT_BITS: &[(u32, u32)] = &[(0x100, 1 << 0), (0x1000, 1 << 1)];
+
+/// `fchownat`.
+pub const FCHOWNAT_FLAGS: FlagTable = FlagTable {
+    name: "fchownat_flags",
+    entries: &[("AT_SYMLINK_NOFOLLOW", 1 << 0), ("AT_EMPTY_PATH", 1 << 1)],
+};
+
+/// `umount2`: the kernel's own bits.
+pub const UMOUNT_FLAGS: FlagTable = FlagTable {
+    name: "umount_flags",
+    entries: &[
+        ("FORCE", 1 << 0),
+        ("DETACH", 1 << 1),
+        ("EXPIRE", 1 << 2),
+        ("NOFOLLOW", 1 << 3),
+    ],
+};
+
+/// `finit_module`: the kernel's own bits.
+pub const FINIT_MODULE_FLAGS: FlagTable = FlagTable {
+    name: "finit_module_flags",
+    entries: &[
+        ("MODULE_INIT_IGNORE_MODVERSIONS", 1 << 0),
+        ("MODULE_INIT_IGNORE_VERMAGIC", 1 << 1),
+        ("MODULE_INIT_COMPRESSED_FILE", 1 << 2),
+    ],
+};
+
+/// Bits of `delete_module`, the kernel's and the portable ones.
+pub const DELETE_MODULE_BITS: &[(u32, u32)] = &[(0o4000, 1 << 0), (0o1000, 1 << 1)];
+
+/// `delete_module`.
+pub const DELETE_MODULE_FLAGS: FlagTable = FlagTable {
+    name: "delete_module_flags",
+    entries: &[("O_NONBLOCK", 1 << 0), ("O_TRUNC", 1 << 1)],
+};
+
+/// `memfd_create`: the kernel's own bits.
+pub const MEMFD_CREATE_FLAGS: FlagTable = FlagTable {
+    name: "memfd_create_flags",
+    entries: &[
+        ("MFD_CLOEXEC", 1 << 0),
+        ("MFD_ALLOW_SEALING", 1 << 1),
+        ("MFD_HUGETLB", 1 << 2),
+    ],
+};
+
+/// Bits of memory protection, the kernel's and the portable ones.
+pub const PROT_BITS: &[(u32, u32)] = &[
+    (1, 1 << 0),
+    (2, 1 << 1),
+    (4, 1 << 2),
+    (8, 1 << 3),
+    (0x0100_0000, 1 << 4),
+    (0x0200_0000, 1 << 5),
+];
+
+/// Memory protection.
+pub const PROT_FLAGS: FlagTable = FlagTable {
+    name: "prot_flags",
+    entries: &[
+        ("PROT_READ", 1 << 0),
+        ("PROT_WRITE", 1 << 1),
+        ("PROT_EXEC", 1 << 2),
+        ("PROT_SEM", 1 << 3),
+        ("PROT_GROWSDOWN", 1 << 4),
+        ("PROT_GROWSUP", 1 << 5),
+        ("PROT_SAO", 1 << 6),
+        ("PROT_NONE", 0),
+    ],
+};
+
+/// Permission bits and kind of a file to be made.
+pub const MKNOD_MODE: FlagTable = FlagTable {
+    name: "mknod_mode",
+    entries: &[
+        ("S_IXOTH", 0o1),
+        ("S_IWOTH", 0o2),
+        ("S_IROTH", 0o4),
+        ("S_IXGRP", 0o10),
+        ("S_IWGRP", 0o20),
+        ("S_IRGRP", 0o40),
+        ("S_IXUSR", 0o100),
+        ("S_IWUSR", 0o200),
+        ("S_IRUSR", 0o400),
+        ("S_ISVTX", 0o1000),
+        ("S_ISGID", 0o2000),
+        ("S_ISUID", 0o4000),
+        ("S_IFSOCK", 0o140000),
+        ("S_IFREG", 0o100000),
+        ("S_IFBLK", 0o60000),
+        ("S_IFCHR", 0o20000),
+        ("S_IFIFO", 0o10000),
+    ],
+};
+
+/// Families of sockets: the kernel's own numbers.
+pub const SOCKET_FAMILIES: FlagTable = FlagTable {
+    name: "socket_families",
+    entries: &[
+        ("AF_NFC", 39),
+        ("AF_ALG", 38),
+        ("AF_CAIF", 37),
+        ("AF_IEEE802154", 36),
+        ("AF_PHONET", 35),
+        ("AF_ISDN", 34),
+        ("AF_RXRPC", 33),
+        ("AF_IUCV", 32),
+        ("AF_BLUETOOTH", 31),
+        ("AF_TIPC", 30),
+        ("AF_CAN", 29),
+        ("AF_LLC", 26),
+        ("AF_WANPIPE", 25),
+        ("AF_PPPOX", 24),
+        ("AF_IRDA", 23),
+        ("AF_SNA", 22),
+        ("AF_RDS", 21),
+        ("AF_ATMSVC", 20),
+        ("AF_ECONET", 19),
+        ("AF_ASH", 18),
+        ("AF_PACKET", 17),
+        ("AF_ROUTE", 16),
+        ("AF_NETLINK", 16),
+        ("AF_KEY", 15),
+        ("AF_SECURITY", 14),
+        ("AF_NETBEUI", 13),
+        ("AF_DECnet", 12),
+        ("AF_ROSE", 11),
+        ("AF_INET6", 10),
+        ("AF_X25", 9),
+        ("AF_ATMPVC", 8),
+        ("AF_BRIDGE", 7),
+        ("AF_NETROM", 6),
+        ("AF_APPLETALK", 5),
+        ("AF_IPX", 4),
+        ("AF_AX25", 3),
+        ("AF_INET", 2),
+        ("AF_LOCAL", 1),
+        ("AF_UNIX", 1),
+        ("AF_UNSPEC", 0),
+    ],
+};
+
+/// `bpf`: the kernel's own numbers.
+pub const BPF_COMMANDS: FlagTable = FlagTable {
+    name: "bpf_commands",
+    entries: &[
+        ("BPF_MAP_CREATE", 0),
+        ("BPF_MAP_LOOKUP_ELEM", 1),
+        ("BPF_MAP_UPDATE_ELEM", 2),
+        ("BPF_MAP_DELETE_ELEM", 3),
+        ("BPF_MAP_GET_NEXT_KEY", 4),
+        ("BPF_PROG_LOAD", 5),
+        ("BPF_OBJ_PIN", 6),
+        ("BPF_OBJ_GET", 7),
+        ("BPF_PROG_ATTACH", 8),
+        ("BPF_PROG_DETACH", 9),
+        ("BPF_PROG_TEST_RUN", 10),
+        ("BPF_PROG_RUN", 10),
+        ("BPF_PROG_GET_NEXT_ID", 11),
+        ("BPF_MAP_GET_NEXT_ID", 12),
+        ("BPF_PROG_GET_FD_BY_ID", 13),
+        ("BPF_MAP_GET_FD_BY_ID", 14),
+        ("BPF_OBJ_GET_INFO_BY_FD", 15),
+        ("BPF_PROG_QUERY", 16),
+        ("BPF_RAW_TRACEPOINT_OPEN", 17),
+        ("BPF_BTF_LOAD", 18),
+        ("BPF_BTF_GET_FD_BY_ID", 19),
+        ("BPF_TASK_FD_QUERY", 20),
+        ("BPF_MAP_LOOKUP_AND_DELETE_ELEM", 21),
+        ("BPF_MAP_FREEZE", 22),
+        ("BPF_BTF_GET_NEXT_ID", 23),
+        ("BPF_MAP_LOOKUP_BATCH", 24),
+        ("BPF_MAP_LOOKUP_AND_DELETE_BATCH", 25),
+        ("BPF_MAP_UPDATE_BATCH", 26),
+        ("BPF_MAP_DELETE_BATCH", 27),
+        ("BPF_LINK_CREATE", 28),
+        ("BPF_LINK_UPDATE", 29),
+        ("BPF_LINK_GET_FD_BY_ID", 30),
+        ("BPF_LINK_GET_NEXT_ID", 31),
+        ("BPF_ENABLE_STATS", 32),
+        ("BPF_ITER_CREATE", 33),
+        ("BPF_LINK_DETACH", 34),
+        ("BPF_PROG_BIND_MAP", 35),
+    ],
+};
+
+/// `prctl`: the kernel's own numbers.
+pub const PRCTL_OPTIONS: FlagTable = FlagTable {
+    name: "prctl_options",
+    entries: &[
+        ("PR_GET_DUMPABLE", 3),
+        ("PR_SET_DUMPABLE", 4),
+        ("PR_GET_KEEPCAPS", 7),
+        ("PR_SET_KEEPCAPS", 8),
+        ("PR_SET_NAME", 15),
+        ("PR_GET_NAME", 16),
+        ("PR_GET_SECCOMP", 21),
+        ("PR_SET_SECCOMP", 22),
+        ("PR_CAPBSET_READ", 23),
+        ("PR_CAPBSET_DROP", 24),
+        ("PR_GET_SECUREBITS", 27),
+        ("PR_SET_SECUREBITS", 28),
+        ("PR_MCE_KILL", 33),
+        ("PR_SET_MM", 35),
+        ("PR_SET_CHILD_SUBREAPER", 36),
+        ("PR_GET_CHILD_SUBREAPER", 37),
+        ("PR_SET_NO_NEW_PRIVS", 38),
+        ("PR_GET_NO_NEW_PRIVS", 39),
+        ("PR_GET_TID_ADDRESS", 40),
+        ("PR_SET_THP_DISABLE", 41),
+        ("PR_GET_THP_DISABLE", 42),
+        ("PR_CAP_AMBIENT", 47),
+    ],
+};
+
+/// Pairs of `fcntl`'s own command and the portable one.
+const FCNTL_KERNEL: &[(u32, u32)] = &[
+    (1032, 29),
+    (1031, 28),
+    (1026, 27),
+    (1030, 26),
+    (1029, 25),
+    (1025, 24),
+    (1024, 23),
+    (16, 22),
+    (15, 21),
+    (11, 15),
+    (10, 13),
+    (9, 12),
+    (8, 10),
+    (7, 9),
+    (6, 8),
+    (5, 6),
+    (4, 5),
+    (3, 4),
+    (2, 3),
+    (1, 2),
+    (0, 1),
+    (36, 30),
+    (37, 31),
+    (38, 32),
+];
+
+/// The portable number of an `fcntl` command; 0 for an unknown one.
+pub const fn fcntl_from_kernel(command: u32) -> u32 {
+    let mut i = 0;
+    while i < FCNTL_KERNEL.len() {
+        if FCNTL_KERNEL[i].0 == command {
+            return FCNTL_KERNEL[i].1;
+        }
+        i += 1;
+    }
+    0
+}
+
+/// Names of the portable `fcntl` commands.
+pub const FCNTL_COMMANDS: FlagTable = FlagTable {
+    name: "fcntl_commands",
+    entries: &[
+        ("F_GETPIPE_SZ", 29),
+        ("F_SETPIPE_SZ", 28),
+        ("F_NOTIFY", 27),
+        ("F_DUPFD_CLOEXEC", 26),
+        ("F_CANCELLK", 25),
+        ("F_GETLEASE", 24),
+        ("F_SETLEASE", 23),
+        ("F_GETOWN_EX", 22),
+        ("F_SETOWN_EX", 21),
+        ("F_GETSIG", 15),
+        ("F_SETSIG", 13),
+        ("F_GETOWN", 12),
+        ("F_SETOWN", 10),
+        ("F_SETLKW", 9),
+        ("F_SETLK", 8),
+        ("F_GETLK", 6),
+        ("F_SETFL", 5),
+        ("F_GETFL", 4),
+        ("F_SETFD", 3),
+        ("F_GETFD", 2),
+        ("F_DUPFD", 1),
+        ("F_OFD_GETLK", 30),
+        ("F_OFD_SETLK", 31),
+        ("F_OFD_SETLKW", 32),
+        ("UNKNOWN", 0),
+    ],
+};
+
+/// `shutdown`: the kernel's own numbers.
+pub const SHUTDOWN_HOW: FlagTable = FlagTable {
+    name: "shutdown_how",
+    entries: &[("SHUT_RDWR", 2), ("SHUT_WR", 1), ("SHUT_RD", 0)],
+};
+
+/// `lseek`: the kernel's own numbers.
+pub const LSEEK_WHENCE: FlagTable = FlagTable {
+    name: "lseek_whence",
+    entries: &[("SEEK_END", 2), ("SEEK_CUR", 1), ("SEEK_SET", 0)],
+};
+
+/// `access`: the kernel's own bits.
+pub const ACCESS_FLAGS: FlagTable = FlagTable {
+    name: "access_flags",
+    entries: &[
+        ("F_OK", 0),
+        ("R_OK", 1 << 2),
+        ("W_OK", 1 << 1),
+        ("X_OK", 1 << 0),
     ],
 };
 

@@ -175,7 +175,7 @@ fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
 /// System calls that change what the state knows. Process exec, fork and exit
 /// have hooks of their own.
 fn state_syscalls() -> impl Iterator<Item = u32> {
-    const STATE: [&str; 10] = [
+    const STATE: [&str; 16] = [
         "setuid",
         "setgid",
         "setreuid",
@@ -186,6 +186,12 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "clone3",
         "fork",
         "vfork",
+        "chdir",
+        "fchdir",
+        "setsid",
+        "setpgid",
+        "prctl",
+        "capset",
     ];
     SYSCALLS
         .iter()

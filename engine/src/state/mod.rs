@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, clone, execve, procexit, setgid, setregid, setresgid, setresuid, setreuid,
-    setuid, task_new,
+    Event as Kind, capset, chdir, clone, execve, fchdir, prctl, procexit, setgid, setpgid,
+    setregid, setresgid, setresuid, setreuid, setuid, task_new,
 };
 
 use crate::event::Event;
@@ -241,6 +241,10 @@ impl State {
             | Kind::Setregid
             | Kind::Setresuid
             | Kind::Setresgid => self.credentials(event),
+            Kind::Chdir | Kind::Fchdir => self.entered(event),
+            Kind::Setsid | Kind::Setpgid => self.grouped(event),
+            Kind::Prctl => self.named(event),
+            Kind::Capset => self.capable(event),
             kind => self.moved(event, kind),
         }
         self.want_users(tid);
@@ -500,8 +504,95 @@ impl State {
         }
     }
 
-    /// A path that starts from the working directory tells which that is: the
-    /// calls that change it are not recorded.
+    /// The working directory was changed; the kernel says what it is now.
+    fn entered(&mut self, event: &Event<'_>) {
+        let slot = match event.kind {
+            Kind::Chdir => chdir::Slot::cwd as usize,
+            _ => fchdir::Slot::cwd as usize,
+        };
+        let cwd = event.bytes(slot).filter(|cwd| cwd.starts_with(b"/"));
+        if let (Some(cwd), Some(thread)) = (cwd, self.table.get_mut(event.header.tid)) {
+            thread.cwd = thread::with_slash(cwd);
+        }
+    }
+
+    /// A session was made, or a process was put into a group. Both belong to
+    /// the process; its first thread and the caller have them.
+    fn grouped(&mut self, event: &Event<'_>) {
+        let Some(result) = event.result().and_then(|res| u32::try_from(res).ok()) else {
+            return;
+        };
+        let (tid, pid) = (event.header.tid, event.header.pid);
+        let Some((vpid, own)) = self.table.get(tid).map(|t| (t.vpid, t.vpid == t.pid)) else {
+            return;
+        };
+        let (target, group) = match event.kind {
+            Kind::Setsid => (pid, result),
+            _ => {
+                let id = |slot: setpgid::Slot| {
+                    let id = event.int(slot as usize)?;
+                    u32::try_from(id).ok()
+                };
+                let (Some(target), Some(group)) = (id(setpgid::Slot::pid), id(setpgid::Slot::pgid))
+                else {
+                    return;
+                };
+                let named = if target == 0 { vpid } else { target };
+                // The ids of other processes are those of the caller's namespace.
+                let target = match named {
+                    named if named == vpid => pid,
+                    named if own => named,
+                    _ => return,
+                };
+                (target, if group == 0 { named } else { group })
+            }
+        };
+        for tid in [target, tid] {
+            let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
+                continue;
+            };
+            thread.vpgid = group;
+            if group == thread.vpid {
+                thread.pgid = thread.pid;
+            } else if own {
+                thread.pgid = group;
+            }
+            if event.kind == Kind::Setsid {
+                thread.sid = group;
+                thread.tty = 0;
+            }
+        }
+    }
+
+    /// The caller gave itself a name.
+    fn named(&mut self, event: &Event<'_>) {
+        const SET_NAME: u64 = 15;
+        use prctl::Slot;
+        if event.number(Slot::option as usize) != Some(SET_NAME) || event.result() != Some(0) {
+            return;
+        }
+        let name = event.bytes(Slot::arg2_str as usize);
+        if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {
+            // The kernel keeps no more.
+            thread.rename(&name[..name.len().min(15)]);
+        }
+    }
+
+    /// The caller's capabilities as they are now.
+    fn capable(&mut self, event: &Event<'_>) {
+        use capset::Slot;
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let number = |slot: Slot| event.number(slot as usize);
+        let caps = &mut thread.caps;
+        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
+        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
+        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
+    }
+
+    /// A path that starts from the working directory tells which that is, even
+    /// when the record of the change was lost.
     fn moved(&mut self, event: &Event<'_>, kind: Kind) {
         let Some(cwd) = path::working_directory(event, kind) else {
             return;

@@ -8,7 +8,7 @@ use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
-use super::fd::{Address, Fd};
+use super::fd::{Address, Fd, FdKind};
 use super::names::{errno, signal};
 use super::user::signed;
 use super::{joined, path, text_in};
@@ -66,9 +66,14 @@ fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'
     (!names.is_empty()).then(|| names.into_bump_str().as_bytes())
 }
 
-fn enum_name(table: &FlagTable, value: u64) -> Option<&'static [u8]> {
-    let entry = table.entries.iter().find(|(_, v)| u64::from(*v) == value);
-    entry.map(|(name, _)| name.as_bytes())
+/// The name of a value; all of them, if it has several.
+fn enum_name<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
+    let entries = table.entries.iter();
+    let mut names = entries.filter(|(_, v)| u64::from(*v) == value);
+    let (first, _) = names.next()?;
+    let rest = names.map(|(name, _)| name.as_bytes());
+    let all = std::iter::once(first.as_bytes()).chain(rest);
+    Some(joined(ctx.arena, b"|", all))
 }
 
 /// The descriptor as `<kind>name`, if the event tells.
@@ -82,14 +87,19 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
     if let Some(directory) = path::of_descriptor(ctx.event, slot) {
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
-    let fd = Fd::of(ctx).filter(|fd| fd.num == num)?;
+    // A copy is what the original is.
+    let copies = matches!(ctx.event.kind, Kind::Dup | Kind::Dup2 | Kind::Dup3);
+    let fd = Fd::of(ctx).filter(|fd| copies || fd.num == num)?;
     // A directory may have the number that the call returned.
     let returned = ctx.event.info().params[0].source == Source::Return
         && matches!(ctx.event.info().params[0].ty, ParamType::Fd);
-    if returned && slot != 0 {
+    if returned && slot != 0 && !copies {
         return None;
     }
-    let name = fd.name(ctx)?;
+    let name = match fd.name(ctx) {
+        None if fd.kind == FdKind::Unknown => return None,
+        name => name.unwrap_or_default(),
+    };
     let kind = text_in!(ctx.arena, "<{}{}>", fd.kind.letter(), fd.proto_letter());
     Some(joined(ctx.arena, b"", [kind, name]))
 }
@@ -143,7 +153,7 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::Mode(table) => (octal(ctx, value), flag_names(ctx, table, value)),
         ParamType::Flags(table) => (text_in!(arena, "{value}"), flag_names(ctx, table, value)),
-        ParamType::Enum(table) => (text_in!(arena, "{value}"), enum_name(table, value)),
+        ParamType::Enum(table) => (text_in!(arena, "{value}"), enum_name(ctx, table, value)),
         ParamType::Syscall => {
             let name = syscall_name(value as u32).map(str::as_bytes);
             (text_in!(arena, "{value}"), name)

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::event::{
-    Event as Kind, accept, bind, connect, creat, fchmod, fchmodat, fchmodat2, open, openat,
-    openat2, sockaddr, unlinkat,
+    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, lseek,
+    memfd_create, open, openat, openat2, sockaddr, socket, unlinkat,
 };
 use falco_abi::flags::open as bits;
 
@@ -22,6 +22,18 @@ pub(super) enum FdKind {
     Ipv4,
     Ipv6,
     Unix,
+    Pipe,
+    Event,
+    Signal,
+    Eventpoll,
+    Inotify,
+    Timer,
+    Netlink,
+    Bpf,
+    Userfault,
+    IoUring,
+    Memfd,
+    Pidfd,
     Unknown,
 }
 
@@ -33,6 +45,18 @@ impl FdKind {
             Self::Ipv4 => Some("ipv4"),
             Self::Ipv6 => Some("ipv6"),
             Self::Unix => Some("unix"),
+            Self::Pipe => Some("pipe"),
+            Self::Event => Some("event"),
+            Self::Signal => Some("signalfd"),
+            Self::Eventpoll => Some("eventpoll"),
+            Self::Inotify => Some("inotify"),
+            Self::Timer => Some("timerfd"),
+            Self::Netlink => Some("netlink"),
+            Self::Bpf => Some("bpf"),
+            Self::Userfault => Some("userfaultfd"),
+            Self::IoUring => Some("io_uring"),
+            Self::Memfd => Some("memfd"),
+            Self::Pidfd => Some("pidfd"),
             Self::Unknown => None,
         }
     }
@@ -44,9 +68,80 @@ impl FdKind {
             Self::Ipv4 => "4",
             Self::Ipv6 => "6",
             Self::Unix => "u",
+            Self::Pipe => "p",
+            Self::Event => "e",
+            Self::Signal => "s",
+            Self::Eventpoll => "l",
+            Self::Inotify => "i",
+            Self::Timer => "t",
+            Self::Netlink => "n",
+            Self::Bpf => "b",
+            Self::Userfault => "u",
+            Self::IoUring => "r",
+            Self::Memfd => "m",
+            Self::Pidfd => "P",
             Self::Unknown => "o",
         }
     }
+}
+
+/// What a descriptor refers to by the bits of its mode above the permissions
+/// and by its path, and what is its name.
+fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
+    const FIFO: u64 = 1;
+    const DIRECTORY: u64 = 4;
+    const SOCKET: u64 = 12;
+    match mode {
+        FIFO => (FdKind::Pipe, Some(path)),
+        DIRECTORY => (FdKind::Directory, Some(path)),
+        SOCKET => (FdKind::Unknown, None),
+        // In no file system.
+        0 => {
+            let name = path.strip_prefix(b"anon_inode:").unwrap_or(path);
+            let kind = match name {
+                b"[eventfd]" => FdKind::Event,
+                b"[signalfd]" => FdKind::Signal,
+                b"[eventpoll]" => FdKind::Eventpoll,
+                b"[timerfd]" => FdKind::Timer,
+                b"[userfaultfd]" => FdKind::Userfault,
+                b"[io_uring]" => FdKind::IoUring,
+                b"[pidfd]" => FdKind::Pidfd,
+                b"inotify" => FdKind::Inotify,
+                name if name.starts_with(b"bpf-") => FdKind::Bpf,
+                _ => FdKind::Unknown,
+            };
+            (kind, None)
+        }
+        _ => match path.strip_prefix(b"/memfd:") {
+            Some(name) => {
+                let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
+                (FdKind::Memfd, Some(name))
+            }
+            None => (FdKind::File, Some(path)),
+        },
+    }
+}
+
+/// Kind of the sockets of a family.
+fn kind_of_family(family: u64) -> FdKind {
+    match family {
+        1 => FdKind::Unix,
+        2 => FdKind::Ipv4,
+        10 => FdKind::Ipv6,
+        16 => FdKind::Netlink,
+        _ => FdKind::Unknown,
+    }
+}
+
+/// Name of a protocol above IP.
+fn protocol(number: u64) -> Option<&'static str> {
+    Some(match number {
+        6 => "tcp",
+        17 => "udp",
+        1 | 58 => "icmp",
+        255 => "raw",
+        _ => return None,
+    })
 }
 
 /// Address and port.
@@ -156,7 +251,8 @@ pub(super) struct Fd<'a> {
     server: bool,
     connected: bool,
     path: Option<path::Slots>,
-    directory: Option<&'a [u8]>,
+    /// Its name, where it is no address and no parameter.
+    text: Option<&'a [u8]>,
     flags: u32,
     dev: Option<u64>,
     ino: Option<u64>,
@@ -173,7 +269,7 @@ impl<'a> Fd<'a> {
             server: false,
             connected: false,
             path: None,
-            directory: None,
+            text: None,
             flags: 0,
             dev: None,
             ino: None,
@@ -185,7 +281,7 @@ impl<'a> Fd<'a> {
         match (self.address, self.path) {
             (Some(address), _) => Some(address.text(ctx)),
             (None, Some(slots)) => path::absolute(ctx, slots),
-            (None, None) => self.directory,
+            (None, None) => self.text,
         }
     }
 
@@ -193,6 +289,9 @@ impl<'a> Fd<'a> {
     pub(super) fn proto_letter(&self) -> &'static str {
         match self.l4proto {
             Some("tcp") => "t",
+            Some("udp") => "u",
+            Some("icmp") => "i",
+            Some("raw") => "r",
             _ => "",
         }
     }
@@ -236,12 +335,45 @@ impl<'a> Fd<'a> {
         }
         Some(match path::of_descriptor(ctx.event, slot) {
             None => fd,
-            directory => Self {
+            text => Self {
                 kind: FdKind::Directory,
-                directory,
+                text,
                 ..fd
             },
         })
+    }
+
+    /// The descriptor with this number, as our own parameters describe what it
+    /// refers to. `server`: a tuple has the other end first.
+    fn described(ctx: &Context<'a>, num: i64, server: bool) -> Self {
+        let event = ctx.event;
+        let slot = |name: &str| event.param(name).map(|(slot, _)| slot);
+        let bytes = |name: &str| event.bytes(slot(name)?);
+        let mode = slot("kind").and_then(|slot| event.number(slot));
+        let path = bytes("path").unwrap_or_default();
+        let (kind, text) = mode.map_or((FdKind::Unknown, None), |mode| kind_and_name(mode, path));
+        let tuple = bytes("tuple").and_then(Address::of_tuple);
+        let connected = slot("connected").and_then(|slot| event.number(slot)) == Some(1);
+        let address = tuple.or_else(|| bytes("addr").and_then(Address::of_addr));
+        Self {
+            kind: address.map_or(kind, Address::kind),
+            address,
+            server,
+            connected,
+            // One that is not connected has the other end of this message.
+            named: tuple.is_some() && !connected && event.kind != Kind::Shutdown,
+            text: text.filter(|text| !text.is_empty()),
+            l4proto: Self::l4proto(ctx),
+            ..Self::new(num)
+        }
+    }
+
+    fn l4proto(ctx: &Context<'a>) -> Option<&'static str> {
+        let (slot, param) = ctx.event.param("proto")?;
+        param
+            .extra
+            .then(|| ctx.event.number(slot))?
+            .and_then(protocol)
     }
 
     /// The descriptor that the event is about.
@@ -283,7 +415,7 @@ impl<'a> Fd<'a> {
                     address,
                     connected,
                     // Nothing else takes its time.
-                    l4proto: pending.then_some("tcp"),
+                    l4proto: Self::l4proto(ctx).or(pending.then_some("tcp")),
                     ..Self::new(number(Slot::fd as usize)?)
                 }
             }
@@ -300,7 +432,7 @@ impl<'a> Fd<'a> {
                     address,
                     server: true,
                     connected: num >= 0,
-                    l4proto: ip.then_some("tcp"),
+                    l4proto: Self::l4proto(ctx).or(ip.then_some("tcp")),
                     ..Self::new(num.max(-1))
                 }
             }
@@ -313,10 +445,52 @@ impl<'a> Fd<'a> {
                     named: event.result() == Some(0),
                     address,
                     server: true,
+                    l4proto: Self::l4proto(ctx),
                     ..Self::new(number(Slot::fd as usize)?)
                 }
             }
-            Kind::Fchmod => Self::new(number(fchmod::Slot::fd as usize)?),
+            Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
+                let (old, new) = (number(1)?, event.result()?);
+                Self::described(ctx, if new < 0 { old } else { new }, false)
+            }
+            Kind::Recvfrom | Kind::Recvmsg | Kind::Listen => {
+                Self::described(ctx, number(event.param("fd")?.0)?, true)
+            }
+            Kind::Fchmod
+            | Kind::Fchown
+            | Kind::Fchdir
+            | Kind::FinitModule
+            | Kind::Setns
+            | Kind::Shutdown
+            | Kind::Sendto
+            | Kind::Sendmsg
+            | Kind::Read
+            | Kind::Write
+            | Kind::Readv
+            | Kind::Writev => Self::described(ctx, number(event.param("fd")?.0)?, false),
+            Kind::Close => Self::new(number(close::Slot::fd as usize)?),
+            Kind::Lseek => Self::new(number(lseek::Slot::fd as usize)?),
+            Kind::Eventfd2 => Self {
+                kind: FdKind::Event,
+                ..Self::new(event.result()?.max(-1))
+            },
+            Kind::Fcntl => Self::new(number(fcntl::Slot::fd as usize)?),
+            Kind::Socket => {
+                let family = event.number(socket::Slot::domain as usize)?;
+                Self {
+                    kind: kind_of_family(family),
+                    ..Self::new(event.result()?.max(-1))
+                }
+            }
+            Kind::MemfdCreate => Self {
+                kind: FdKind::Memfd,
+                text: event.bytes(memfd_create::Slot::name as usize),
+                ..Self::new(event.result()?.max(-1))
+            },
+            Kind::Userfaultfd => Self {
+                kind: FdKind::Userfault,
+                ..Self::new(event.result()?.max(-1))
+            },
             Kind::Unlinkat => Self::directory(ctx, unlinkat::Slot::dirfd as usize)?,
             Kind::Fchmodat => Self::directory(ctx, fchmodat::Slot::dirfd as usize)?,
             Kind::Fchmodat2 => Self::directory(ctx, fchmodat2::Slot::dirfd as usize)?,

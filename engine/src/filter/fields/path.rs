@@ -1,8 +1,9 @@
 //! Paths of the event, made absolute, and the getters of `fs.path.*`.
 
 use falco_abi::event::{
-    Event as Kind, ParamType, chmod, creat, fchmodat, fchmodat2, mount, open, openat, openat2,
-    rename, renameat, renameat2, unlink, unlinkat,
+    Event as Kind, ParamType, access, chmod, chown, chroot, creat, fchmod, fchmodat, fchmodat2,
+    fchown, fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open, openat,
+    openat2, rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink, unlinkat,
 };
 
 use bumpalo::Bump;
@@ -51,6 +52,15 @@ pub(super) fn one(kind: Kind) -> Option<Slots> {
         Kind::Chmod => slots!(chmod, filename, base),
         Kind::Fchmodat => slots!(fchmodat, filename, base),
         Kind::Fchmodat2 => slots!(fchmodat2, filename, base),
+        Kind::Fchmod => slots!(fchmod, path),
+        Kind::Mkdir => slots!(mkdir, path, base),
+        Kind::Mkdirat => slots!(mkdirat, path, base),
+        Kind::Rmdir => slots!(rmdir, path, base),
+        Kind::Chown => slots!(chown, path, base),
+        Kind::Lchown => slots!(lchown, path, base),
+        Kind::Fchown => slots!(fchown, path),
+        Kind::Fchownat => slots!(fchownat, pathname, base),
+        Kind::Umount2 => slots!(umount2, name),
         _ => return None,
     })
 }
@@ -71,6 +81,28 @@ fn two(kind: Kind) -> Option<(Slots, Slots)> {
             slots!(renameat2, newpath, newbase),
         ),
         Kind::Mount => (slots!(mount, dev), slots!(mount, dir)),
+        // The source is what was made.
+        Kind::Link => (
+            slots!(link, newpath, newbase),
+            slots!(link, oldpath, oldbase),
+        ),
+        Kind::Linkat => (
+            slots!(linkat, newpath, newbase),
+            slots!(linkat, oldpath, oldbase),
+        ),
+        Kind::Symlink => (slots!(symlink, linkpath, base), slots!(symlink, target)),
+        Kind::Symlinkat => (slots!(symlinkat, linkpath, base), slots!(symlinkat, target)),
+        _ => return None,
+    })
+}
+
+/// The path of a call that `fs.path.*` leaves out.
+fn other(kind: Kind) -> Option<Slots> {
+    Some(match kind {
+        Kind::Access => slots!(access, name, base),
+        Kind::Mknod => slots!(mknod, path, base),
+        Kind::Mknodat => slots!(mknodat, path, base),
+        Kind::Chroot => slots!(chroot, path),
         _ => return None,
     })
 }
@@ -78,7 +110,7 @@ fn two(kind: Kind) -> Option<(Slots, Slots)> {
 /// The slots of whichever path is in this slot.
 pub(super) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
     let (source, target) = two(kind).unzip();
-    [one(kind), source, target]
+    [one(kind), source, target, other(kind)]
         .into_iter()
         .flatten()
         .find(|slots| slots.path == slot)
@@ -103,7 +135,9 @@ pub(super) fn of_descriptor<'a>(event: &Event<'a>, slot: usize) -> Option<&'a [u
 /// The working directory, if the event tells it.
 pub(crate) fn working_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
     let (source, target) = two(kind).unzip();
-    let mut all = [one(kind), source, target].into_iter().flatten();
+    let mut all = [one(kind), source, target, other(kind)]
+        .into_iter()
+        .flatten();
     all.find_map(|slots| {
         let base = event.bytes(slots.base?)?;
         let from_cwd = match descriptor(kind, slots) {
@@ -221,8 +255,20 @@ pub(super) fn targetraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 pub(super) fn abspath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let kind = ctx.event.kind;
     let slots = match kind {
-        Kind::Openat | Kind::Openat2 | Kind::Unlinkat | Kind::Fchmodat | Kind::Fchmodat2 => {
-            one(kind)?
+        Kind::Openat
+        | Kind::Openat2
+        | Kind::Unlinkat
+        | Kind::Fchmodat
+        | Kind::Fchmodat2
+        | Kind::Fchownat
+        | Kind::Mkdirat => one(kind)?,
+        Kind::Symlinkat => two(kind)?.0,
+        Kind::Linkat => {
+            let (made, old) = two(kind)?;
+            match arg {
+                FieldArg::Key(end) if &**end == "dst" => made,
+                _ => old,
+            }
         }
         Kind::Renameat | Kind::Renameat2 => {
             let (source, target) = two(kind)?;
