@@ -157,7 +157,7 @@ pub const EXECVE_FLAGS: FlagTable = FlagTable {
 /// (`clone` and `clone3` overlay different things in the low byte), these do not.
 pub mod clone {
     /// Pairs of the kernel's bit and the portable bit.
-    pub const KERNEL: &[(u64, u32)] = &[
+    pub const KERNEL: &[(u32, u32)] = &[
         (0x0000_0400, 1 << 0),
         (0x0000_0200, 1 << 1),
         (0x8000_0000, 1 << 2),
@@ -198,16 +198,8 @@ pub mod clone {
     /// The portable form of the kernel's bits.
     #[inline]
     pub const fn from_kernel(flags: u64) -> u32 {
-        let mut portable = 0;
-        let mut i = 0;
-        while i < KERNEL.len() {
-            let (kernel, bit) = KERNEL[i];
-            if flags & kernel != 0 {
-                portable |= bit;
-            }
-            i += 1;
-        }
-        portable
+        // None of the bits that have a name is in the upper half.
+        super::portable(flags as u32, KERNEL)
     }
 }
 
@@ -247,7 +239,7 @@ pub const CLONE_FLAGS: FlagTable = FlagTable {
 
 /// `openat2`'s ways of resolving a path.
 pub mod resolve {
-    const KERNEL: &[(u64, u32)] = &[
+    const KERNEL: &[(u32, u32)] = &[
         (0x08, 1 << 0),
         (0x10, 1 << 1),
         (0x02, 1 << 2),
@@ -258,15 +250,8 @@ pub mod resolve {
 
     /// The portable form of the kernel's bits.
     pub const fn from_kernel(flags: u64) -> u32 {
-        let mut portable = 0;
-        let mut i = 0;
-        while i < KERNEL.len() {
-            if flags & KERNEL[i].0 != 0 {
-                portable |= KERNEL[i].1;
-            }
-            i += 1;
-        }
-        portable
+        // None of the bits that have a name is in the upper half.
+        super::portable(flags as u32, KERNEL)
     }
 }
 
@@ -397,14 +382,7 @@ const PTRACE_KERNEL: &[(u32, u32)] = &[
 
 /// The portable number of a `ptrace` request; 0 for an unknown one.
 pub const fn ptrace_from_kernel(request: u32) -> u32 {
-    let mut i = 0;
-    while i < PTRACE_KERNEL.len() {
-        if PTRACE_KERNEL[i].0 == request {
-            return PTRACE_KERNEL[i].1;
-        }
-        i += 1;
-    }
-    0
+    portable_number(request, PTRACE_KERNEL)
 }
 
 /// Names of the portable `ptrace` requests.
@@ -475,6 +453,19 @@ pub const fn portable(flags: u32, pairs: &[(u32, u32)]) -> u32 {
         i += 1;
     }
     portable
+}
+
+/// The portable form of a number; 0 for one that is not in the pairs.
+#[inline]
+const fn portable_number(kernel: u32, pairs: &[(u32, u32)]) -> u32 {
+    let mut i = 0;
+    while i < pairs.len() {
+        if pairs[i].0 == kernel {
+            return pairs[i].1;
+        }
+        i += 1;
+    }
+    0
 }
 
 /// Bits of `linkat`, the kernel's and the portable ones.
@@ -734,14 +725,7 @@ const FCNTL_KERNEL: &[(u32, u32)] = &[
 
 /// The portable number of an `fcntl` command; 0 for an unknown one.
 pub const fn fcntl_from_kernel(command: u32) -> u32 {
-    let mut i = 0;
-    while i < FCNTL_KERNEL.len() {
-        if FCNTL_KERNEL[i].0 == command {
-            return FCNTL_KERNEL[i].1;
-        }
-        i += 1;
-    }
-    0
+    portable_number(command, FCNTL_KERNEL)
 }
 
 /// Names of the portable `fcntl` commands.
