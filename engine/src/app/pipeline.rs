@@ -8,6 +8,7 @@ use log::{error, info, warn};
 use super::held::Waiting;
 use super::loss::Watch;
 use super::signals::Signals;
+use crate::clock;
 use crate::event::Event;
 use crate::filter::field::Context;
 use crate::output::{Alert, Outputs, Statistics};
@@ -102,7 +103,7 @@ impl Pipeline {
                 warn!("SIGHUP: a changed configuration needs a restart");
             }
             if watch.is_due() {
-                let alert = watch.look(source.counters()?, now(source.epoch_offset()));
+                let alert = watch.look(source.counters()?, clock::now());
                 if let Some(alert) = alert {
                     rest.evaluator.send(&alert);
                 }
@@ -194,12 +195,4 @@ impl Evaluator {
         self.statistics.record(alert);
         self.outputs.send(alert);
     }
-}
-
-/// Nanoseconds since the epoch, on the clock of the events.
-fn now(epoch_offset: i64) -> u64 {
-    use nix::time::{ClockId, clock_gettime};
-    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(0, |t| {
-        (t.tv_sec() * 1_000_000_000 + t.tv_nsec() + epoch_offset).cast_unsigned()
-    })
 }
