@@ -24,8 +24,8 @@ use falco_abi::event::{
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::filter::fields::path;
 use crate::metadata::{Container, Containers, cgroup};
+use crate::paths;
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use procfs::ProcFs;
 use table::Table;
@@ -631,7 +631,7 @@ impl State {
     /// A path that starts from the working directory tells which that is, even
     /// when the record of the change was lost.
     fn moved(&mut self, event: &Event<'_>, kind: Kind) {
-        let Some(cwd) = path::working_directory(event, kind) else {
+        let Some(cwd) = paths::working_directory(event, kind) else {
             return;
         };
         let Some(thread) = self.table.get_mut(event.header.tid) else {
