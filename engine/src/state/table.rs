@@ -137,6 +137,80 @@ impl Table {
         Some(self.files.get_mut(id))
     }
 
+    /// Gives a thread its own table, with what `from` has open.
+    pub(super) fn copy_files(&mut self, from: u32, to: u32) {
+        let Some(parent) = self.threads.get(&from) else {
+            return;
+        };
+        let Some(table) = self.files(parent).cloned() else {
+            return;
+        };
+        let id = self.files.add(table);
+        self.set_files(to, id);
+    }
+
+    /// Makes a thread use the same table as `from`.
+    pub(super) fn share_files(&mut self, from: u32, to: u32) {
+        if self.files_mut(from).is_none() {
+            return;
+        }
+        let Some(id) = self.threads.get(&from).and_then(|t| self.files_id(t)) else {
+            return;
+        };
+        self.files.share(id);
+        self.set_files(to, id);
+    }
+
+    /// Gives a thread a table that nobody shares.
+    pub(super) fn own_files(&mut self, tid: u32) {
+        let Some(thread) = self.threads.get(&tid) else {
+            return;
+        };
+        let Some(id) = self.files_id(thread) else {
+            return;
+        };
+        // The other threads keep the one that they had.
+        for other in thread.tasks.clone() {
+            let Some(other) = self.threads.get_mut(&other) else {
+                continue;
+            };
+            if other.files.is_none() {
+                other.files = Some(self.files.share(id));
+            }
+        }
+        self.copy_files(tid, tid);
+    }
+
+    /// A new program was started: it shares its table with nobody, and some
+    /// descriptors are closed.
+    pub(super) fn exec_files(&mut self, pid: u32) {
+        let Some(id) = self.threads.get(&pid).and_then(|t| t.files) else {
+            return;
+        };
+        if self.files.users(id) > 1 {
+            self.copy_files(pid, pid);
+        }
+        if let Some(id) = self.threads.get(&pid).and_then(|t| t.files) {
+            self.files.get_mut(id).exec();
+        }
+    }
+
+    fn set_files(&mut self, tid: u32, id: FilesId) {
+        match self.threads.get_mut(&tid) {
+            Some(thread) => {
+                if let Some(old) = thread.files.replace(id) {
+                    self.files.release(old);
+                }
+            }
+            None => self.files.release(id),
+        }
+    }
+
+    /// How many tables of descriptors there are.
+    pub fn file_tables(&self) -> usize {
+        self.files.len()
+    }
+
     /// Takes the entry out, and gives back its table of descriptors.
     fn take(&mut self, tid: u32) -> Option<Box<Thread>> {
         let thread = self.threads.remove(&tid)?;
