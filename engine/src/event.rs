@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use falco_abi::event::{Event as Kind, EventInfo, Param};
+use falco_abi::event::{ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source};
 use falco_abi::record::{HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
@@ -155,14 +155,26 @@ impl<'a> Event<'a> {
         Some((slot, &params[slot]))
     }
 
-    /// Result of the call: the parameter `res` or the returned descriptor.
+    /// Result of the call: the parameter `res`, the returned descriptor or id.
     pub fn result(&self) -> Option<i64> {
-        let first = self
-            .info()
-            .params
-            .iter()
-            .position(|p| p.source == falco_abi::event::Source::Return)?;
-        self.int(first)
+        const NONE: u8 = u8::MAX;
+        static SLOTS: [u8; ALL.len()] = {
+            let mut slots = [NONE; ALL.len()];
+            let mut event = 0;
+            while event < ALL.len() {
+                let info = ALL[event].info();
+                let mut slot = info.params.len();
+                while slot > 0 {
+                    slot -= 1;
+                    if is_result(info, slot) {
+                        slots[event] = slot as u8;
+                    }
+                }
+                event += 1;
+            }
+            slots
+        };
+        self.int(usize::from(SLOTS[self.kind as usize]))
     }
 
     fn slot(&self, slot: usize) -> Option<u64> {
@@ -171,6 +183,21 @@ impl<'a> Event<'a> {
         }
         Some(word(self.record, HEADER_SIZE + 8 * slot))
     }
+}
+
+/// Whether a parameter is what the call returned.
+const fn is_result(info: &EventInfo, slot: usize) -> bool {
+    let param = &info.params[slot];
+    if slot > 0 {
+        return matches!(param.source, Source::Return);
+    }
+    let returned = matches!(param.name.as_bytes(), b"res" | b"fd");
+    // Calls that ask for an id and cannot fail.
+    returned
+        || matches!(
+            (info.category, param.ty),
+            (Category::User, ParamType::Uid | ParamType::Gid)
+        )
 }
 
 /// Name of a system call by its number on this architecture.

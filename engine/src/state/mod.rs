@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+pub(crate) mod opened;
 mod process;
 pub mod procfs;
 pub mod table;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Event as Kind, procexit};
+use falco_abi::event::{Event as Kind, procexit, traits};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -41,6 +42,9 @@ const SWEEP: usize = 64;
 
 /// How often in a row a thread is looked for in vain before it is taken out.
 const MISSED: u8 = 3;
+
+/// Traits of the events that change descriptors.
+const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
 
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +69,8 @@ pub struct State {
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
     counters: Counters,
+    /// For what is put together and dropped at once.
+    scratch: Bump,
 }
 
 impl State {
@@ -281,11 +287,17 @@ impl State {
             Kind::Capset => self.capable(event),
             kind => self.moved(event, kind),
         }
+        if event.info().traits & DESCRIPTORS != 0 || event.kind == Kind::Unshare {
+            self.opened(event);
+        }
         self.want_users(tid);
     }
 
     /// Takes out what ended with the event, after the rules looked at it.
     pub fn after(&mut self, event: &Event<'_>) {
+        if event.kind == Kind::Close {
+            self.closed(event);
+        }
         if event.kind == Kind::Procexit {
             let reaper = event.int(procexit::Slot::reaper_tid as usize);
             let reaper = reaper.and_then(|tid| u32::try_from(tid).ok()).unwrap_or(0);

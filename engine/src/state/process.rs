@@ -210,7 +210,10 @@ impl State {
         if !own_ids || flags & (bits::CHILD_IN_PIDNS | bits::NEWPID) != 0 {
             return;
         }
-        let Some(tid) = event.int(Slot::res as usize).and_then(|id| id.try_into().ok()) else {
+        let Some(tid) = event
+            .int(Slot::res as usize)
+            .and_then(|id| id.try_into().ok())
+        else {
             return;
         };
         if let Some(child) = self.table.get_mut(tid)
@@ -235,7 +238,11 @@ impl State {
     /// What was made sees its own first event.
     fn cloned_child(&mut self, event: &Event<'_>) {
         use clone::Slot;
-        let id = |slot: Slot| event.int(slot as usize).and_then(|id| u32::try_from(id).ok());
+        let id = |slot: Slot| {
+            event
+                .int(slot as usize)
+                .and_then(|id| u32::try_from(id).ok())
+        };
         let tid = event.header.tid;
         let known = match self.table.get_mut(tid) {
             Some(child) if child.known && !child.birth.told_by_child => {

@@ -5,6 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::files::{FileTable, Files, FilesId};
 use super::thread::Thread;
+use crate::event::Event;
+use crate::paths::{self, Slots};
 
 /// Most threads that are kept; beyond it new ones stay unknown.
 pub const MAX_THREADS: usize = 131_072;
@@ -117,6 +119,27 @@ impl Table {
     fn files_id(&self, thread: &Thread) -> Option<FilesId> {
         let leader = || self.threads.get(&thread.pid)?.files;
         thread.files.or_else(leader)
+    }
+
+    /// The directory that a path of the event starts from.
+    pub(crate) fn base<'a>(
+        &'a self,
+        event: &Event<'a>,
+        thread: Option<&'a Thread>,
+        slots: Slots,
+    ) -> Option<&'a [u8]> {
+        if let Some(base) = paths::base(event, slots) {
+            return Some(base);
+        }
+        let directory = paths::descriptor(event.kind, slots).and_then(|slot| event.int(slot));
+        match directory {
+            None | Some(paths::AT_FDCWD) => thread.map(|t| &*t.cwd),
+            Some(num) => {
+                let files = self.files(thread?)?;
+                let descriptor = files.get(u32::try_from(num).ok()?)?;
+                Some(descriptor.name()).filter(|name| !name.is_empty())
+            }
+        }
     }
 
     /// The table of descriptors that the thread uses, made if there is none.
