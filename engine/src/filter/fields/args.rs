@@ -10,13 +10,16 @@ use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
-use super::fd::{Address, Fd, FdKind};
+use super::descriptor::Fd;
 use super::names::{errno, signal};
 use super::user::signed;
 use super::{joined, path, text_in};
 use crate::clock::Civil;
 use crate::event::syscall_name;
 use crate::filter::field::{Context, FieldArg, Value};
+use crate::paths;
+use crate::state::FdKind;
+use crate::state::address::Address;
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -84,13 +87,13 @@ fn enum_name<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a
 
 /// The descriptor as `<kind>name`, if the event tells.
 fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> {
-    if num == path::AT_FDCWD {
+    if num == paths::AT_FDCWD {
         return Some(b"AT_FDCWD");
     }
     if num < 0 {
         return errno(num).map(str::as_bytes);
     }
-    if let Some(directory) = path::of_descriptor(ctx.event, slot) {
+    if let Some(directory) = paths::of_descriptor(ctx.event, slot) {
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
     // A copy is what the original is.
@@ -231,7 +234,7 @@ fn octal<'a>(ctx: &Context<'a>, value: u64) -> &'a [u8] {
 fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> Rendered<'a> {
     match param.ty {
         ParamType::Path | ParamType::RelPath => {
-            let slots = path::in_slot(ctx.event.kind, slot);
+            let slots = paths::in_slot(ctx.event.kind, slot);
             let whole = slots.and_then(|slots| path::absolute(ctx, slots));
             Rendered {
                 own: bytes,
@@ -249,11 +252,11 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
         }
         ParamType::Bytes => Rendered::own(printable(ctx, bytes)),
         ParamType::SockAddr => Rendered::own(match Address::of_addr(bytes) {
-            Some(address) => address.text(ctx),
+            Some(address) => address.text(ctx.arena),
             None => missing(param.ty),
         }),
         ParamType::SockTuple => Rendered::own(match Address::of_tuple(bytes) {
-            Some(address) => address.text(ctx),
+            Some(address) => address.text(ctx.arena),
             None => missing(param.ty),
         }),
         ParamType::FdList => Rendered::own(waited(ctx, bytes)),
