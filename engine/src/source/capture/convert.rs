@@ -4,7 +4,7 @@
 //! then a copy of its bytes with a slot for each parameter. What an exit lacks
 //! is taken from the thread's last entry.
 
-use falco_abi::event::{EVENTS, Event as Kind, ParamType};
+use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
 use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
@@ -50,6 +50,8 @@ enum How {
     Syscall,
     /// Behind the byte that tells the type.
     Dynamic,
+    /// Behind the number of descriptors.
+    FdList,
 }
 
 /// A parameter and its slot.
@@ -59,6 +61,9 @@ struct Take {
     slot: u8,
     how: How,
 }
+
+/// What the state must see, whatever the rules ask for.
+const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
 
 /// Slot of a parameter that today's event does not have.
 const NOWHERE: u8 = u8::MAX;
@@ -110,22 +115,18 @@ impl Converter {
         for (mine, wanted) in self.calls.iter_mut().zip(calls) {
             *mine = *wanted;
         }
-        let wanted = |number: u32| match number {
-            NO_SYSCALL => true,
-            number => calls
-                .get(number as usize / 64)
-                .is_some_and(|word| word >> (number % 64) & 1 != 0),
+        let wanted = |number: u32| {
+            let word = calls.get(number as usize / 64);
+            word.is_some_and(|word| word >> (number % 64) & 1 != 0)
         };
         for plan in self.plans.iter_mut().flatten() {
             // Several calls may make the same event.
-            let mut numbers = SYSCALLS
-                .iter()
-                .filter(|call| call.event == plan.event && call.number() != NONE)
-                .map(|call| u32::from(call.number()))
-                .peekable();
+            let mut same = SYSCALLS.iter().filter(|call| call.event == plan.event);
             plan.wanted = plan.event == Kind::Syscall
-                || numbers.peek().is_none()
-                || numbers.any(wanted);
+                || plan.syscall == NO_SYSCALL
+                || plan.event.info().traits & STATE != 0
+                || wanted(plan.syscall)
+                || same.any(|call| wanted(call.number().into()));
         }
     }
 
@@ -145,7 +146,11 @@ impl Converter {
     }
 
     pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
-        let Some(plan) = self.plans.get(usize::from(raw.code)).and_then(Option::as_ref) else {
+        let Some(plan) = self
+            .plans
+            .get(usize::from(raw.code))
+            .and_then(Option::as_ref)
+        else {
             return not_planned(raw.code);
         };
         match plan.role {
@@ -255,7 +260,9 @@ fn event_of(name: &str) -> Option<(Kind, u32)> {
     }
     if let Some(at) = EVENTS.iter().position(|event| event.name == name) {
         let event = Kind::from_number(at as u16)?;
-        let by_name = number(&|call| call.name == name);
+        // `pread` is the event of `pread64`.
+        let long = |of: &str| of.strip_suffix("64") == Some(name);
+        let by_name = number(&|call| call.name == name).or_else(|| number(&|call| long(call.name)));
         let by_event = || number(&|call| call.event == event);
         return Some((event, by_name.or_else(by_event).unwrap_or(NO_SYSCALL)));
     }
@@ -281,9 +288,10 @@ fn how(from: Type, to: ParamType) -> How {
         (Type::Text | Type::Path | Type::RelPath, _) => How::Text,
         (Type::SockAddr | Type::SockTuple, _) => How::Address,
         (Type::Syscall, _) => How::Syscall,
+        (Type::FdList, _) => How::FdList,
         (_, to) if to.is_span() => How::Bytes,
         (Type::Dynamic, _) => How::Dynamic,
-        (_, ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int) => How::Signed,
+        (_, ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_)) => How::Signed,
         _ => How::Unsigned,
     }
 }
@@ -360,6 +368,7 @@ impl<'a> Record<'a> {
                 .and_then(|id| *native.get(usize::try_from(id).ok()?)?)
                 .map(u64::from),
             How::Dynamic => number(&bytes[1..], false),
+            How::FdList => bytes.get(2..).map(|list| self.span(at + 2, list)),
         };
         if let Some(value) = value {
             self.set(take.slot, value);

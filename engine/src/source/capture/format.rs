@@ -32,12 +32,18 @@ pub enum Block {
     Machine,
     /// Addresses of interfaces.
     Interfaces,
-    /// Users and groups; whether each entry begins with its length.
-    Users { sized: bool },
+    /// Users and groups.
+    Users {
+        /// Each entry begins with its length.
+        sized: bool,
+    },
     /// Threads, in the version of the list, 1 to 9.
     Processes(u8),
-    /// Open descriptors of one thread; whether each entry begins with its length.
-    Descriptors { sized: bool },
+    /// Open descriptors of one thread.
+    Descriptors {
+        /// Each entry begins with its length.
+        sized: bool,
+    },
     /// One event.
     Event(EventBlock),
 }

@@ -40,7 +40,7 @@ impl fmt::Display for CaptureError {
 impl std::error::Error for CaptureError {}
 
 /// A capture that is read from its beginning to its end.
-pub struct Stream {
+pub(super) struct Stream {
     reader: Box<dyn Read + Send>,
     buffer: Vec<u8>,
     start: usize,
@@ -55,7 +55,7 @@ impl Stream {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         if path == Path::new("-") {
             return Self::new(io::stdin());
         }
@@ -70,7 +70,7 @@ impl Stream {
     ///
     /// # Errors
     /// When not even the first bytes can be read.
-    pub fn new(mut source: impl Read + Send + 'static) -> io::Result<Self> {
+    pub(super) fn new(mut source: impl Read + Send + 'static) -> io::Result<Self> {
         let mut magic = Vec::with_capacity(4);
         source.by_ref().take(4).read_to_end(&mut magic)?;
         let compressed = Compression::of(&magic);
@@ -97,7 +97,7 @@ impl Stream {
     /// # Errors
     /// When reading or decompressing fails.
     #[inline]
-    pub fn fill(&mut self, want: usize) -> Result<usize, CaptureError> {
+    pub(super) fn fill(&mut self, want: usize) -> Result<usize, CaptureError> {
         if self.end - self.start < want && !self.ended {
             self.fill_slowly(want)?;
         }
@@ -134,13 +134,13 @@ impl Stream {
 
     /// The bytes that are there.
     #[inline]
-    pub fn bytes(&self) -> &[u8] {
+    pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..self.end]
     }
 
     /// Goes on by as many of them.
     #[inline]
-    pub fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         let count = count.min(self.end - self.start);
         self.start += count;
         self.offset += count as u64;
@@ -148,7 +148,7 @@ impl Stream {
 
     /// Bytes of the capture before those that are there.
     #[inline]
-    pub fn offset(&self) -> u64 {
+    pub(super) fn offset(&self) -> u64 {
         self.offset
     }
 }
