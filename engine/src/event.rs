@@ -155,6 +155,16 @@ impl<'a> Event<'a> {
         Some((slot, &params[slot]))
     }
 
+    /// Whether it is for the state alone: rules do not see it.
+    pub fn is_internal(&self) -> bool {
+        // Users come and go without a thread that made the event.
+        let of_users = matches!(
+            self.kind,
+            Kind::Useradded | Kind::Userdeleted | Kind::Groupadded | Kind::Groupdeleted
+        );
+        of_users || self.info().internal
+    }
+
     /// Result of the call: the parameter `res`, the returned descriptor or id.
     pub fn result(&self) -> Option<i64> {
         const NONE: u8 = u8::MAX;
