@@ -194,6 +194,8 @@ pub mod clone {
     pub const VM: u32 = 1 << 15;
     /// The child is the first process of a new pid namespace.
     pub const NEWPID: u32 = 1 << 6;
+    /// A new user namespace.
+    pub const NEWUSER: u32 = 1 << 19;
     /// The caller is in a pid namespace other than the initial one.
     pub const CHILD_IN_PIDNS: u32 = 1 << 26;
 

@@ -315,6 +315,10 @@ impl State {
             Kind::Setsid | Kind::Setpgid => self.grouped(event),
             Kind::Prctl => self.named(event),
             Kind::Capset => self.capable(event),
+            Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
+            Kind::Setrlimit | Kind::Prlimit => self.limited(event),
+            Kind::Unshare => self.unshared(event),
+            Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
         }
         if event.info().traits & DESCRIPTORS != 0 || event.kind == Kind::Unshare {
@@ -329,10 +333,12 @@ impl State {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
+            let tid = event.header.tid;
             let reaper = event.int(procexit::Slot::reaper_tid as usize);
-            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok()).unwrap_or(0);
+            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
+            let reaper = reaper.filter(|&tid| tid != 0);
             self.table
-                .remove(event.header.tid, if reaper == 0 { 1 } else { reaper });
+                .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
         }
     }
 
@@ -398,12 +404,9 @@ impl State {
         }
         self.counters.unknown += 1;
         // So that it is not looked for again.
-        self.table.insert(Thread {
-            tid,
-            pid: if pid == 0 { tid } else { pid },
-            loginuid: UNSET,
-            ..Thread::default()
-        });
+        let mut thread = Thread::new(tid, if pid == 0 { tid } else { pid });
+        thread.known = false;
+        self.table.insert(thread);
     }
 
     fn want_users(&self, tid: u32) {

@@ -466,7 +466,7 @@ impl State {
         self.put(event, result, descriptor, flags & bits::CLOEXEC != 0);
     }
 
-    fn recycle(&mut self, mut arena: Bump) {
+    pub(super) fn recycle(&mut self, mut arena: Bump) {
         arena.reset();
         self.scratch = arena;
     }
@@ -498,6 +498,7 @@ impl State {
         let (Some(num), Some(files)) = (num, self.files_of(event)) else {
             return;
         };
+        let tuple = tuple.settled();
         let known = files.get(num).filter(|d| d.kind.is_socket());
         let pair = matches!(
             known.and_then(Descriptor::address),

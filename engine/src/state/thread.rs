@@ -187,6 +187,9 @@ impl Thread {
             pid,
             vtid: tid,
             vpid: pid,
+            sid: UNSET,
+            pgid: UNSET,
+            vpgid: UNSET,
             loginuid: UNSET,
             birth: Birth::PAST,
             known: true,
@@ -218,7 +221,12 @@ impl Thread {
     pub fn cgroups(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         strings(&self.cgroups).filter_map(|entry| {
             let equals = entry.iter().position(|&b| b == b'=')?;
-            Some((&entry[..equals], &entry[equals + 1..]))
+            // The unified hierarchy has another name for it.
+            let name = match &entry[..equals] {
+                b"io" => b"blkio",
+                name => name,
+            };
+            Some((name, &entry[equals + 1..]))
         })
     }
 

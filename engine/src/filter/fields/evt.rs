@@ -253,7 +253,7 @@ pub(super) fn is_open_write<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_open_create<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    opened(ctx, bits::F_CREATED)
+    opened(ctx, bits::F_CREATED | bits::TMPFILE)
 }
 
 pub(super) fn is_open_exec<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
