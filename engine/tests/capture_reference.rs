@@ -281,6 +281,9 @@ fn alerts_of_falcos_rules() {
     };
     let format = Format {
         json: true,
+        include_output: true,
+        include_output_fields: true,
+        include_tags: true,
         ..Format::default()
     };
     let formatter = Formatter::with(format, Clock::system(), "node".to_owned());

@@ -85,8 +85,33 @@ pub(super) fn hostname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(ctx.state.hostname())
 }
 
-pub(super) fn dir<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text("<")
+/// What is no return of a call counts as a beginning.
+pub(super) fn dir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(if is_call(ctx) { "<" } else { ">" })
+}
+
+/// Whether a system call made it.
+fn is_call(ctx: &Context<'_>) -> bool {
+    !matches!(
+        ctx.event.kind,
+        Kind::Procexit
+            | Kind::Drop
+            | Kind::Switch
+            | Kind::Scapevent
+            | Kind::Signaldeliver
+            | Kind::Procinfo
+            | Kind::CpuHotplug
+            | Kind::Notification
+            | Kind::Infra
+            | Kind::PageFault
+            | Kind::Pluginevent
+            | Kind::Container
+            | Kind::Useradded
+            | Kind::Userdeleted
+            | Kind::Groupadded
+            | Kind::Groupdeleted
+            | Kind::Asyncevent
+    )
 }
 
 pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

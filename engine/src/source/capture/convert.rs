@@ -5,7 +5,7 @@
 //! is taken from the thread's last entry.
 
 use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
-use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, padded};
+use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
 use super::entries::{Entries, Lengths};
@@ -65,6 +65,9 @@ struct Take {
 /// What the state must see, whatever the rules ask for.
 const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
 
+/// Thread of events that none made.
+const NOBODY: u32 = u32::MAX;
+
 /// Slot of a parameter that today's event does not have.
 const NOWHERE: u8 = u8::MAX;
 
@@ -93,6 +96,8 @@ pub(super) struct Converter {
     calls: [u64; SYSCALL_MAX.div_ceil(64)],
     entries: Entries,
     record: Vec<u8>,
+    /// An event came that does not tell what was known before.
+    began: bool,
 }
 
 impl Converter {
@@ -107,6 +112,7 @@ impl Converter {
             calls: [u64::MAX; SYSCALL_MAX.div_ceil(64)],
             entries: Entries::default(),
             record: Vec::new(),
+            began: false,
         }
     }
 
@@ -133,6 +139,7 @@ impl Converter {
     /// Forgets what a former section told.
     pub(super) fn restart(&mut self) {
         self.entries.clear();
+        self.began = false;
     }
 
     /// Most parameters that an event of this type can have, if there is one.
@@ -155,16 +162,19 @@ impl Converter {
         };
         match plan.role {
             Role::Enter => {
+                self.began = true;
                 self.entries.keep(raw);
                 return Outcome::Kept;
             }
             Role::Early => {
+                self.began = true;
                 self.entries.keep(raw);
                 return Outcome::Counted;
             }
             _ if !plan.wanted => return Outcome::Counted,
             _ => {}
         }
+        self.began |= !events::tells_known(raw.code);
         let mut record = Record::new(&mut self.record, plan.slots, raw.data);
         let mut at = 0;
         let mut filled = 0;
@@ -195,7 +205,8 @@ impl Converter {
                 return Outcome::Counted;
             }
         }
-        record.finish(plan, raw, syscall);
+        let flags = if self.began { 0 } else { flag::KNOWN };
+        record.finish(plan, raw, syscall, flags);
         Outcome::Record
     }
 }
@@ -431,10 +442,10 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn finish(&mut self, plan: &Plan, raw: &Raw<'_>, syscall: u32) {
+    fn finish(&mut self, plan: &Plan, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.bytes.len());
         self.bytes.resize(len, 0);
-        let tid = u32::try_from(raw.tid).unwrap_or(0);
+        let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
         let pid = plan.pid.and_then(|slot| self.get(slot.into()));
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
         let head = &mut self.bytes[..HEADER_SIZE];
@@ -446,6 +457,7 @@ impl<'a> Record<'a> {
         head[24..28].copy_from_slice(&tid.to_ne_bytes());
         head[28..32].copy_from_slice(&pid.to_ne_bytes());
         head[32..34].copy_from_slice(&(self.slots as u16).to_ne_bytes());
+        head[34..36].copy_from_slice(&flags.to_ne_bytes());
         head[36..40].copy_from_slice(&syscall.to_ne_bytes());
     }
 }
