@@ -201,7 +201,11 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
             (request.pod_sandbox_id == "sand").then(|| {
                 frame(&api::PodSandboxStatusResponse {
                     status: Some(sandbox("sand")),
-                    info: [("info".into(), r#"{"cniResult":{"IPs":["10.0.0.1"]}}"#.into())].into(),
+                    info: [(
+                        "info".into(),
+                        r#"{"cniResult":{"IPs":["10.0.0.1"]}}"#.into(),
+                    )]
+                    .into(),
                 })
             })
         }
