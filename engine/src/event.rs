@@ -3,7 +3,9 @@
 use std::fmt;
 
 use falco_abi::event::{ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source};
-use falco_abi::record::{HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span};
+use falco_abi::record::{
+    HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span, flag,
+};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
 /// Why bytes are no record.
@@ -148,6 +150,11 @@ impl<'a> Event<'a> {
             .get(start..start.checked_add(span.len as usize)?)
     }
 
+    /// Whether the parameter has a value.
+    pub fn has(&self, slot: usize) -> bool {
+        slot < MAX_SLOTS && self.header.missing & (1 << slot) == 0
+    }
+
     /// Number and description of the parameter with this name.
     pub fn param(&self, name: &str) -> Option<(usize, &'static Param)> {
         let params = self.info().params;
@@ -157,12 +164,7 @@ impl<'a> Event<'a> {
 
     /// Whether it is for the state alone: rules do not see it.
     pub fn is_internal(&self) -> bool {
-        // Users come and go without a thread that made the event.
-        let of_users = matches!(
-            self.kind,
-            Kind::Useradded | Kind::Userdeleted | Kind::Groupadded | Kind::Groupdeleted
-        );
-        of_users || self.info().internal
+        self.header.flags & flag::KNOWN != 0 || self.info().internal
     }
 
     /// Result of the call: the parameter `res`, the returned descriptor or id.

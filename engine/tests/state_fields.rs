@@ -838,6 +838,7 @@ fn containers_are_described() {
             sandbox_id: "0123456789abcdef".into(),
             labels: vec![("app".into(), "web".into())],
             ip: "10.0.0.1".into(),
+            cni_json: String::new(),
         }),
         ..Info::default()
     });

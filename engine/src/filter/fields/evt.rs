@@ -159,8 +159,33 @@ pub(super) fn hostname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(ctx.state.hostname())
 }
 
-pub(super) fn dir<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text("<")
+/// What is no return of a call counts as a beginning.
+pub(super) fn dir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    text(if is_call(ctx) { "<" } else { ">" })
+}
+
+/// Whether a system call made it.
+fn is_call(ctx: &Context<'_>) -> bool {
+    !matches!(
+        ctx.event.kind,
+        Kind::Procexit
+            | Kind::Drop
+            | Kind::Switch
+            | Kind::Scapevent
+            | Kind::Signaldeliver
+            | Kind::Procinfo
+            | Kind::CpuHotplug
+            | Kind::Notification
+            | Kind::Infra
+            | Kind::PageFault
+            | Kind::Pluginevent
+            | Kind::Container
+            | Kind::Useradded
+            | Kind::Userdeleted
+            | Kind::Groupadded
+            | Kind::Groupdeleted
+            | Kind::Asyncevent
+    )
 }
 
 pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -177,7 +202,7 @@ pub(super) fn type_is<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn syscall<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(ctx.event.syscall_name()?)
+    is_call(ctx).then(|| Value::Text(ctx.event.name().as_bytes()))
 }
 
 pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -253,7 +278,12 @@ pub(super) fn is_open_write<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_open_create<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    opened(ctx, bits::F_CREATED | bits::TMPFILE)
+    // A file without a name is always made.
+    let made = match ctx.event.result() {
+        Some(0..) => bits::F_CREATED | bits::TMPFILE,
+        _ => bits::F_CREATED,
+    };
+    opened(ctx, made)
 }
 
 pub(super) fn is_open_exec<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
