@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Event as Kind, procexit, traits};
+use falco_abi::event::{Category, Event as Kind, procexit, traits};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -284,7 +284,10 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
-        if !event.is_internal() && event.kind != Kind::Procinfo {
+        let made_by_the_system = !event.is_internal()
+            && event.info().category != Category::Internal
+            && !matches!(event.kind, Kind::Container | Kind::Asyncevent);
+        if made_by_the_system {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);
             if times.first == 0 {

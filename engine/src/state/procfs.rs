@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use falco_abi::flags::exec;
 
-use super::thread::{Image, Thread, UNSET, with_slash};
+use super::thread::{Image, Thread, UNSET, with_slash, without_padding};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
 const MAX_STRINGS: usize = 4096;
@@ -266,7 +266,7 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            image.args = args.into();
+            image.args = without_padding(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();

@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
-use falco_abi::event::{Event as Kind, Param, ParamType, Source};
+use falco_abi::event::{Category, Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
 use super::descriptor::Fd;
@@ -362,7 +362,13 @@ pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    data(ctx)?;
+    let io = matches!(
+        ctx.event.info().category,
+        Category::IoRead | Category::IoWrite | Category::IoOther
+    );
+    if data(ctx).is_none() && !(io && Fd::of(ctx)?.is_known()) {
+        return None;
+    }
     let len = u64::try_from(ctx.event.result()?).ok()?;
     Some(Value::Uint(len))
 }

@@ -7,7 +7,7 @@ use falco_abi::flags::exec;
 
 use super::format::{HOSTNAME, fd, l4, user};
 use crate::state::address::End;
-use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
+use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash, without_padding};
 use crate::state::users::User;
 use crate::state::{Descriptor, FdKind, Label, Protocol, State};
 
@@ -206,7 +206,7 @@ fn thread(fields: &mut Fields<'_>, version: u8) -> Result<Thread, BadEntry> {
     if version >= 7 {
         image.exepath = fields.text()?.into();
     }
-    image.args = fields.text()?.into();
+    image.args = without_padding(fields.text()?).into();
     thread.cwd = with_slash(fields.text()?);
     let mut usage = Usage {
         fd_limit: fields.u64()?.cast_signed(),
@@ -333,9 +333,9 @@ fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEnt
             descriptor.server = true;
         }
         fd::UNIX => {
-            let (source, destination) = (fields.u64()?, fields.u64()?);
-            let path = fields.text()?;
-            descriptor.label = Label::Unix((source, destination, path.into()).into());
+            // The path alone is the name of what was open before.
+            let (_source, _destination) = (fields.u64()?, fields.u64()?);
+            descriptor.label = Label::name(fields.text()?);
         }
         fd::FILE_V2 => {
             descriptor.flags = fields.u32()?;
