@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use falco_abi::flags::exec;
 
-use super::thread::{Image, Thread, UNSET, with_slash, without_padding};
+use super::thread::{Image, Thread, UNSET, with_slash};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
 const MAX_STRINGS: usize = 4096;
@@ -266,7 +266,8 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            image.args = without_padding(args).into();
+            // A process that wrote over them left NULs behind its text.
+            image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();

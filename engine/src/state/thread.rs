@@ -64,15 +64,6 @@ pub fn strings(buffer: &[u8]) -> impl Iterator<Item = &[u8]> {
     whole.split(|&b| b == 0).take(parts)
 }
 
-/// Arguments as a process has them in memory: who has written over them has
-/// left nothing but NULs behind its text.
-pub fn without_padding(args: &[u8]) -> &[u8] {
-    match args.iter().any(|&b| b != 0) {
-        true => args,
-        false => b"",
-    }
-}
-
 /// Capabilities of a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {

@@ -7,7 +7,7 @@ use falco_abi::flags::exec;
 
 use super::format::{HOSTNAME, fd, l4, user};
 use crate::state::address::End;
-use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash, without_padding};
+use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
 use crate::state::users::User;
 use crate::state::{Descriptor, FdKind, Label, Protocol, State};
 
@@ -206,7 +206,8 @@ fn thread(fields: &mut Fields<'_>, version: u8) -> Result<Thread, BadEntry> {
     if version >= 7 {
         image.exepath = fields.text()?.into();
     }
-    image.args = without_padding(fields.text()?).into();
+    let args = fields.text()?;
+    image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
     thread.cwd = with_slash(fields.text()?);
     let mut usage = Usage {
         fd_limit: fields.u64()?.cast_signed(),
