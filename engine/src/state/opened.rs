@@ -322,7 +322,11 @@ impl State {
                     num(Slot::pid_fd as usize),
                     num(Slot::target_fd as usize),
                 );
+                let known = copied.is_some();
                 self.put_shared(event, result, copied, true);
+                if let (false, Some(num)) = (known, number(result)) {
+                    self.read_file(event, num);
+                }
             }
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
@@ -541,6 +545,7 @@ impl State {
     fn received(&mut self, event: &Event<'_>, control: &[u8]) {
         for num in rights(control) {
             self.put_shared(event, i64::from(num), None, false);
+            self.read_file(event, num);
         }
     }
 }

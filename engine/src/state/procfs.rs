@@ -225,6 +225,7 @@ impl ProcFs {
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<Thread> {
         let mut thread = Thread::new(tid, tid);
+        thread.unread = true;
         if !parse_status(self.read(tid, "status")?, &mut thread) {
             return None;
         }

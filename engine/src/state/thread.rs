@@ -163,6 +163,8 @@ pub struct Thread {
     pub pidns_start: u64,
     /// Its table of open descriptors. `None`: that of the process's first thread.
     pub(super) files: Option<FilesId>,
+    /// What the process has open was not read yet; the first thread has it.
+    pub(super) unread: bool,
     /// What of its making was seen.
     pub(super) birth: Birth,
     /// Orphans below it become its children.

@@ -12,6 +12,7 @@ use crate::filter::field::Context;
 use crate::paths::{self, Slots};
 use crate::state::address::{Address, End};
 use crate::state::opened::{is_copy, made_nameless};
+use crate::state::procfd::anonymous;
 use crate::state::{Descriptor, FdKind, Protocol};
 
 /// What a descriptor refers to by the bits of its mode above the permissions
@@ -27,18 +28,7 @@ fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
         // In no file system.
         0 => {
             let name = path.strip_prefix(b"anon_inode:").unwrap_or(path);
-            let kind = match name {
-                b"[eventfd]" => FdKind::Event,
-                b"[signalfd]" => FdKind::Signal,
-                b"[eventpoll]" => FdKind::Eventpoll,
-                b"[timerfd]" => FdKind::Timer,
-                b"[userfaultfd]" => FdKind::Userfault,
-                b"[io_uring]" => FdKind::IoUring,
-                b"[pidfd]" => FdKind::Pidfd,
-                b"inotify" => FdKind::Inotify,
-                name if name.starts_with(b"bpf-") => FdKind::Bpf,
-                _ => FdKind::Unknown,
-            };
+            let kind = anonymous(name);
             (kind, None)
         }
         _ => match path.strip_prefix(b"/memfd:") {
