@@ -284,7 +284,7 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
-        if !event.is_internal() && event.kind != Kind::Procinfo {
+        if !event.is_notice() {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);
             if times.first == 0 {
