@@ -266,7 +266,8 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            image.args = args.into();
+            // A process that wrote over them left NULs behind its text.
+            image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();

@@ -366,7 +366,7 @@ pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let category = ctx.event.info().category;
     let io = [Category::IoRead, Category::IoWrite, Category::IoOther];
-    if !io.contains(&category) || Fd::of(ctx)?.kind == FdKind::Unknown {
+    if !io.contains(&category) || !Fd::of(ctx)?.is_known() {
         return None;
     }
     let len = u64::try_from(ctx.event.result()?).ok()?;

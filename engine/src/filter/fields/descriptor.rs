@@ -193,7 +193,11 @@ impl<'a> Fd<'a> {
             return Some(told);
         };
         let silent = told.kind == FdKind::Unknown;
-        if silent || kept.kind == told.kind && kept.name(ctx) == told.name(ctx) {
+        // A message that was received has the other end first, who ever called.
+        let turned = told.address.map(Address::turned);
+        let agrees = kept.kind == told.kind
+            && (kept.name(ctx) == told.name(ctx) || turned.is_some() && turned == kept.address);
+        if silent || agrees {
             return Some(Self {
                 named: told.named,
                 path: told.path,

@@ -8,8 +8,8 @@ use super::names::CAPABILITIES;
 use super::user::signed;
 use super::{blanks, joined, list, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
-use crate::state::Thread;
 use crate::state::files::FileTable;
+use crate::state::{Thread, UNSET};
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -202,17 +202,18 @@ pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(parent(ctx)?.vpid)
 }
 
-/// The process after which a group or a session is called. In a pid namespace
-/// the id that is known is one of the namespace, so it is the highest ancestor
-/// with the same id.
+/// The process after which a group or a session is called. When it ended, or
+/// when the id that is known is one of the thread's pid namespace, the highest
+/// ancestor with the same id stands for it.
 fn leader<'a>(ctx: &Context<'a>, id: fn(&Thread) -> u32) -> Option<&'a Thread> {
     let thread = ctx.thread?;
     let wanted = id(thread);
-    if thread.vtid == thread.tid {
-        return ctx.state.thread(wanted);
+    if wanted == UNSET {
+        return None;
     }
-    let above = ancestors(ctx).take_while(|t| id(t) == wanted);
-    Some(above.last().unwrap_or(thread))
+    let own_ids = thread.vtid == thread.tid;
+    let named = own_ids.then(|| ctx.state.thread(wanted)).flatten();
+    named.or_else(|| ancestors(ctx).take_while(|t| id(t) == wanted).last())
 }
 
 fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
