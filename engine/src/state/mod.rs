@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Category, Event as Kind, procexit, traits};
+use falco_abi::event::{Event as Kind, procexit, traits};
 
 use crate::event::Event;
 use crate::filter::field::Context;
