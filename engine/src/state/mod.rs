@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Category, Event as Kind, procexit, traits};
+use falco_abi::event::{Event as Kind, procexit, traits};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -298,10 +298,7 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
-        let made_by_the_system = !event.is_internal()
-            && event.info().category != Category::Internal
-            && !matches!(event.kind, Kind::Container | Kind::Asyncevent);
-        if made_by_the_system {
+        if !event.is_notice() {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);
             if times.first == 0 {

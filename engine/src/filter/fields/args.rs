@@ -361,12 +361,12 @@ pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     ctx.event.bytes(data(ctx)?).map(Value::Bytes)
 }
 
+/// What a call on a descriptor returned, for calls that read, write or do other
+/// things with one that is known.
 pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let io = matches!(
-        ctx.event.info().category,
-        Category::IoRead | Category::IoWrite | Category::IoOther
-    );
-    if data(ctx).is_none() && !(io && Fd::of(ctx)?.is_known()) {
+    let category = ctx.event.info().category;
+    let io = [Category::IoRead, Category::IoWrite, Category::IoOther];
+    if !io.contains(&category) || !Fd::of(ctx)?.is_known() {
         return None;
     }
     let len = u64::try_from(ctx.event.result()?).ok()?;
