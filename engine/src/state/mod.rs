@@ -21,7 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Event as Kind, procexit, traits};
+use falco_abi::event::{
+    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -226,6 +228,11 @@ impl State {
         self.thread(header.tid).or_else(|| self.thread(header.pid))
     }
 
+    /// Sets how many threads are kept at most.
+    pub fn set_thread_limit(&mut self, limit: usize) {
+        self.table.set_limit(limit);
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -307,6 +314,9 @@ impl State {
         }
         if event.kind == Kind::TaskNew {
             self.task_new(event);
+            return;
+        }
+        if self.user_changed(event) {
             return;
         }
         let tid = event.header.tid;
@@ -469,6 +479,53 @@ impl State {
         let mut thread = Thread::new(tid, if pid == 0 { tid } else { pid });
         thread.known = false;
         self.table.insert(thread);
+    }
+
+    /// A recorder saw a user or a group come or go. Those of containers it
+    /// would have to tell by the container's own files, which are read here.
+    fn user_changed(&mut self, event: &Event<'_>) -> bool {
+        macro_rules! slots {
+            ($event:ident, $id:ident) => {
+                (
+                    $event::Slot::$id as usize,
+                    $event::Slot::container_id as usize,
+                    $event::Slot::name as usize,
+                )
+            };
+        }
+        // Slots of the id, the container and the name.
+        let (id, container, name) = match event.kind {
+            Kind::Useradded => slots!(useradded, uid),
+            Kind::Userdeleted => slots!(userdeleted, uid),
+            Kind::Groupadded => slots!(groupadded, gid),
+            Kind::Groupdeleted => slots!(groupdeleted, gid),
+            _ => return false,
+        };
+        let text = |slot: usize| {
+            let bytes = event.bytes(slot).unwrap_or_default();
+            String::from_utf8_lossy(bytes)
+        };
+        let Some(id) = event.number(id).map(|id| id as u32) else {
+            return true;
+        };
+        if !text(container).is_empty() {
+            return true;
+        }
+        let users = self.host_users.users_mut();
+        match event.kind {
+            Kind::Useradded => {
+                let user = User {
+                    name: text(name).into(),
+                    home: text(useradded::Slot::home as usize).into(),
+                    shell: text(useradded::Slot::shell as usize).into(),
+                };
+                users.add_user(id, user);
+            }
+            Kind::Userdeleted => users.remove_user(id),
+            Kind::Groupadded => users.add_group(id, &text(name)),
+            _ => users.remove_group(id),
+        }
+        true
     }
 
     fn want_users(&self, tid: u32) {
