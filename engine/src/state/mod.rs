@@ -340,6 +340,7 @@ impl State {
             Kind::Prctl => self.named(event),
             Kind::Capset => self.capable(event),
             Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
+            Kind::Switch => self.switched(event),
             Kind::Setrlimit | Kind::Prlimit => self.limited(event),
             Kind::Unshare => self.unshared(event),
             Kind::Procexit => self.table.ends(tid),

@@ -149,6 +149,15 @@ fn parse_cgroup(lines: &[u8]) -> Vec<u8> {
     groups
 }
 
+/// A process that wrote a text over its arguments may have left one NUL behind
+/// it, which is no argument.
+pub fn past_title(args: &[u8]) -> &[u8] {
+    match args {
+        b"\0" => b"",
+        args => args,
+    }
+}
+
 /// Divides a command line into the first argument and the others. A process
 /// may have overwritten it with one text without NULs.
 fn parse_cmdline(cmdline: &[u8]) -> (&[u8], &[u8]) {
@@ -267,8 +276,7 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            // A process that wrote over them left NULs behind its text.
-            image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
+            image.args = past_title(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();

@@ -262,7 +262,8 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             let whole = slots.and_then(|slots| path::absolute(ctx, slots));
             Rendered {
                 own: bytes,
-                resolved: whole.filter(|whole| *whole != bytes),
+                // One that needs no directory is shown as it is.
+                resolved: whole.filter(|whole| *whole != bytes && !bytes.starts_with(b"/")),
             }
         }
         ParamType::Strings => {
