@@ -130,8 +130,11 @@ impl State {
         let Some(proc) = &self.proc else {
             return 0;
         };
-        for pid in proc.processes() {
-            self.read_process(pid);
+        for mut thread in proc.all_threads() {
+            if thread.container.is_none() {
+                thread.container = self.container_of(&thread.cgroups);
+            }
+            self.table.insert(thread);
         }
         self.table.link();
         let processes = self.table.iter().filter(|t| t.is_leader());
@@ -145,18 +148,6 @@ impl State {
             }
         }
         self.table.len()
-    }
-
-    fn read_process(&mut self, pid: u32) {
-        self.read_thread(pid);
-        let Some(proc) = &mut self.proc else {
-            return;
-        };
-        for tid in proc.tasks(pid) {
-            if tid != pid {
-                self.read_thread(tid);
-            }
-        }
     }
 
     fn read_thread(&mut self, tid: u32) -> bool {
