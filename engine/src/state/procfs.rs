@@ -340,7 +340,7 @@ impl ProcFs {
     fn threads_of(mut self, pids: &[u32]) -> Vec<Thread> {
         let mut threads = Vec::with_capacity(pids.len());
         for &pid in pids {
-            let Some(leader) = self.thread(pid, |_| None) else {
+            let Some(leader) = self.thread(pid, |_| None).filter(Thread::is_leader) else {
                 continue;
             };
             let shared = Self::shared(&leader);

@@ -101,10 +101,11 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
     // A directory may have the number that the call returned.
-    let fd = match Fd::of(ctx).filter(|fd| fd.num == num) {
-        Some(fd) if slot == 0 || !returns_descriptor(ctx) => Some(fd),
-        other => Fd::open(ctx, num).or(other.filter(|_| is_copy(ctx))),
-    }?;
+    let about = Fd::of(ctx);
+    let fd = match about.filter(|fd| fd.num == num) {
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => fd,
+        _ => Fd::open(ctx, num).or(about.filter(|_| is_copy(ctx)))?,
+    };
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
         name => name.unwrap_or_default(),
