@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
+use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
 
@@ -146,7 +147,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(&source)?;
+            let state = read_state(&source, ruleset.needs_open_files())?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -170,7 +171,10 @@ pub(super) fn open_source(
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
-    let mut wanted = interest(state_syscalls());
+    let mut wanted = match ruleset.needs_open_files() {
+        true => interest(state_syscalls().chain(descriptor_syscalls())),
+        false => interest(state_syscalls()),
+    };
     for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
         *ours |= rules;
     }
@@ -225,12 +229,23 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         .map(|s| s.number().into())
 }
 
+/// System calls that change what a process has open.
+fn descriptor_syscalls() -> impl Iterator<Item = u32> {
+    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "unshare"];
+    const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
+    SYSCALLS
+        .iter()
+        .filter(|s| s.event.info().traits & MADE != 0 || CHANGE.contains(&s.name))
+        .filter(|s| s.number() != NONE)
+        .map(|s| s.number().into())
+}
+
 /// How long the start waits for what the runtimes know of running containers.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
+fn read_state(_capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     let sockets = cri::default_sockets(&host_root);
@@ -238,6 +253,7 @@ fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
         .context("cannot start asking container runtimes")?;
     containers.set_asker(Box::new(runtimes));
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
+    state.keep_open_files(open_files);
     let threads = state.scan();
     info!("{threads} threads are running");
     if !state.containers().settle(SETTLE) {

@@ -74,6 +74,8 @@ pub struct State {
     table: Table,
     proc: Option<ProcFs>,
     fds: ProcFds,
+    /// Nothing is kept of open descriptors.
+    without_files: bool,
     /// Processes whose descriptors were not read yet.
     unread: Vec<u32>,
     host_users: HostUsers,
@@ -224,6 +226,12 @@ impl State {
         self.table.set_limit(limit);
     }
 
+    /// Whether to keep what processes have open. Without the events that change
+    /// it, what is kept would soon be wrong.
+    pub fn keep_open_files(&mut self, keep: bool) {
+        self.without_files = !keep;
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -337,6 +345,10 @@ impl State {
             Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
         }
+        if self.without_files {
+            self.want_users(tid);
+            return;
+        }
         if event.info().traits & WITH_DESCRIPTOR != 0 && self.proc.is_some() {
             self.read_before(event);
         }
@@ -348,7 +360,7 @@ impl State {
 
     /// Takes out what ended with the event, after the rules looked at it.
     pub fn after(&mut self, event: &Event<'_>) {
-        if event.kind == Kind::Close {
+        if event.kind == Kind::Close && !self.without_files {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
@@ -364,7 +376,8 @@ impl State {
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
-        for _ in 0..READ {
+        let reads = if self.without_files { 0 } else { READ };
+        for _ in 0..reads {
             let Some(pid) = self.unread.pop() else {
                 break;
             };
