@@ -20,4 +20,5 @@ pub mod output;
 pub mod rules;
 pub mod source;
 pub mod state;
+pub mod tls;
 pub mod yaml;
