@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use falco_abi::event::{Event as Kind, EventInfo, Param};
+use falco_abi::event::{EVENTS, Event as Kind, EventInfo, Param, Source};
 use falco_abi::record::{HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
@@ -155,14 +155,38 @@ impl<'a> Event<'a> {
         Some((slot, &params[slot]))
     }
 
+    /// Whether it is for the state alone: rules do not see it.
+    pub fn is_internal(&self) -> bool {
+        // Users come and go without a thread that made the event.
+        let of_users = matches!(
+            self.kind,
+            Kind::Useradded | Kind::Userdeleted | Kind::Groupadded | Kind::Groupdeleted
+        );
+        of_users || self.info().internal
+    }
+
     /// Result of the call: the parameter `res` or the returned descriptor.
     pub fn result(&self) -> Option<i64> {
-        let first = self
-            .info()
-            .params
-            .iter()
-            .position(|p| p.source == falco_abi::event::Source::Return)?;
-        self.int(first)
+        /// Slots of all events; beyond the last slot there is none.
+        static RESULTS: [u8; EVENTS.len()] = {
+            let mut slots = [u8::MAX; EVENTS.len()];
+            let mut e = 0;
+            while e < EVENTS.len() {
+                let params = EVENTS[e].params;
+                let mut p = params.len();
+                while p > 0 {
+                    p -= 1;
+                    let returned = matches!(params[p].source, Source::Return);
+                    let first = p == 0 && matches!(params[p].name.as_bytes(), b"res" | b"fd");
+                    if returned || first {
+                        slots[e] = p as u8;
+                    }
+                }
+                e += 1;
+            }
+            slots
+        };
+        self.int(RESULTS[self.kind as usize].into())
     }
 
     fn slot(&self, slot: usize) -> Option<u64> {

@@ -3,10 +3,11 @@
 
 mod args;
 mod container;
+mod descriptor;
 mod evt;
 mod fd;
 mod names;
-pub(crate) mod path;
+mod path;
 mod proc;
 mod user;
 

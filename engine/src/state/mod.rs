@@ -4,6 +4,9 @@
 //! about its thread, then the rules look at it, then [`State::after`] takes out
 //! what ended with it. [`State::tick`] is for the quiet moments.
 
+pub mod address;
+pub mod descriptor;
+pub mod files;
 pub mod procfs;
 pub mod table;
 pub mod thread;
@@ -21,8 +24,9 @@ use falco_abi::event::{
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::filter::fields::path;
 use crate::metadata::{Container, Containers, cgroup};
+use crate::paths;
+pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use procfs::ProcFs;
 use table::Table;
 pub use thread::{Image, Thread, UNSET};
@@ -135,6 +139,39 @@ impl State {
             thread.container = self.container_of(&thread.cgroups);
         }
         self.table.insert(thread)
+    }
+
+    /// Takes in a thread that a source knows of. [`State::link`] follows when
+    /// all are in. `false`: there is no room.
+    pub fn add_thread(&mut self, mut thread: Thread) -> bool {
+        if thread.container.is_none() {
+            thread.container = self.container_of(&thread.cgroups);
+        }
+        self.table.insert(thread)
+    }
+
+    /// Takes in an open descriptor of a thread, for all that share its table.
+    /// `cloexec`: it ends with the next program.
+    pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
+        if let Some(files) = self.table.files_mut(tid) {
+            files.insert(num, Arc::new(descriptor), cloexec);
+        }
+    }
+
+    /// Takes in a user of the machine that the events are of.
+    pub fn add_user(&mut self, uid: u32, user: User) {
+        self.host_users.users_mut().add_user(uid, user);
+    }
+
+    /// Takes in a group of that machine.
+    pub fn add_group(&mut self, gid: u32, name: &str) {
+        self.host_users.users_mut().add_group(gid, name);
+    }
+
+    /// Makes threads that were taken in the children of their parents, in
+    /// whichever order they came.
+    pub fn link(&mut self) {
+        self.table.link();
     }
 
     fn container_of(&self, groups: &[u8]) -> Option<Arc<Container>> {
@@ -594,7 +631,7 @@ impl State {
     /// A path that starts from the working directory tells which that is, even
     /// when the record of the change was lost.
     fn moved(&mut self, event: &Event<'_>, kind: Kind) {
-        let Some(cwd) = path::working_directory(event, kind) else {
+        let Some(cwd) = paths::working_directory(event, kind) else {
             return;
         };
         let Some(thread) = self.table.get_mut(event.header.tid) else {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::files::{FileTable, Files, FilesId};
 use super::thread::Thread;
 
 /// Most threads that are kept; beyond it new ones stay unknown.
@@ -37,6 +38,7 @@ impl Hasher for IdHasher {
 #[derive(Default)]
 pub struct Table {
     threads: HashMap<u32, Box<Thread>, BuildHasherDefault<IdHasher>>,
+    files: Files,
     refused: u64,
 }
 
@@ -107,6 +109,43 @@ impl Table {
             .take(MAX_ANCESTORS)
     }
 
+    /// The table of descriptors that the thread uses.
+    pub fn files(&self, thread: &Thread) -> Option<&FileTable> {
+        self.files_id(thread).map(|id| self.files.get(id))
+    }
+
+    fn files_id(&self, thread: &Thread) -> Option<FilesId> {
+        let leader = || self.threads.get(&thread.pid)?.files;
+        thread.files.or_else(leader)
+    }
+
+    /// The table of descriptors that the thread uses, made if there is none.
+    pub(super) fn files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
+        let thread = self.threads.get(&tid)?;
+        let id = match self.files_id(thread) {
+            Some(id) => id,
+            None => {
+                let owner = match self.threads.contains_key(&thread.pid) {
+                    true => thread.pid,
+                    false => tid,
+                };
+                let id = self.files.add(FileTable::default());
+                self.threads.get_mut(&owner)?.files = Some(id);
+                id
+            }
+        };
+        Some(self.files.get_mut(id))
+    }
+
+    /// Takes the entry out, and gives back its table of descriptors.
+    fn take(&mut self, tid: u32) -> Option<Box<Thread>> {
+        let thread = self.threads.remove(&tid)?;
+        if let Some(files) = thread.files {
+            self.files.release(files);
+        }
+        Some(thread)
+    }
+
     /// Living threads of the process, its first one included.
     pub fn thread_count(&self, pid: u32) -> u64 {
         self.get(pid)
@@ -141,7 +180,7 @@ impl Table {
         };
         if tid != thread.pid {
             let pid = thread.pid;
-            self.threads.remove(&tid);
+            self.take(tid);
             let Some(leader) = self.threads.get_mut(&pid) else {
                 return;
             };
@@ -168,17 +207,17 @@ impl Table {
         };
         leader.dead = false;
         for tid in std::mem::take(&mut leader.tasks) {
-            self.threads.remove(&tid);
+            self.take(tid);
         }
     }
 
     /// Takes out the process with all its threads.
     pub(super) fn remove_process(&mut self, pid: u32, reaper: u32) {
-        let Some(process) = self.threads.remove(&pid) else {
+        let Some(process) = self.take(pid) else {
             return;
         };
         for tid in process.tasks {
-            self.threads.remove(&tid);
+            self.take(tid);
         }
         if let Some(parent) = self.threads.get_mut(&process.ptid) {
             forget(&mut parent.children, pid);

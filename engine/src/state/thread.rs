@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use falco_abi::flags::exec;
 
+use super::files::FilesId;
 use crate::metadata::Container;
 
 /// Value of [`Thread::loginuid`] and of other ids that were never set.
@@ -144,6 +145,8 @@ pub struct Thread {
     pub start: u64,
     /// When its pid namespace was made, nanoseconds since the epoch; 0 if unknown.
     pub pidns_start: u64,
+    /// Its table of open descriptors. `None`: that of the process's first thread.
+    pub(super) files: Option<FilesId>,
     /// Anything but the ids is known.
     pub(super) known: bool,
     /// Ended while other threads of its process live.
@@ -157,6 +160,19 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// A thread of which nothing but the ids is told yet.
+    pub fn new(tid: u32, pid: u32) -> Self {
+        Self {
+            tid,
+            pid,
+            vtid: tid,
+            vpid: pid,
+            loginuid: UNSET,
+            known: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether it is the first thread of its process.
     pub fn is_leader(&self) -> bool {
         self.tid == self.pid
@@ -188,6 +204,7 @@ impl Thread {
     /// What a new task takes over from the one that made it.
     pub(super) fn copy(&self) -> Self {
         Self {
+            files: None,
             dead: false,
             missed: 0,
             tasks: Vec::new(),
@@ -203,7 +220,7 @@ impl Thread {
     }
 
     /// Gives the thread a name; the command line starts with it.
-    pub(super) fn rename(&mut self, comm: &[u8]) {
+    pub fn rename(&mut self, comm: &[u8]) {
         if *self.comm == *comm {
             return;
         }
@@ -212,7 +229,7 @@ impl Thread {
     }
 
     /// Gives the thread a name and a program.
-    pub(super) fn run(&mut self, comm: &[u8], image: Image) {
+    pub fn run(&mut self, comm: &[u8], image: Image) {
         self.comm = comm.into();
         self.cmdline = cmdline(comm, &image);
         self.image = Arc::new(image);
@@ -220,7 +237,7 @@ impl Thread {
 }
 
 /// The path of a directory with a slash at its end.
-pub(super) fn with_slash(path: &[u8]) -> Arc<[u8]> {
+pub fn with_slash(path: &[u8]) -> Arc<[u8]> {
     match path {
         [] | [.., b'/'] => path.into(),
         path => [path, b"/"].concat().into(),

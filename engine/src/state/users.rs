@@ -65,6 +65,16 @@ impl Users {
         this
     }
 
+    /// Takes in a user, in place of one with the same id.
+    pub fn add_user(&mut self, uid: u32, user: User) {
+        self.users.insert(uid, user);
+    }
+
+    /// Takes in a group, likewise.
+    pub fn add_group(&mut self, gid: u32, name: &str) {
+        self.groups.insert(gid, name.into());
+    }
+
     /// The user with this id.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)
@@ -131,6 +141,11 @@ impl HostUsers {
     /// The users.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// The users, to take in one that the files do not have.
+    pub fn users_mut(&mut self) -> &mut Users {
+        &mut self.users
     }
 }
 
