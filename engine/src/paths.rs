@@ -114,7 +114,7 @@ pub(crate) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
 }
 
 /// Slot of the descriptor that the path starts from.
-fn descriptor(kind: Kind, slots: Slots) -> Option<usize> {
+pub(crate) fn descriptor(kind: Kind, slots: Slots) -> Option<usize> {
     let params = kind.info().params;
     let before = slots.path.checked_sub(1)?;
     let is_descriptor = matches!(params[slots.path].ty, ParamType::RelPath)

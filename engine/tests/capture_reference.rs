@@ -93,7 +93,7 @@ fn note(differences: &mut Differences, field: &str, place: &str, own: &Value, th
     };
     difference.kinds[kind] += 1;
     let all = env::var("FALCO_FIELD").is_ok_and(|name| name == field);
-    if difference.places.len() < if all { 40 } else { 2 } {
+    if difference.places.len() < if all { 400 } else { 2 } {
         let cut = |value: &Value| {
             let mut text = value.to_string();
             if !all {
@@ -110,8 +110,11 @@ fn note(differences: &mut Differences, field: &str, place: &str, own: &Value, th
     }
 }
 
-/// Equal as numbers, or as they are.
+/// Equal as numbers, or as they are. What is missing may be printed as such.
 fn same(own: &Value, theirs: &Value) -> bool {
+    if theirs.is_null() && own.as_str() == Some("<NA>") {
+        return true;
+    }
     match (own.as_f64(), theirs.as_f64()) {
         (Some(own), Some(theirs)) if own.fract() != 0.0 || theirs.fract() != 0.0 => {
             (own - theirs).abs() <= 1e-6 * theirs.abs().max(1.0)
@@ -281,6 +284,9 @@ fn alerts_of_falcos_rules() {
     };
     let format = Format {
         json: true,
+        include_output: true,
+        include_output_fields: true,
+        include_tags: true,
         ..Format::default()
     };
     let formatter = Formatter::with(format, Clock::system(), "node".to_owned());

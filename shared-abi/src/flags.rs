@@ -186,6 +186,8 @@ pub mod clone {
     pub const THREAD: u32 = 1 << 13;
     /// The caller shares its file descriptors with the child.
     pub const FILES: u32 = 1 << 0;
+    /// The child gets the caller's parent.
+    pub const PARENT: u32 = 1 << 8;
     /// The caller waits until the child has run another program or ended.
     pub const VFORK: u32 = 1 << 24;
     /// The caller shares its memory with the child.

@@ -225,7 +225,8 @@ impl From<Address<'_>> for Label {
         match address {
             Address::Ip(end) => Self::Bound(end.into()),
             Address::IpPair(source, destination) => Self::Ends((source, destination).into()),
-            Address::Unix(path) => Self::Unix((0, 0, path.into()).into()),
+            // One that is bound has a path alone.
+            Address::Unix(path) => Self::name(path),
             Address::UnixPair(source, destination, path) => {
                 Self::Unix((source, destination, path.into()).into())
             }

@@ -181,6 +181,11 @@ impl Files {
         }
     }
 
+    /// How many threads hold its number.
+    pub fn users(&self, id: FilesId) -> u32 {
+        self.slots[id.0.get() as usize - 1].users
+    }
+
     /// The table.
     pub fn get(&self, id: FilesId) -> &FileTable {
         &self.slots[id.0.get() as usize - 1].table

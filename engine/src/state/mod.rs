@@ -7,6 +7,8 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+pub(crate) mod opened;
+mod process;
 pub mod procfs;
 pub mod table;
 pub mod thread;
@@ -14,18 +16,15 @@ pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{
-    Event as Kind, capset, chdir, clone, execve, fchdir, prctl, procexit, setgid, setpgid,
-    setregid, setresgid, setresuid, setreuid, setuid, task_new,
-};
+use falco_abi::event::{Event as Kind, procexit, traits};
 
 use crate::event::Event;
 use crate::filter::field::Context;
 use crate::metadata::{Container, Containers, cgroup};
-use crate::paths;
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use procfs::ProcFs;
 use table::Table;
@@ -44,6 +43,9 @@ const SWEEP: usize = 64;
 
 /// How often in a row a thread is looked for in vain before it is taken out.
 const MISSED: u8 = 3;
+
+/// Traits of the events that change descriptors.
+const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
 
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +70,20 @@ pub struct State {
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
     counters: Counters,
+    /// For what is put together and dropped at once.
+    scratch: Bump,
+    times: Times,
+    extractions: AtomicU64,
+}
+
+/// When events happened, in nanoseconds since the epoch; 0 before there were any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// The first event that a rule could see.
+    pub first: u64,
+    /// The event before the one at hand.
+    pub previous: u64,
+    current: u64,
 }
 
 impl State {
@@ -211,6 +227,16 @@ impl State {
         self.hostname = name.into();
     }
 
+    /// When the first event and the one before this one happened.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
+    /// Counts a use of the field that counts its uses.
+    pub(crate) fn count_extraction(&self) -> u64 {
+        self.extractions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// What the state had to do.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -258,6 +284,13 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
+        if !event.is_internal() && event.kind != Kind::Procinfo {
+            let times = &mut self.times;
+            times.previous = std::mem::replace(&mut times.current, event.time);
+            if times.first == 0 {
+                times.first = event.time;
+            }
+        }
         if event.kind == Kind::TaskNew {
             self.task_new(event);
             return;
@@ -284,11 +317,17 @@ impl State {
             Kind::Capset => self.capable(event),
             kind => self.moved(event, kind),
         }
+        if event.info().traits & DESCRIPTORS != 0 || event.kind == Kind::Unshare {
+            self.opened(event);
+        }
         self.want_users(tid);
     }
 
     /// Takes out what ended with the event, after the rules looked at it.
     pub fn after(&mut self, event: &Event<'_>) {
+        if event.kind == Kind::Close {
+            self.closed(event);
+        }
         if event.kind == Kind::Procexit {
             let reaper = event.int(procexit::Slot::reaper_tid as usize);
             let reaper = reaper.and_then(|tid| u32::try_from(tid).ok()).unwrap_or(0);
@@ -375,322 +414,6 @@ impl State {
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);
-        }
-    }
-
-    /// A task was made, seen by its parent: the child is the parent's copy.
-    fn task_new(&mut self, event: &Event<'_>) {
-        use task_new::Slot;
-        let id = |slot: Slot| {
-            let number = event.int(slot as usize)?;
-            u32::try_from(number).ok()
-        };
-        let Some(tid) = id(Slot::tid).filter(|&tid| tid != 0) else {
-            return;
-        };
-        let pid = id(Slot::pid).unwrap_or(tid);
-        let maker = event.header.tid;
-        if maker != 0 && self.table.entry(maker).is_none() {
-            self.heal(event);
-        }
-        let mut child = match self.table.get(maker) {
-            Some(parent) => parent.copy(),
-            None => Thread {
-                loginuid: UNSET,
-                ..Thread::default()
-            },
-        };
-        child.known = true;
-        child.tid = tid;
-        child.pid = pid;
-        child.ptid = id(Slot::ptid).unwrap_or(event.header.pid);
-        child.vtid = id(Slot::vtid).unwrap_or(tid);
-        child.vpid = id(Slot::vpid).unwrap_or(pid);
-        child.start = event.number(Slot::start as usize).unwrap_or(event.time);
-        if let Some(comm) = event.bytes(Slot::comm as usize) {
-            child.rename(comm);
-        }
-        if let Some(pidns) = event.number(Slot::pidns as usize) {
-            let pidns = pidns as u32;
-            if child.pidns != 0 && child.pidns != pidns {
-                // The first process of a namespace.
-                child.pidns_start = child.start;
-                child.sid = 0;
-                child.vpgid = 0;
-            }
-            child.pidns = pidns;
-        }
-        self.table.insert(child);
-    }
-
-    /// A program was started. It has one thread, whichever called.
-    fn execve(&mut self, event: &Event<'_>) {
-        use execve::Slot;
-        if event.int(Slot::res as usize) != Some(0) {
-            return;
-        }
-        let bytes = |slot: Slot| event.bytes(slot as usize);
-        let number = |slot: Slot| event.number(slot as usize);
-        let id = |slot: Slot| {
-            let number = event.int(slot as usize)?;
-            u32::try_from(number).ok()
-        };
-        let tid = event.header.tid;
-        let pid = if event.header.pid == 0 {
-            tid
-        } else {
-            event.header.pid
-        };
-        if pid != tid {
-            // A record that still has the caller's old id.
-            self.table.remove(tid, 0);
-        }
-        self.table.keep_leader_alone(pid);
-        let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
-        if self.table.entry(pid).is_none() {
-            self.table.insert(Thread {
-                tid: pid,
-                pid,
-                loginuid: UNSET,
-                ..Thread::default()
-            });
-        }
-        let Some(thread) = self.table.get_mut(pid) else {
-            return;
-        };
-        thread.known = true;
-        let exepath = bytes(Slot::trusted_exepath).or(bytes(Slot::filename));
-        let image = Image {
-            exe: bytes(Slot::exe).unwrap_or_default().into(),
-            exepath: exepath.unwrap_or_default().into(),
-            args: bytes(Slot::args).unwrap_or_default().into(),
-            env: bytes(Slot::env).unwrap_or_default().into(),
-            flags: number(Slot::flags).unwrap_or_default() as u32,
-            ino: number(Slot::exe_ino).unwrap_or_default(),
-            ctime: number(Slot::exe_ino_ctime).unwrap_or_default(),
-            mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
-        };
-        let comm: Arc<[u8]> = match bytes(Slot::comm) {
-            Some(comm) => comm.into(),
-            None => Arc::clone(&thread.comm),
-        };
-        thread.run(&comm, image);
-        if let Some(groups) = bytes(Slot::cgroups) {
-            if *thread.cgroups != *groups {
-                thread.cgroups = groups.into();
-            }
-            thread.container = container.flatten();
-        }
-        if let Some(cwd) = bytes(Slot::cwd) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-        let set = |field: &mut u32, value: Option<u32>| {
-            if let Some(value) = value {
-                *field = value;
-            }
-        };
-        let word = |slot: Slot| number(slot).map(|n| n as u32);
-        set(&mut thread.vtid, id(Slot::vtid));
-        set(&mut thread.vpid, id(Slot::vpid));
-        set(&mut thread.sid, id(Slot::sid));
-        set(&mut thread.pgid, id(Slot::pgid));
-        set(&mut thread.vpgid, id(Slot::vpgid));
-        set(&mut thread.uid, word(Slot::uid));
-        set(&mut thread.gid, word(Slot::gid));
-        set(&mut thread.ruid, word(Slot::ruid));
-        set(&mut thread.rgid, word(Slot::rgid));
-        set(&mut thread.loginuid, word(Slot::loginuid));
-        set(&mut thread.tty, word(Slot::tty));
-        set(&mut thread.pidns, word(Slot::pidns));
-        let usage = &mut thread.usage;
-        set(&mut usage.vm_size, word(Slot::vm_size));
-        set(&mut usage.vm_rss, word(Slot::vm_rss));
-        set(&mut usage.vm_swap, word(Slot::vm_swap));
-        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
-        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
-        usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
-        let caps = &mut thread.caps;
-        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
-        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
-        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
-        if let Some(parent) = id(Slot::ptid) {
-            self.table.adopt(parent, pid);
-        }
-    }
-
-    /// What the result of the clone family tells of the caller.
-    fn cloned(&mut self, event: &Event<'_>) {
-        // The four have the same parameters.
-        use clone::Slot;
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let number = |slot: Slot| event.number(slot as usize);
-        let usage = &mut thread.usage;
-        usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
-        usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
-        usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
-        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
-        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
-        usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
-        if let Some(start) = number(Slot::pidns_init_start_ts).filter(|&start| start != 0) {
-            thread.pidns_start = start;
-        }
-        if let Some(comm) = event.bytes(Slot::comm as usize) {
-            thread.rename(comm);
-        }
-    }
-
-    /// The working directory was changed; the kernel says what it is now.
-    fn entered(&mut self, event: &Event<'_>) {
-        let slot = match event.kind {
-            Kind::Chdir => chdir::Slot::cwd as usize,
-            _ => fchdir::Slot::cwd as usize,
-        };
-        let cwd = event.bytes(slot).filter(|cwd| cwd.starts_with(b"/"));
-        if let (Some(cwd), Some(thread)) = (cwd, self.table.get_mut(event.header.tid)) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-    }
-
-    /// A session was made, or a process was put into a group. Both belong to
-    /// the process; its first thread and the caller have them.
-    fn grouped(&mut self, event: &Event<'_>) {
-        let Some(result) = event.result().and_then(|res| u32::try_from(res).ok()) else {
-            return;
-        };
-        let (tid, pid) = (event.header.tid, event.header.pid);
-        let Some((vpid, own)) = self.table.get(tid).map(|t| (t.vpid, t.vpid == t.pid)) else {
-            return;
-        };
-        let (target, group) = match event.kind {
-            Kind::Setsid => (pid, result),
-            _ => {
-                let id = |slot: setpgid::Slot| {
-                    let id = event.int(slot as usize)?;
-                    u32::try_from(id).ok()
-                };
-                let (Some(target), Some(group)) = (id(setpgid::Slot::pid), id(setpgid::Slot::pgid))
-                else {
-                    return;
-                };
-                let named = if target == 0 { vpid } else { target };
-                // The ids of other processes are those of the caller's namespace.
-                let target = match named {
-                    named if named == vpid => pid,
-                    named if own => named,
-                    _ => return,
-                };
-                (target, if group == 0 { named } else { group })
-            }
-        };
-        for tid in [target, tid] {
-            let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
-                continue;
-            };
-            thread.vpgid = group;
-            if group == thread.vpid {
-                thread.pgid = thread.pid;
-            } else if own {
-                thread.pgid = group;
-            }
-            if event.kind == Kind::Setsid {
-                thread.sid = group;
-                thread.tty = 0;
-            }
-        }
-    }
-
-    /// The caller gave itself a name.
-    fn named(&mut self, event: &Event<'_>) {
-        const SET_NAME: u64 = 15;
-        use prctl::Slot;
-        if event.number(Slot::option as usize) != Some(SET_NAME) || event.result() != Some(0) {
-            return;
-        }
-        let name = event.bytes(Slot::arg2_str as usize);
-        if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {
-            // The kernel keeps no more.
-            thread.rename(&name[..name.len().min(15)]);
-        }
-    }
-
-    /// The caller's capabilities as they are now.
-    fn capable(&mut self, event: &Event<'_>) {
-        use capset::Slot;
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let number = |slot: Slot| event.number(slot as usize);
-        let caps = &mut thread.caps;
-        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
-        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
-        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
-    }
-
-    /// A path that starts from the working directory tells which that is, even
-    /// when the record of the change was lost.
-    fn moved(&mut self, event: &Event<'_>, kind: Kind) {
-        let Some(cwd) = paths::working_directory(event, kind) else {
-            return;
-        };
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        if !thread::is_directory(&thread.cwd, cwd) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-    }
-
-    /// Ids were changed.
-    fn credentials(&mut self, event: &Event<'_>) {
-        if event.int(0) != Some(0) {
-            return;
-        }
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let id = |slot: usize| event.number(slot).map(|id| id as u32);
-        // The value -1 leaves an id as it is.
-        let set = |field: &mut u32, value: Option<u32>| {
-            if let Some(value) = value.filter(|&id| id != UNSET) {
-                *field = value;
-            }
-        };
-        match event.kind {
-            Kind::Setuid => {
-                let uid = id(setuid::Slot::uid as usize);
-                // Without the capability the real id stays; that a thread
-                // whose effective id is 0 has it is nearly always so.
-                if thread.uid == 0 {
-                    set(&mut thread.ruid, uid);
-                }
-                set(&mut thread.uid, uid);
-            }
-            Kind::Setgid => {
-                let gid = id(setgid::Slot::gid as usize);
-                if thread.uid == 0 {
-                    set(&mut thread.rgid, gid);
-                }
-                set(&mut thread.gid, gid);
-            }
-            Kind::Setreuid => {
-                set(&mut thread.ruid, id(setreuid::Slot::ruid as usize));
-                set(&mut thread.uid, id(setreuid::Slot::euid as usize));
-            }
-            Kind::Setregid => {
-                set(&mut thread.rgid, id(setregid::Slot::rgid as usize));
-                set(&mut thread.gid, id(setregid::Slot::egid as usize));
-            }
-            Kind::Setresuid => {
-                set(&mut thread.ruid, id(setresuid::Slot::ruid as usize));
-                set(&mut thread.uid, id(setresuid::Slot::euid as usize));
-            }
-            Kind::Setresgid => {
-                set(&mut thread.rgid, id(setresgid::Slot::rgid as usize));
-                set(&mut thread.gid, id(setresgid::Slot::egid as usize));
-            }
-            _ => {}
         }
     }
 }

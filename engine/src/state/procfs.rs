@@ -224,12 +224,7 @@ impl ProcFs {
         tid: u32,
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<Thread> {
-        let mut thread = Thread {
-            tid,
-            known: true,
-            loginuid: UNSET,
-            ..Thread::default()
-        };
+        let mut thread = Thread::new(tid, tid);
         if !parse_status(self.read(tid, "status")?, &mut thread) {
             return None;
         }

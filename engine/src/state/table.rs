@@ -5,6 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::files::{FileTable, Files, FilesId};
 use super::thread::Thread;
+use crate::event::Event;
+use crate::paths::{self, Slots};
 
 /// Most threads that are kept; beyond it new ones stay unknown.
 pub const MAX_THREADS: usize = 131_072;
@@ -119,6 +121,27 @@ impl Table {
         thread.files.or_else(leader)
     }
 
+    /// The directory that a path of the event starts from.
+    pub(crate) fn base<'a>(
+        &'a self,
+        event: &Event<'a>,
+        thread: Option<&'a Thread>,
+        slots: Slots,
+    ) -> Option<&'a [u8]> {
+        if let Some(base) = paths::base(event, slots) {
+            return Some(base);
+        }
+        let directory = paths::descriptor(event.kind, slots).and_then(|slot| event.int(slot));
+        match directory {
+            None | Some(paths::AT_FDCWD) => thread.map(|t| &*t.cwd),
+            Some(num) => {
+                let files = self.files(thread?)?;
+                let descriptor = files.get(u32::try_from(num).ok()?)?;
+                Some(descriptor.name()).filter(|name| !name.is_empty())
+            }
+        }
+    }
+
     /// The table of descriptors that the thread uses, made if there is none.
     pub(super) fn files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
         let thread = self.threads.get(&tid)?;
@@ -135,6 +158,80 @@ impl Table {
             }
         };
         Some(self.files.get_mut(id))
+    }
+
+    /// Gives a thread its own table, with what `from` has open.
+    pub(super) fn copy_files(&mut self, from: u32, to: u32) {
+        let Some(parent) = self.threads.get(&from) else {
+            return;
+        };
+        let Some(table) = self.files(parent).cloned() else {
+            return;
+        };
+        let id = self.files.add(table);
+        self.set_files(to, id);
+    }
+
+    /// Makes a thread use the same table as `from`.
+    pub(super) fn share_files(&mut self, from: u32, to: u32) {
+        if self.files_mut(from).is_none() {
+            return;
+        }
+        let Some(id) = self.threads.get(&from).and_then(|t| self.files_id(t)) else {
+            return;
+        };
+        self.files.share(id);
+        self.set_files(to, id);
+    }
+
+    /// Gives a thread a table that nobody shares.
+    pub(super) fn own_files(&mut self, tid: u32) {
+        let Some(thread) = self.threads.get(&tid) else {
+            return;
+        };
+        let Some(id) = self.files_id(thread) else {
+            return;
+        };
+        // The other threads keep the one that they had.
+        for other in thread.tasks.clone() {
+            let Some(other) = self.threads.get_mut(&other) else {
+                continue;
+            };
+            if other.files.is_none() {
+                other.files = Some(self.files.share(id));
+            }
+        }
+        self.copy_files(tid, tid);
+    }
+
+    /// A new program was started: it shares its table with nobody, and some
+    /// descriptors are closed.
+    pub(super) fn exec_files(&mut self, pid: u32) {
+        let Some(id) = self.threads.get(&pid).and_then(|t| t.files) else {
+            return;
+        };
+        if self.files.users(id) > 1 {
+            self.copy_files(pid, pid);
+        }
+        if let Some(id) = self.threads.get(&pid).and_then(|t| t.files) {
+            self.files.get_mut(id).exec();
+        }
+    }
+
+    fn set_files(&mut self, tid: u32, id: FilesId) {
+        match self.threads.get_mut(&tid) {
+            Some(thread) => {
+                if let Some(old) = thread.files.replace(id) {
+                    self.files.release(old);
+                }
+            }
+            None => self.files.release(id),
+        }
+    }
+
+    /// How many tables of descriptors there are.
+    pub fn file_tables(&self) -> usize {
+        self.files.len()
     }
 
     /// Takes the entry out, and gives back its table of descriptors.

@@ -92,6 +92,22 @@ pub struct Usage {
     pub fd_limit: i64,
 }
 
+/// Which events of its making were seen: each of the two that tell of it comes
+/// once, so another one means another thread with the same id.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Birth {
+    pub(super) told_by_parent: bool,
+    pub(super) told_by_child: bool,
+}
+
+impl Birth {
+    /// It was made before the first event.
+    pub(super) const PAST: Self = Self {
+        told_by_parent: true,
+        told_by_child: true,
+    };
+}
+
 /// One thread.
 #[derive(Clone, Debug, Default)]
 pub struct Thread {
@@ -147,6 +163,10 @@ pub struct Thread {
     pub pidns_start: u64,
     /// Its table of open descriptors. `None`: that of the process's first thread.
     pub(super) files: Option<FilesId>,
+    /// What of its making was seen.
+    pub(super) birth: Birth,
+    /// Orphans below it become its children.
+    pub(super) subreaper: bool,
     /// Anything but the ids is known.
     pub(super) known: bool,
     /// Ended while other threads of its process live.
@@ -168,6 +188,7 @@ impl Thread {
             vtid: tid,
             vpid: pid,
             loginuid: UNSET,
+            birth: Birth::PAST,
             known: true,
             ..Self::default()
         }
@@ -205,6 +226,8 @@ impl Thread {
     pub(super) fn copy(&self) -> Self {
         Self {
             files: None,
+            // Not inherited.
+            subreaper: false,
             dead: false,
             missed: 0,
             tasks: Vec::new(),

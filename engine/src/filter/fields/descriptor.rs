@@ -2,15 +2,17 @@
 //! and what the state knows.
 
 use falco_abi::event::{
-    Event as Kind, accept, bind, close, connect, creat, fchmodat, fchmodat2, fcntl, lseek,
-    memfd_create, open, openat, openat2, socket, unlinkat,
+    ALL, Event as Kind, ParamType, accept, bind, connect, creat, fcntl, memfd_create, open, openat,
+    openat2, socket, socketpair, traits,
 };
 use falco_abi::flags::open as bits;
 
 use super::path;
+use crate::event::Event;
 use crate::filter::field::Context;
 use crate::paths::{self, Slots};
 use crate::state::address::{Address, End};
+use crate::state::opened::{is_copy, made_nameless};
 use crate::state::{Descriptor, FdKind, Protocol};
 
 /// What a descriptor refers to by the bits of its mode above the permissions
@@ -70,6 +72,58 @@ pub(super) struct Fd<'a> {
     pub(super) flags: u32,
     pub(super) dev: Option<u64>,
     pub(super) ino: Option<u64>,
+}
+
+/// Slots of the descriptors that calls are given, by kind of event.
+const GIVEN: [u8; ALL.len()] = {
+    let mut slots = [u8::MAX; ALL.len()];
+    let mut event = 0;
+    while event < ALL.len() {
+        let params = ALL[event].info().params;
+        // The first parameter is what was returned.
+        let mut slot = params.len() - 1;
+        while slot > 0 {
+            if matches!(params[slot].ty, ParamType::Fd) {
+                slots[event] = slot as u8;
+            }
+            slot -= 1;
+        }
+        event += 1;
+    }
+    slots
+};
+
+/// The number that the event is about. Of several that a call made it is the
+/// last one; -1 for a call that failed to make one.
+fn number_of(event: &Event<'_>) -> Option<i64> {
+    let given = || event.int(usize::from(GIVEN[event.kind as usize]));
+    let traits = event.info().traits;
+    let copies = match event.kind {
+        Kind::Dup | Kind::Dup2 | Kind::Dup3 => true,
+        Kind::Fcntl => is_copy(event.number(fcntl::Slot::cmd as usize)?),
+        _ => false,
+    };
+    if copies && event.result()? >= 0 {
+        return event.result();
+    }
+    match event.kind {
+        Kind::Pipe | Kind::Pipe2 | Kind::Socketpair => match event.result()? {
+            0.. => event.int(socketpair::Slot::fd2 as usize),
+            _ => Some(-1),
+        },
+        // Falco knows it by name alone.
+        Kind::Fchmodat2 => given(),
+        _ if traits & (traits::USES_FD | traits::DESTROYS_FD) != 0 => given(),
+        _ if traits & traits::CREATES_FD != 0 => Some(event.result()?.max(-1)),
+        _ => None,
+    }
+}
+
+/// The slot of the descriptor, if it is a directory in which the call looks
+/// for a path.
+fn directory_slot(kind: Kind) -> Option<usize> {
+    let slot = usize::from(GIVEN[kind as usize]);
+    paths::in_slot(kind, slot + 1).and_then(|slots| paths::descriptor(kind, slots))
 }
 
 /// The protocol of a socket of which nothing else is known.
@@ -164,9 +218,9 @@ impl<'a> Fd<'a> {
 
     /// Protocol of a socket of which an end is known.
     pub(super) fn protocol(&self) -> Protocol {
-        match self.address {
-            None => Protocol::Unknown,
-            Some(_) => self.protocol,
+        match self.ends() {
+            (None, None) => Protocol::Unknown,
+            _ => self.protocol,
         }
     }
 
@@ -174,8 +228,8 @@ impl<'a> Fd<'a> {
     pub(super) fn ends(&self) -> (Option<End>, Option<End>) {
         match self.address {
             Some(Address::IpPair(source, destination)) => (Some(source), Some(destination)),
-            // One end is that which is bound.
-            Some(Address::Ip(end)) => (None, Some(end)),
+            // One end is that which is bound; without a port it is none yet.
+            Some(Address::Ip(end)) if end.1 != 0 => (None, Some(end)),
             _ => (None, None),
         }
     }
@@ -221,12 +275,20 @@ impl<'a> Fd<'a> {
     /// refers to. `server`: a tuple has the other end first.
     fn described(ctx: &Context<'a>, num: i64, server: bool) -> Self {
         let event = ctx.event;
-        let slot = |name: &str| event.param(name).map(|(slot, _)| slot);
+        let slot = |name: &str| {
+            event
+                .param(name)
+                .filter(|(_, p)| p.extra)
+                .map(|(slot, _)| slot)
+        };
+        let tuple_slot = event.param("tuple").map(|(slot, _)| slot);
         let bytes = |name: &str| event.bytes(slot(name)?);
         let mode = slot("kind").and_then(|slot| event.number(slot));
         let path = bytes("path").unwrap_or_default();
         let (kind, text) = mode.map_or((FdKind::Unknown, None), |mode| kind_and_name(mode, path));
-        let tuple = bytes("tuple").and_then(Address::of_tuple);
+        let tuple = tuple_slot
+            .and_then(|slot| event.bytes(slot))
+            .and_then(Address::of_tuple);
         let connected = slot("connected").and_then(|slot| event.number(slot)) == Some(1);
         let address = tuple.or_else(|| bytes("addr").and_then(Address::of_addr));
         Self {
@@ -253,7 +315,7 @@ impl<'a> Fd<'a> {
     /// The descriptor that the event is about, as far as its record tells.
     fn told(ctx: &Context<'a>) -> Option<Self> {
         let event = ctx.event;
-        let number = |slot: usize| event.int(slot);
+        let num = number_of(event)?;
         macro_rules! opened {
             ($event:ident) => {{
                 use $event::Slot;
@@ -290,12 +352,11 @@ impl<'a> Fd<'a> {
                     connected,
                     // Nothing but TCP takes its time.
                     protocol: Self::l4proto(ctx).unwrap_or_else(|| tcp_if(pending)),
-                    ..Self::new(number(Slot::fd as usize)?)
+                    ..Self::new(num)
                 }
             }
             Kind::Accept | Kind::Accept4 => {
                 use accept::Slot;
-                let num = event.result()?;
                 let tuple = event.bytes(Slot::tuple as usize);
                 let address = tuple.and_then(Address::of_tuple);
                 let kind = address.map_or(FdKind::Unknown, Address::kind);
@@ -307,7 +368,7 @@ impl<'a> Fd<'a> {
                     server: true,
                     connected: num >= 0,
                     protocol: Self::l4proto(ctx).unwrap_or_else(|| tcp_if(ip)),
-                    ..Self::new(num.max(-1))
+                    ..Self::new(num)
                 }
             }
             Kind::Bind => {
@@ -320,55 +381,30 @@ impl<'a> Fd<'a> {
                     address,
                     server: true,
                     protocol: Self::l4proto(ctx).unwrap_or_default(),
-                    ..Self::new(number(Slot::fd as usize)?)
+                    ..Self::new(num)
                 }
             }
-            Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
-                let (old, new) = (number(1)?, event.result()?);
-                Self::described(ctx, if new < 0 { old } else { new }, false)
-            }
-            Kind::Recvfrom | Kind::Recvmsg | Kind::Listen => {
-                Self::described(ctx, number(event.param("fd")?.0)?, true)
-            }
-            Kind::Fchmod
-            | Kind::Fchown
-            | Kind::Fchdir
-            | Kind::FinitModule
-            | Kind::Setns
-            | Kind::Shutdown
-            | Kind::Sendto
-            | Kind::Sendmsg
-            | Kind::Read
-            | Kind::Write
-            | Kind::Readv
-            | Kind::Writev => Self::described(ctx, number(event.param("fd")?.0)?, false),
-            Kind::Close => Self::new(number(close::Slot::fd as usize)?),
-            Kind::Lseek => Self::new(number(lseek::Slot::fd as usize)?),
-            Kind::Eventfd2 => Self {
-                kind: FdKind::Event,
-                ..Self::new(event.result()?.max(-1))
+            Kind::Socket => Self {
+                kind: FdKind::of_family(event.number(socket::Slot::domain as usize)?),
+                ..Self::new(num)
             },
-            Kind::Fcntl => Self::new(number(fcntl::Slot::fd as usize)?),
-            Kind::Socket => {
-                let family = event.number(socket::Slot::domain as usize)?;
-                Self {
-                    kind: FdKind::of_family(family),
-                    ..Self::new(event.result()?.max(-1))
-                }
-            }
             Kind::MemfdCreate => Self {
                 kind: FdKind::Memfd,
                 text: event.bytes(memfd_create::Slot::name as usize),
-                ..Self::new(event.result()?.max(-1))
+                ..Self::new(num)
             },
-            Kind::Userfaultfd => Self {
-                kind: FdKind::Userfault,
-                ..Self::new(event.result()?.max(-1))
+            // The other end comes first in what is received.
+            Kind::Recvfrom | Kind::Recvmsg | Kind::Recvmmsg | Kind::Listen => {
+                Self::described(ctx, num, true)
+            }
+            kind => match (made_nameless(event), directory_slot(kind)) {
+                (Some((kind, _)), _) => Self {
+                    kind,
+                    ..Self::new(num)
+                },
+                (None, Some(slot)) => Self::directory(ctx, slot)?,
+                (None, None) => Self::described(ctx, num, false),
             },
-            Kind::Unlinkat => Self::directory(ctx, unlinkat::Slot::dirfd as usize)?,
-            Kind::Fchmodat => Self::directory(ctx, fchmodat::Slot::dirfd as usize)?,
-            Kind::Fchmodat2 => Self::directory(ctx, fchmodat2::Slot::dirfd as usize)?,
-            _ => return None,
         })
     }
 

@@ -11,8 +11,11 @@ type Answer<'a> = Option<Value<'a>>;
 /// The absolute path.
 pub(super) fn absolute<'a>(ctx: &Context<'a>, slots: Slots) -> Option<&'a [u8]> {
     let path = paths::given(ctx.event, slots)?;
-    let base = paths::base(ctx.event, slots);
-    let base = base.or(ctx.thread.map(|t| &*t.cwd)).unwrap_or_default();
+    let base = ctx
+        .state
+        .threads()
+        .base(ctx.event, ctx.thread, slots)
+        .unwrap_or_default();
     Some(paths::join(ctx.arena, base, path))
 }
 

@@ -5,7 +5,7 @@
 //! is taken from the thread's last entry.
 
 use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
-use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, padded};
+use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
 use super::entries::{Entries, Lengths};
@@ -65,6 +65,9 @@ struct Take {
 /// What the state must see, whatever the rules ask for.
 const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
 
+/// Thread of events that none made.
+const NOBODY: u32 = u32::MAX;
+
 /// Slot of a parameter that today's event does not have.
 const NOWHERE: u8 = u8::MAX;
 
@@ -80,6 +83,8 @@ struct Plan {
     entry: Box<[Take]>,
     /// Slots that are all there are.
     full: u64,
+    /// Slots that came later and are 0 in older events.
+    zero: Box<[u8]>,
     /// Slot with the process id.
     pid: Option<u8>,
     /// Whether anybody looks at these events.
@@ -93,6 +98,8 @@ pub(super) struct Converter {
     calls: [u64; SYSCALL_MAX.div_ceil(64)],
     entries: Entries,
     record: Vec<u8>,
+    /// An event came that does not tell what was known before.
+    began: bool,
 }
 
 impl Converter {
@@ -107,6 +114,7 @@ impl Converter {
             calls: [u64::MAX; SYSCALL_MAX.div_ceil(64)],
             entries: Entries::default(),
             record: Vec::new(),
+            began: false,
         }
     }
 
@@ -133,6 +141,7 @@ impl Converter {
     /// Forgets what a former section told.
     pub(super) fn restart(&mut self) {
         self.entries.clear();
+        self.began = false;
     }
 
     /// Most parameters that an event of this type can have, if there is one.
@@ -145,6 +154,13 @@ impl Converter {
         &self.record
     }
 
+    /// A record that says no more than when a thread did something: what it was
+    /// comes with the exit.
+    fn seen(&mut self, raw: &Raw<'_>) {
+        let record = Record::new(&mut self.record, Kind::Syscall.info().params.len(), b"");
+        record.finish(Kind::Syscall, None, raw, NO_SYSCALL, flag::KNOWN);
+    }
+
     pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
         let Some(plan) = self
             .plans
@@ -155,16 +171,20 @@ impl Converter {
         };
         match plan.role {
             Role::Enter => {
+                self.began = true;
                 self.entries.keep(raw);
                 return Outcome::Kept;
             }
             Role::Early => {
+                self.began = true;
                 self.entries.keep(raw);
-                return Outcome::Counted;
+                self.seen(raw);
+                return Outcome::Record;
             }
             _ if !plan.wanted => return Outcome::Counted,
             _ => {}
         }
+        self.began |= !events::tells_known(raw.code);
         let mut record = Record::new(&mut self.record, plan.slots, raw.data);
         let mut at = 0;
         let mut filled = 0;
@@ -187,6 +207,11 @@ impl Converter {
                 None => {}
             }
         }
+        for &slot in &plan.zero {
+            if record.get(slot.into()).is_none() {
+                record.set(slot, 0);
+            }
+        }
         let mut syscall = plan.syscall;
         if plan.event == Kind::Syscall && raw.code <= 1 {
             syscall = record.generic();
@@ -195,7 +220,8 @@ impl Converter {
                 return Outcome::Counted;
             }
         }
-        record.finish(plan, raw, syscall);
+        let flags = if self.began { 0 } else { flag::KNOWN };
+        record.finish(plan.event, plan.pid, raw, syscall, flags);
         Outcome::Record
     }
 }
@@ -243,9 +269,25 @@ fn plan(ty: &EventType) -> Option<Plan> {
         takes: takes.into(),
         entry: entry.into_iter().filter(|t| t.slot != NOWHERE).collect(),
         full,
+        zero: zero_if_missing(ty.code)
+            .iter()
+            .filter_map(|name| params.iter().position(|p| p.name == *name))
+            .map(|slot| slot as u8)
+            .collect(),
         pid: pid.map(|slot| slot as u8),
         wanted: true,
     })
+}
+
+/// Parameters that came later than the type and are 0 where they are missing.
+fn zero_if_missing(code: u16) -> &'static [&'static str] {
+    match code {
+        19 => &["flags"],
+        27 | 57 => &["queuelen", "queuemax"],
+        51 | 55 => &["res"],
+        151 => &["arg"],
+        _ => &[],
+    }
 }
 
 /// Today's event with this name, and the number of the call that makes it. Calls
@@ -431,21 +473,22 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn finish(&mut self, plan: &Plan, raw: &Raw<'_>, syscall: u32) {
+    fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.bytes.len());
         self.bytes.resize(len, 0);
-        let tid = u32::try_from(raw.tid).unwrap_or(0);
-        let pid = plan.pid.and_then(|slot| self.get(slot.into()));
+        let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
+        let pid = pid.and_then(|slot| self.get(slot.into()));
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
         let head = &mut self.bytes[..HEADER_SIZE];
         head[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
-        head[4..6].copy_from_slice(&(plan.event as u16).to_ne_bytes());
+        head[4..6].copy_from_slice(&(event as u16).to_ne_bytes());
         head[6..8].copy_from_slice(&raw.cpu.to_ne_bytes());
         head[8..16].copy_from_slice(&raw.time.to_ne_bytes());
         head[16..24].copy_from_slice(&self.missing.to_ne_bytes());
         head[24..28].copy_from_slice(&tid.to_ne_bytes());
         head[28..32].copy_from_slice(&pid.to_ne_bytes());
         head[32..34].copy_from_slice(&(self.slots as u16).to_ne_bytes());
+        head[34..36].copy_from_slice(&flags.to_ne_bytes());
         head[36..40].copy_from_slice(&syscall.to_ne_bytes());
     }
 }

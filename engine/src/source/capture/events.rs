@@ -141,6 +141,12 @@ pub fn event_type(code: u16) -> Option<&'static EventType> {
     Some(&EVENT_TYPES[at])
 }
 
+/// Whether events of this type, where they come before all others, tell what was
+/// known when the capture began: containers, users and groups.
+pub fn tells_known(code: u16) -> bool {
+    matches!(code, 228 | 272 | 324 | 354 | 356 | 358 | 360 | 402)
+}
+
 #[rustfmt::skip]
 event_types! {
     0 Enter syscall: ID Syscall, nativeID U16;
