@@ -45,8 +45,9 @@ pub struct Config {
     pub log: Log,
     /// The files that were read, the main one first.
     pub files: Vec<PathBuf>,
-    /// Directories whose files are part of the configuration.
-    pub directories: Vec<PathBuf>,
+    /// The main file and what it includes, files and directories, even those
+    /// that are not there.
+    pub watched: Vec<PathBuf>,
     /// The files and the options of the command line that were read, by the
     /// numbers in the places of texts.
     pub sources: Vec<Source>,
@@ -70,6 +71,16 @@ pub enum EngineKind {
     Kmod,
     /// A capture, from its beginning to its end.
     Replay,
+}
+
+impl EngineKind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kmod => "kmod",
+            Self::Replay => "replay",
+        }
+    }
 }
 
 /// The section `engine`.
