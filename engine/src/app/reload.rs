@@ -125,18 +125,27 @@ impl Reloader {
                 Woken::Ended => return,
                 Woken::Signal => {
                     info!("SIGHUP: configuration and rules are read again");
-                    self.reload();
                     last = self.look();
                 }
                 Woken::Files => {
                     let now = self.look();
-                    if now != last {
-                        info!("files have changed: configuration and rules are read again");
-                        self.reload();
-                        // With what the new configuration names.
-                        last = self.look();
+                    if now == last {
+                        continue;
                     }
+                    info!("files have changed: configuration and rules are read again");
+                    last = now;
                 }
+            }
+            // What changes while they are read may not have been read.
+            loop {
+                self.reload();
+                let now = self.look();
+                let changed = now.differs(&last);
+                last = now;
+                if !changed {
+                    break;
+                }
+                info!("files have changed meanwhile: they are read again");
             }
         }
     }
@@ -147,7 +156,7 @@ impl Reloader {
         if !self.config.watch_files {
             // Without any file there is no directory that could wake us.
             let _ = self.watch.files(None);
-            return Fingerprint::new();
+            return Fingerprint::default();
         }
         let paths = watched(&self.cli, &self.config);
         match self.watch.files(Some(&paths)) {

@@ -23,8 +23,26 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// Most files of one directory that are looked at.
 const MAX_FILES: usize = 10_000;
 
-/// What is at a path: file by file, enough to see that it is another one.
-pub(super) type Fingerprint = Vec<(PathBuf, Option<[u64; 4]>)>;
+/// What is at some paths: file by file, enough to see that it is another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Fingerprint {
+    paths: Vec<PathBuf>,
+    files: Vec<(PathBuf, Option<[u64; 4]>)>,
+}
+
+impl Fingerprint {
+    /// Whether a file is another one than before. Where other paths are looked
+    /// at, files that were not looked at before say nothing.
+    pub(super) fn differs(&self, before: &Self) -> bool {
+        if self.paths == before.paths {
+            return self.files != before.files;
+        }
+        self.files.iter().any(|(file, now)| {
+            let then = before.files.iter().find(|(known, _)| known == file);
+            then.is_some_and(|(_, then)| then != now)
+        })
+    }
+}
 
 /// Looks at files, and at those in directories.
 pub(super) fn fingerprint(paths: &[PathBuf]) -> Fingerprint {
@@ -42,7 +60,10 @@ pub(super) fn fingerprint(paths: &[PathBuf]) -> Fingerprint {
             (file, seen)
         }));
     }
-    all
+    Fingerprint {
+        paths: paths.to_vec(),
+        files: all,
+    }
 }
 
 /// Device, number, size and time of a file; of a directory, that it is there.

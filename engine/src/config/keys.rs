@@ -815,7 +815,7 @@ pub static KEYS: &[Key<Config>] = &[
             set: |c, v| c.max_timeouts = v,
         },
         "1000",
-        "Seconds without any event after which an alert is made.",
+        "Seconds without any event after which an alert is made. (Falco counts its reads.)",
     ),
     full(
         "syscall_event_drops.threshold",
