@@ -209,8 +209,8 @@ impl Cli {
     /// Why what the options ask for cannot be done.
     fn refusal(&self) -> Option<String> {
         const SOURCE: &str = "syscall";
-        let named = self.enable_sources.iter().chain(&self.disable_sources);
-        if let Some(source) = named.filter(|source| *source != SOURCE).next() {
+        let mut named = self.enable_sources.iter().chain(&self.disable_sources);
+        if let Some(source) = named.find(|source| *source != SOURCE) {
             return Some(format!("there is no source `{source}`, only `{SOURCE}`"));
         }
         if !self.disable_sources.is_empty() {

@@ -118,7 +118,7 @@ impl Watch {
         let mut verdict = Verdict::default();
         for action in &self.settings.actions {
             match action {
-                DropAction::Log => warn!("{}: {count} of {all} events lost", RULE),
+                DropAction::Log => warn!("{RULE}: {count} of {all} events lost"),
                 DropAction::Alert => verdict.alert = Some(alert(time, all, &lost)),
                 DropAction::Exit => {
                     error!("{RULE}: {count} of {all} events lost; the configuration says to end");

@@ -14,7 +14,7 @@ pub(super) fn json(board: &Board) -> Value {
     let (sample, loaded, identity) = (board.sample(), board.loaded(), &board.identity);
     let usage = Usage::now();
     let mut rules: Vec<_> = sample.statistics.rules().collect();
-    rules.sort_by(|a, b| b.1.cmp(&a.1));
+    rules.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rules = rules.iter().take(ROWS).map(|(name, count)| {
         let priority = loaded.rules.get(*name).map_or(7, |rule| rule.priority);
         json!({ "name": name, "count": count, "priority": priority })
