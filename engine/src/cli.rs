@@ -9,6 +9,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use serde_json::{Value, json};
 
+use crate::app::documents::{self, Document};
 use crate::app::listing::{self, Format};
 use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, EngineKind, Invalid, Loaded};
 use crate::diagnostic::Origin;
@@ -173,6 +174,10 @@ pub struct Cli {
     #[arg(long = "page-size")]
     pub page_size: bool,
 
+    /// Print a document for packages, and exit
+    #[arg(long = "document", value_name = "WHICH", hide = true)]
+    pub document: Option<Document>,
+
     /// Log more
     #[arg(short = 'v')]
     pub verbose: bool,
@@ -227,6 +232,9 @@ impl Cli {
             true => Format::Markdown,
             false => self.format,
         };
+        if let Some(which) = self.document {
+            return Some(documents::document(which));
+        }
         if self.rule_schema {
             return Some(listing::rule_schema());
         }

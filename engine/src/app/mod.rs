@@ -1,6 +1,7 @@
 //! The program: from the command line to the end of the last alert.
 
 mod check;
+pub mod documents;
 mod duty;
 mod held;
 pub mod listing;
