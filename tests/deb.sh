@@ -57,7 +57,9 @@ run --remove falco-engine
 [ -e "$config/falco.yaml" ] || fail "removing took the configuration"
 mkdir -p "$root/var/log/falco"
 run --purge falco-engine
-[ ! -e "$config/falco.yaml" ] && [ ! -e "$root/var/log/falco" ] || fail "purging left something"
+for left in "$config/falco.yaml" "$root/var/log/falco"; do
+    [ ! -e "$left" ] || fail "purging left $left"
+done
 [ -e "$config/rules.d/own.yaml" ] || fail "purging took somebody's rules"
 
 # The module's package has the tree that DKMS builds.

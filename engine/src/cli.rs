@@ -23,8 +23,17 @@ pub const EXIT_PID_FILE: u8 = 255;
 /// Alerts on what processes do, by rules over the events of the kernel module
 /// falco_kmod.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "falco-engine", disable_version_flag = true)]
+#[command(
+    name = "falco-engine",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
+    /// What to do instead of watching
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
     /// Read the configuration from FILE
     #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
     pub config: PathBuf,
@@ -185,6 +194,23 @@ pub struct Cli {
     /// Print the versions of program, kernel ABI and rule language, and exit
     #[arg(long = "version")]
     pub version: bool,
+}
+
+/// What the program can do instead of watching.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Action {
+    /// Show what the running engine does, again and again
+    ///
+    /// Asks its web server, which must be turned on (webserver.enabled).
+    Top {
+        /// Where the web server listens
+        #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8765")]
+        address: String,
+
+        /// Show it so often and end
+        #[arg(short = 'n', value_name = "NUMBER")]
+        rounds: Option<u64>,
+    },
 }
 
 impl Cli {

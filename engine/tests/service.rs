@@ -335,6 +335,19 @@ fn the_manager_of_services_is_told() {
     });
     assert_eq!(next("READY"), "READY=1\nSTATUS=1 rules are active");
     let pid = fs::read_to_string(directory.path().join("pid")).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.trim())).unwrap();
+    assert!(status.contains("NoNewPrivs:\t1"), "{status}");
+    // Nothing beyond PERFMON, NET_BIND_SERVICE, SYS_PTRACE and DAC_READ_SEARCH.
+    let kept = 1 << 38 | 1 << 10 | 1 << 19 | 1 << 2;
+    let permitted = status
+        .lines()
+        .find_map(|line| line.strip_prefix("CapPrm:\t"))
+        .unwrap();
+    assert_eq!(
+        u64::from_str_radix(permitted, 16).unwrap() & !kept,
+        0,
+        "{permitted}"
+    );
     assert_eq!(pid.trim(), service.child.as_ref().unwrap().id().to_string());
     next("WATCHDOG=1");
     service.signal(Signal::SIGHUP);
@@ -437,6 +450,15 @@ fn the_web_server_tells_the_state() {
     assert_eq!(status["types"][0]["name"], "openat");
     assert_eq!(status["outputs"][0]["name"], "file");
     assert!(status["alerts"].as_array().unwrap().len() > 10);
+    // The same in a terminal.
+    let address = format!("127.0.0.1:{port}");
+    let (code, out, _) = engine(service.directory.path(), &["top", "-n", "1", &address]);
+    assert_eq!(code, Some(0));
+    assert!(
+        out.contains("▇ first\n") && out.contains("▇ openat\n"),
+        "{out}"
+    );
+    assert!(out.contains("Warning first /event/"), "{out}");
     // What is not served.
     assert!(
         get(port, "localhost", "/nothing")

@@ -8,11 +8,13 @@ pub mod listing;
 mod loss;
 mod notify;
 mod pipeline;
+mod privileges;
 mod reload;
 mod services;
 mod signals;
 mod startup;
 mod support;
+mod top;
 mod watch;
 
 use std::io::{self, Write};
@@ -22,7 +24,7 @@ use std::time::Duration;
 
 use log::{error, info, warn};
 
-use crate::cli::{self, Cli};
+use crate::cli::{self, Action, Cli};
 use crate::config::{EngineKind, Loaded};
 use crate::filter::hosts;
 use crate::logging;
@@ -44,6 +46,12 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(done) => return done,
     };
+    if let Some(Action::Top { address, rounds }) = &cli.action {
+        return match top::top(address, *rounds) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        };
+    }
     logging::start();
     if let Some(text) = cli.listing() {
         return printed(&text);
@@ -113,6 +121,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);
     }
+    privileges::drop_privileges();
     let outputs = Outputs::start(&config.outputs)?;
     let (signals, hangup) = signals::watch()?;
     let notify = Notify::from_env();
