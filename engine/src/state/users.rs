@@ -75,6 +75,16 @@ impl Users {
         self.groups.insert(gid, name.into());
     }
 
+    /// Takes out a user.
+    pub fn remove_user(&mut self, uid: u32) {
+        self.users.remove(&uid);
+    }
+
+    /// Takes out a group.
+    pub fn remove_group(&mut self, gid: u32) {
+        self.groups.remove(&gid);
+    }
+
     /// The user with this id.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)

@@ -163,8 +163,9 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
         ParamType::Int(_) => (decimal(), None),
-        // Falco prints numbers of 64 bits with a sign, as offsets have one.
+        // Falco prints large numbers with a sign, as offsets have one.
         ParamType::Uint(8) => (decimal(), None),
+        ParamType::Uint(4) => (text_in!(arena, "{}", signed(value as u32)), None),
         ParamType::Uint(_) => (text_in!(arena, "{value}"), None),
         ParamType::Hex(_) => (text_in!(arena, "{value:X}"), None),
         ParamType::Octal(_) => (octal(ctx, value), None),
@@ -261,7 +262,8 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             let whole = slots.and_then(|slots| path::absolute(ctx, slots));
             Rendered {
                 own: bytes,
-                resolved: whole.filter(|whole| *whole != bytes),
+                // One that needs no directory is shown as it is.
+                resolved: whole.filter(|whole| *whole != bytes && !bytes.starts_with(b"/")),
             }
         }
         ParamType::Strings => {
