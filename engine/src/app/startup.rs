@@ -194,7 +194,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(&source)?;
+            let state = read_state(engine.threads, &source)?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -205,6 +205,9 @@ pub(super) fn open_source(
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
             let mut state = State::new();
+            if engine.threads > 0 {
+                state.set_thread_limit(engine.threads);
+            }
             source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
                 state.set_hostname(&name);
@@ -278,7 +281,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
+fn read_state(threads: usize, _capturing: &KmodSource) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     let sockets = cri::default_sockets(&host_root);
@@ -286,6 +289,9 @@ fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
         .context("cannot start asking container runtimes")?;
     containers.set_asker(Box::new(runtimes));
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
+    if threads > 0 {
+        state.set_thread_limit(threads);
+    }
     let threads = state.scan();
     info!("{threads} threads are running");
     if !state.containers().settle(SETTLE) {

@@ -92,6 +92,9 @@ pub struct Engine {
     pub buffer_size: u32,
     /// The kernel sends no exits of system calls that failed.
     pub drop_failed_exit: bool,
+    /// Most threads that are kept, from `falco_libs.thread_table_size`; 0: as
+    /// many as the state keeps by itself.
+    pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
 }
