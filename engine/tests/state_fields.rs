@@ -827,8 +827,9 @@ fn containers_are_described() {
         mounts: vec![Mount {
             source: "/proc".into(),
             destination: "/host/proc".into(),
+            mode: String::new(),
             readonly: true,
-            propagation: "private",
+            propagation: "private".into(),
         }],
         started: 900_000_000,
         pod: Some(Pod {
@@ -837,6 +838,7 @@ fn containers_are_described() {
             uid: "u".into(),
             sandbox_id: "0123456789abcdef".into(),
             labels: vec![("app".into(), "web".into())],
+            cni: String::new(),
             ip: "10.0.0.1".into(),
         }),
         ..Info::default()
