@@ -31,6 +31,10 @@ const RETRIES: &[Duration] = &[
     Duration::from_secs(60),
 ];
 
+/// How long a runtime may think before files are asked: well below the time that
+/// an event waits.
+const SOON: Duration = Duration::from_millis(250);
+
 /// How often it is tried to hear of new containers.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
@@ -201,11 +205,32 @@ impl Node {
         sockets.clone()
     }
 
-    /// What the first that knows the container knows.
+    /// What the first that knows the container knows. Files tell less than a
+    /// runtime, but at once: they count when nobody answers while events wait.
     async fn ask(self: &Arc<Self>, container: &Container) -> Option<Info> {
         let runtime = container.runtime();
+        let enabled = Engine::ALL
+            .iter()
+            .any(|engine| engine.may_know(runtime) && self.engines.is_enabled(*engine));
+        if !enabled {
+            return None;
+        }
+        let answer = self.ask_sockets(container);
+        tokio::pin!(answer);
+        let answered = tokio::time::timeout(SOON, &mut answer).await;
+        if let Ok(Some(info)) = answered {
+            return Some(info);
+        }
+        let found = files::look(&self.host_root, container);
+        match answered {
+            Err(_) if found.is_none() => answer.await,
+            _ => found,
+        }
+    }
+
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Info> {
         for socket in self.sockets().await {
-            if !socket.engine().may_know(runtime) {
+            if !socket.engine().may_know(container.runtime()) {
                 continue;
             }
             match socket.ask(container.full_id()).await {
@@ -214,12 +239,7 @@ impl Node {
                 Err(error) => log::debug!("{}: {error}", socket.path().display()),
             }
         }
-        let enabled = Engine::ALL
-            .iter()
-            .any(|engine| engine.may_know(runtime) && self.engines.is_enabled(*engine));
-        enabled
-            .then(|| files::look(&self.host_root, container))
-            .flatten()
+        None
     }
 }
 
