@@ -106,7 +106,7 @@ impl Cri {
             self.call("PodSandboxStatus", &request).await?;
         Ok(answer.and_then(|answer| {
             Some(Sandbox {
-                cni: Verbose::of(&answer.info).cni(),
+                cni_json: Verbose::of(&answer.info).cni(),
                 status: answer.status?,
             })
         }))
@@ -117,7 +117,7 @@ impl Cri {
 struct Sandbox {
     status: api::PodSandboxStatus,
     /// What the network plugin answered, as JSON; empty if that is not told.
-    cni: String,
+    cni_json: String,
 }
 
 /// What runtimes tell beyond the interface, as JSON.
@@ -177,7 +177,7 @@ impl Verbose {
 }
 
 fn pod(sandbox: Sandbox) -> Pod {
-    let Sandbox { status, cni } = sandbox;
+    let Sandbox { status, cni_json } = sandbox;
     let metadata = status.metadata.unwrap_or_default();
     Pod {
         name: metadata.name,
@@ -186,7 +186,7 @@ fn pod(sandbox: Sandbox) -> Pod {
         sandbox_id: status.id,
         labels: status.labels.into_iter().collect(),
         ip: status.network.unwrap_or_default().ip,
-        cni,
+        cni_json,
     }
 }
 

@@ -95,8 +95,8 @@ pub struct Pod {
     pub labels: Vec<(String, String)>,
     /// Primary address, empty on the host's network.
     pub ip: String,
-    /// What the network plugin answered, as JSON.
-    pub cni: String,
+    /// What the network's plugin answered, as JSON; empty if unknown.
+    pub cni_json: String,
 }
 
 impl Pod {
