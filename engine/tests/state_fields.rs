@@ -776,8 +776,9 @@ fn containers_are_described() {
         mounts: vec![Mount {
             source: "/proc".into(),
             destination: "/host/proc".into(),
+            mode: String::new(),
             readonly: true,
-            propagation: "private",
+            propagation: "private".into(),
         }],
         started: 900_000_000,
         pod: Some(Pod {

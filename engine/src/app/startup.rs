@@ -16,7 +16,10 @@ use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
-use crate::metadata::{Containers, cri};
+use crate::metadata::Containers;
+use crate::metadata::endpoint::Limits;
+use crate::metadata::engines::Engines;
+use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
     files,
@@ -299,10 +302,13 @@ const SETTLE: Duration = Duration::from_millis(500);
 fn read_state(threads: usize, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
-    let sockets = cri::default_sockets(&host_root);
-    let runtimes = cri::Cri::start(sockets, cri::Limits::default())
-        .context("cannot start asking container runtimes")?;
-    containers.set_asker(Box::new(runtimes));
+    Runtimes::start(
+        &host_root,
+        Engines::default(),
+        Limits::default(),
+        &containers,
+    )
+    .context("cannot start asking container runtimes")?;
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
     if threads > 0 {
