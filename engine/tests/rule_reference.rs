@@ -173,7 +173,7 @@ fn rule_files() {
         assert_eq!(names(own), names(theirs));
     }
     // All is the same but for the order of sets, for events that there are none
-    // of here, and for quotes that were added to items of lists.
+    // of here, and for quotes around texts.
     for kind in ["rules", "macros", "lists"] {
         let (own, theirs) = (own[kind].as_array(), listing[kind].as_array());
         let pairs = own.into_iter().flatten().zip(theirs.into_iter().flatten());
@@ -192,12 +192,7 @@ fn plain(value: &Value) -> Value {
     match value {
         Value::Object(pairs) => pairs
             .iter()
-            .map(|(key, value)| match (key.as_str(), value) {
-                ("condition_compiled", Value::String(text)) => {
-                    (key.clone(), text.replace('"', "").into())
-                }
-                _ => (key.clone(), plain(value)),
-            })
+            .map(|(key, value)| (key.clone(), plain(value)))
             .collect(),
         // Every event that there is.
         Value::Array(items) if items.len() > ALL_EVENTS => "all".into(),
@@ -207,7 +202,7 @@ fn plain(value: &Value) -> Value {
             items.sort_by_key(Value::to_string);
             items.into()
         }
-        Value::String(text) => text.trim_matches('"').into(),
+        Value::String(text) => text.replace(['"', '\\'], "").into(),
         other => other.clone(),
     }
 }
