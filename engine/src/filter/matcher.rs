@@ -1,0 +1,174 @@
+//! Many checks of one field's text at once.
+//!
+//! Where one of several texts may stand at the same place, the alternatives
+//! become one test: a set, a trie, an automaton. And where many rules ask
+//! whether a field is one of some values, one look-up of the value tells
+//! which of them hold.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use aho_corasick::AhoCorasick;
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::ops::trie::Trie;
+use super::predicate::{Check, Run};
+use super::test::Test;
+
+/// What a test asks of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// To be one of some.
+    Equal,
+    /// To begin with one of some.
+    Start,
+    /// To end with one of some.
+    End,
+    /// To have one of some in it.
+    Within,
+    /// Likewise, letters in either case.
+    WithinAnyCase,
+}
+
+impl Kind {
+    /// The kind of a test with the texts of which one is asked for.
+    pub fn of(test: &Test) -> Option<(Self, Vec<&[u8]>)> {
+        Some(match test {
+            Test::Equal(text) => (Self::Equal, vec![text]),
+            Test::Set(set) => (Self::Equal, set.iter().map(|text| &**text).collect()),
+            Test::Startswith(text) => (Self::Start, vec![text]),
+            Test::Endswith(text) => (Self::End, vec![text]),
+            Test::Contains(finder) => (Self::Within, vec![finder.needle()]),
+            Test::Icontains(text) => (Self::WithinAnyCase, vec![text]),
+            _ => return None,
+        })
+    }
+
+    /// From so many tests on one test of all is quicker.
+    fn pays_from(self) -> usize {
+        match self {
+            Self::Equal | Self::Start | Self::End => 2,
+            Self::Within | Self::WithinAnyCase => 3,
+        }
+    }
+
+    fn any_of(self, texts: &[&[u8]]) -> Option<Test> {
+        let forward = |text: &&[u8]| text.to_vec().into_iter();
+        Some(match self {
+            Self::Equal => {
+                let set: FxHashSet<_> = texts.iter().map(|&text| text.into()).collect();
+                Test::Set(set)
+            }
+            Self::Start => Test::StartswithAny(Trie::new(texts.iter().map(forward))),
+            Self::End => {
+                let backward = |text: &&[u8]| text.to_vec().into_iter().rev();
+                Test::EndswithAny(Trie::new(texts.iter().map(backward)))
+            }
+            Self::Within | Self::WithinAnyCase => {
+                let mut builder = AhoCorasick::builder();
+                builder.ascii_case_insensitive(self == Self::WithinAnyCase);
+                Test::ContainsAny(Box::new(builder.build(texts).ok()?))
+            }
+        })
+    }
+}
+
+/// One test of a text for several of one kind, if that is quicker.
+pub fn any_of(tests: &[&Test]) -> Option<Test> {
+    let (kind, _) = Kind::of(tests.first()?)?;
+    if tests.len() < kind.pays_from() {
+        return None;
+    }
+    let mut texts = Vec::new();
+    for test in tests {
+        let (other, own) = Kind::of(test)?;
+        if other != kind {
+            return None;
+        }
+        texts.extend(own);
+    }
+    kind.any_of(&texts)
+}
+
+/// A bit for each of the checks that are looked up together.
+pub type Mask = u64;
+
+/// Fewer checks than this are made one by one.
+const FEW: usize = 4;
+/// A larger set is looked into by itself, which costs the same.
+const LARGE_SET: usize = 1 << 10;
+
+/// Checks whether one field is one of some values, made together.
+#[derive(Debug)]
+pub struct Matcher {
+    /// One of the checks, which knows how to read the field.
+    field: Arc<Check>,
+    /// Which of the checks hold for a value.
+    by_value: FxHashMap<Box<[u8]>, Mask>,
+}
+
+impl Matcher {
+    fn new(field: &Arc<Check>, checks: &[(usize, &Arc<Check>)]) -> Self {
+        let mut by_value: FxHashMap<Box<[u8]>, Mask> = FxHashMap::default();
+        for (bit, (_, check)) in checks.iter().enumerate() {
+            for text in Kind::of(&check.test).into_iter().flat_map(|(_, texts)| texts) {
+                *by_value.entry(text.into()).or_default() |= 1 << bit;
+            }
+        }
+        Self {
+            field: Arc::clone(field),
+            by_value,
+        }
+    }
+
+    /// Which of the checks hold.
+    pub fn matching<'a>(&'a self, run: &mut Run<'a, '_>) -> Mask {
+        let value = self.field.value(run).and_then(|value| value.bytes());
+        let mask = value.and_then(|value| self.by_value.get(value));
+        mask.copied().unwrap_or(0)
+    }
+}
+
+/// A check's place in a matcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Number of the matcher.
+    pub matcher: u32,
+    /// The check's bit in the masks.
+    pub bit: u32,
+}
+
+/// Puts checks for values together. Returns the matchers, and for each check
+/// in order its place in one, if it has one.
+pub fn gather<'c>(
+    checks: impl Iterator<Item = &'c Arc<Check>>,
+) -> (Vec<Matcher>, Vec<Option<Member>>) {
+    let mut places = Vec::new();
+    let mut by_field: BTreeMap<usize, Vec<(usize, &Arc<Check>)>> = BTreeMap::new();
+    for (at, check) in checks.enumerate() {
+        places.push(None);
+        let small = match &check.test {
+            Test::Equal(_) => true,
+            Test::Set(set) => set.len() <= LARGE_SET,
+            _ => false,
+        };
+        if let (Some(slot), true) = (check.slot, small && check.is_of_one_value()) {
+            by_field.entry(slot).or_default().push((at, check));
+        }
+    }
+    let mut matchers = Vec::new();
+    let groups = by_field.values();
+    for checks in groups.flat_map(|checks| checks.chunks(Mask::BITS as usize)) {
+        let Some((_, field)) = checks.first().filter(|_| checks.len() >= FEW) else {
+            continue;
+        };
+        for (bit, (at, _)) in checks.iter().enumerate() {
+            places[*at] = Some(Member {
+                matcher: matchers.len() as u32,
+                bit: bit as u32,
+            });
+        }
+        matchers.push(Matcher::new(field, checks));
+    }
+    (matchers, places)
+}
