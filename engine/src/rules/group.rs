@@ -1,6 +1,8 @@
 //! The rules that can match events of one group, found by what many of them
 //! ask for: a value of a field, or a part of their conditions.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -131,34 +133,19 @@ impl Group {
 impl Index {
     /// Indexes of rules, and the rules that are in none.
     fn all(candidates: Vec<Candidate>, plan: &Plan) -> (Vec<Self>, Vec<Candidate>) {
-        let slots = |candidate: &Candidate| {
-            let checks = candidate.required.iter().filter_map(|&id| plan.check(id));
-            let checks = checks.filter(|check| values(check).is_some());
-            let mut slots: Vec<_> = checks.filter_map(|check| check.slot).collect();
-            slots.sort_unstable();
-            slots.dedup();
-            slots
-        };
-        let mut counts: FxHashMap<usize, usize> = FxHashMap::default();
-        for slot in candidates.iter().flat_map(slots) {
-            *counts.entry(slot).or_default() += 1;
-        }
-        let mut by_field: FxHashMap<usize, Vec<(Candidate, &Arc<Check>)>> = FxHashMap::default();
+        let useful = useful_fields(&candidates, plan);
+        let mut by_field: BTreeMap<usize, Vec<(Candidate, &Arc<Check>)>> = BTreeMap::new();
         let mut rest = Vec::new();
         for candidate in candidates {
-            let slots = slots(&candidate).into_iter();
-            let slot = slots.max_by_key(|slot| (counts[slot], std::cmp::Reverse(*slot)));
-            let checks = candidate.required.iter().filter_map(|&id| plan.check(id));
-            let mut checks = checks.filter(|c| c.slot == slot && values(c).is_some());
-            match (slot, checks.next()) {
-                (Some(slot), Some(check)) => {
-                    by_field.entry(slot).or_default().push((candidate, check));
-                }
-                _ => rest.push(candidate),
+            let checks = valued(&candidate, plan).filter(|(slot, _)| useful.contains_key(slot));
+            // Of two fields the one that more rules ask for.
+            match checks.max_by_key(|(slot, _)| (useful[slot], Reverse(*slot))) {
+                Some((slot, check)) => by_field.entry(slot).or_default().push((candidate, check)),
+                None => rest.push(candidate),
             }
         }
         let mut indexes = Vec::new();
-        for (_, found) in by_field {
+        for found in by_field.into_values() {
             match found.first() {
                 Some((_, check)) if found.len() >= MANY => {
                     let field = Arc::clone(check);
@@ -181,6 +168,36 @@ impl Index {
         }
         Self { field, by_value }
     }
+}
+
+/// Checks of a rule that ask for one of few values, with their fields.
+fn valued<'p>(
+    candidate: &Candidate,
+    plan: &'p Plan,
+) -> impl Iterator<Item = (usize, &'p Arc<Check>)> {
+    let checks = candidate.required.iter();
+    let checks = checks.filter_map(|&id| plan.check(id));
+    checks.filter_map(|check| values(check).and(Some((check.slot?, check))))
+}
+
+/// Fields by whose values many rules are told apart, with the number of these:
+/// one value that most of them ask for says nothing.
+fn useful_fields(candidates: &[Candidate], plan: &Plan) -> FxHashMap<usize, usize> {
+    let mut rules: FxHashMap<usize, usize> = FxHashMap::default();
+    let mut by_value: FxHashMap<(usize, &[u8]), usize> = FxHashMap::default();
+    for (slot, check) in candidates.iter().flat_map(|rule| valued(rule, plan)) {
+        *rules.entry(slot).or_default() += 1;
+        for value in values(check).into_iter().flatten() {
+            *by_value.entry((slot, value)).or_default() += 1;
+        }
+    }
+    let mut most: FxHashMap<usize, usize> = FxHashMap::default();
+    for ((slot, _), count) in by_value {
+        let most = most.entry(slot).or_default();
+        *most = count.max(*most);
+    }
+    rules.retain(|slot, count| *count >= MANY && most.get(slot).is_none_or(|m| m * 2 <= *count));
+    rules
 }
 
 impl Branch {

@@ -273,7 +273,8 @@ impl Ruleset {
             text,
             positions,
         } = scratch;
-        let mut run = Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
+        let mut run =
+            Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
                 sink(self.alert(rule, run, text));

@@ -65,7 +65,11 @@ mod tests {
 
     #[test]
     fn beginnings() {
-        let trie = Trie::new(["/etc", "/etc/pam", "/usr/x", "y"].iter().map(|t| t.bytes()));
+        let trie = Trie::new(
+            ["/etc", "/etc/pam", "/usr/x", "y"]
+                .iter()
+                .map(|t| t.bytes()),
+        );
         for (text, expected) in [
             ("", false),
             ("/et", false),
