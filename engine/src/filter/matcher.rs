@@ -53,16 +53,18 @@ impl Kind {
     }
 
     fn any_of(self, texts: &[&[u8]]) -> Option<Test> {
-        let forward = |text: &&[u8]| text.to_vec().into_iter();
         Some(match self {
             Self::Equal => {
                 let set: FxHashSet<_> = texts.iter().map(|&text| text.into()).collect();
                 Test::Set(set)
             }
-            Self::Start => Test::StartswithAny(Trie::new(texts.iter().map(forward))),
+            Self::Start => {
+                let forward = texts.iter().map(|text| text.iter().copied());
+                Test::StartswithAny(Trie::new(forward))
+            }
             Self::End => {
-                let backward = |text: &&[u8]| text.to_vec().into_iter().rev();
-                Test::EndswithAny(Trie::new(texts.iter().map(backward)))
+                let backward = texts.iter().map(|text| text.iter().rev().copied());
+                Test::EndswithAny(Trie::new(backward))
             }
             Self::Within | Self::WithinAnyCase => {
                 let mut builder = AhoCorasick::builder();

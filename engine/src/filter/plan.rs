@@ -150,7 +150,7 @@ impl<'s> Builder<'s> {
                     Part::Not(inner) => Some(*inner),
                     _ => None,
                 };
-                let ids = self.merged(ids, inner, |builder, id| builder.negated(id));
+                let ids = self.merged(ids, inner, Self::negated);
                 match ids[..] {
                     [] => Id::ALWAYS,
                     [only] => only,

@@ -60,12 +60,12 @@ fn definition(name: &str) -> Value {
     json!({"$ref": format!("#/definitions/{name}")})
 }
 
-fn object(title: &str, properties: Value) -> Value {
+fn object(title: &str, properties: impl Into<Value>) -> Value {
     json!({
         "title": title,
         "type": "object",
         "additionalProperties": false,
-        "properties": properties,
+        "properties": properties.into(),
     })
 }
 
@@ -94,11 +94,7 @@ pub fn schema() -> Value {
         with(object("FalcoRule", item_keys()), "required", json!([])),
         json!({"title": "Item", "anyOf": [{"type": "integer"}, {"type": "string"}]}),
         json!({"title": "OverriddenItem", "type": "string", "enum": ["append", "replace"]}),
-        with(
-            object("Override", overridden.into()),
-            "minProperties",
-            json!(1),
-        ),
+        with(object("Override", overridden), "minProperties", json!(1)),
         json!({"title": "Priority", "type": "string", "enum": priorities()}),
         with(object("RequiredPluginVersion", plugin), "required", needed),
     ];
