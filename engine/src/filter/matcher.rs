@@ -31,15 +31,14 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The kind of a test with the texts of which one is asked for.
-    pub fn of(test: &Test) -> Option<(Self, Vec<&[u8]>)> {
+    /// The kind of a test.
+    pub fn of(test: &Test) -> Option<Self> {
         Some(match test {
-            Test::Equal(text) => (Self::Equal, vec![text]),
-            Test::Set(set) => (Self::Equal, set.iter().map(|text| &**text).collect()),
-            Test::Startswith(text) => (Self::Start, vec![text]),
-            Test::Endswith(text) => (Self::End, vec![text]),
-            Test::Contains(finder) => (Self::Within, vec![finder.needle()]),
-            Test::Icontains(text) => (Self::WithinAnyCase, vec![text]),
+            Test::Equal(_) | Test::Set(_) => Self::Equal,
+            Test::Startswith(_) => Self::Start,
+            Test::Endswith(_) => Self::End,
+            Test::Contains(_) => Self::Within,
+            Test::Icontains(_) => Self::WithinAnyCase,
             _ => return None,
         })
     }
@@ -75,21 +74,28 @@ impl Kind {
     }
 }
 
+/// The texts of which a test asks for one.
+fn texts(test: &Test) -> Vec<&[u8]> {
+    match test {
+        Test::Equal(text)
+        | Test::Startswith(text)
+        | Test::Endswith(text)
+        | Test::Icontains(text) => vec![text],
+        Test::Set(set) => set.iter().map(|text| &**text).collect(),
+        Test::Contains(finder) => vec![finder.needle()],
+        _ => Vec::new(),
+    }
+}
+
 /// One test of a text for several of one kind, if that is quicker.
 pub fn any_of(tests: &[&Test]) -> Option<Test> {
-    let (kind, _) = Kind::of(tests.first()?)?;
-    if tests.len() < kind.pays_from() {
+    let kind = Kind::of(tests.first()?)?;
+    let same = tests.iter().all(|test| Kind::of(test) == Some(kind));
+    if !same || tests.len() < kind.pays_from() {
         return None;
     }
-    let mut texts = Vec::new();
-    for test in tests {
-        let (other, own) = Kind::of(test)?;
-        if other != kind {
-            return None;
-        }
-        texts.extend(own);
-    }
-    kind.any_of(&texts)
+    let all: Vec<_> = tests.iter().flat_map(|test| texts(test)).collect();
+    kind.any_of(&all)
 }
 
 /// A bit for each of the checks that are looked up together.

@@ -303,7 +303,7 @@ fn searched(part: &Part) -> Option<(usize, Kind)> {
     let Part::Check(check) = part else {
         return None;
     };
-    let (kind, _) = Kind::of(&check.test).filter(|(kind, _)| *kind != Kind::Equal)?;
+    let kind = Kind::of(&check.test).filter(|kind| *kind != Kind::Equal)?;
     check.is_of_one_value().then_some((check.slot?, kind))
 }
 
