@@ -119,10 +119,7 @@ impl Matcher {
     fn new(field: &Arc<Check>, checks: &[(usize, &Arc<Check>)]) -> Self {
         let mut by_value: FxHashMap<Box<[u8]>, Mask> = FxHashMap::default();
         for (bit, (_, check)) in checks.iter().enumerate() {
-            for text in Kind::of(&check.test)
-                .into_iter()
-                .flat_map(|(_, texts)| texts)
-            {
+            for text in texts(&check.test) {
                 *by_value.entry(text.into()).or_default() |= 1 << bit;
             }
         }
