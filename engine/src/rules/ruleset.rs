@@ -240,6 +240,7 @@ impl Ruleset {
     /// Evaluates every part for every rule anew, to measure what sharing saves.
     pub fn share_nothing(&mut self) {
         self.shared.share_nothing();
+        self.plan.share_nothing();
     }
 
     /// All rules, those that are not active included, in order.
@@ -288,7 +289,8 @@ impl Ruleset {
             text,
             positions,
         } = scratch;
-        let mut run = Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers());
+        let mut run =
+            Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
                 sink(self.alert(rule, run, text));
