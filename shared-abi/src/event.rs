@@ -23,22 +23,26 @@ pub enum ParamType {
     Gid,
     /// Signal number.
     Signal,
-    /// Signed number.
-    Int,
-    /// Unsigned number, printed in decimal.
-    Uint,
-    /// Unsigned number, printed in hexadecimal.
-    Hex,
-    /// Unsigned number, printed in octal.
-    Octal,
+    /// Signed number of so many bytes.
+    Int(u8),
+    /// Unsigned number of so many bytes, printed in decimal.
+    Uint(u8),
+    /// The same, printed in hexadecimal.
+    Hex(u8),
+    /// The same, printed in octal.
+    Octal(u8),
     /// Nanoseconds since the epoch.
     Time,
+    /// Nanoseconds.
+    RelTime,
+    /// A set of signals, as a number of 32 bits.
+    SigSet,
     /// Permission bits.
     Mode(&'static FlagTable),
-    /// Bits with names.
-    Flags(&'static FlagTable),
-    /// A value with a name.
-    Enum(&'static FlagTable),
+    /// Bits with names, in so many bytes.
+    Flags(u8, &'static FlagTable),
+    /// A value with a name, in so many bytes.
+    Enum(u8, &'static FlagTable),
     /// Number of a system call of the kernel's architecture.
     Syscall,
     /// Span: text without a terminating NUL.
@@ -55,7 +59,27 @@ pub enum ParamType {
     SockAddr,
     /// Span: address family (1 byte) and both ends, see [`sockaddr`].
     SockTuple,
+    /// Span: descriptors that are waited for: for each the number (8 bytes,
+    /// signed) and [`flags::POLL_FLAGS`] (2 bytes).
+    FdList,
+    /// Span: a value whose type its first byte tells, by number in the list.
+    Dyn(&'static [ParamType]),
 }
+
+/// What the value of a socket option may be.
+pub const SOCKOPT_VALUES: [ParamType; 5] = [
+    ParamType::Bytes,
+    ParamType::Errno,
+    ParamType::Uint(4),
+    ParamType::Uint(8),
+    ParamType::RelTime,
+];
+
+/// What an argument of `ptrace` may be.
+pub const PTRACE_ARGUMENTS: [ParamType; 2] = [ParamType::Hex(8), ParamType::Signal];
+
+/// What an argument of `keyctl` may be.
+pub const KEYCTL_ARGUMENTS: [ParamType; 3] = [ParamType::Int(8), ParamType::Text, ParamType::Bytes];
 
 impl ParamType {
     /// Whether the slot holds a [`super::record::Span`].
@@ -69,7 +93,26 @@ impl ParamType {
                 | Self::Bytes
                 | Self::SockAddr
                 | Self::SockTuple
+                | Self::FdList
+                | Self::Dyn(_)
         )
+    }
+
+    /// Bytes that the number has in Falco's own format; 0 for spans.
+    pub const fn width(self) -> u8 {
+        match self {
+            Self::Int(n)
+            | Self::Uint(n)
+            | Self::Hex(n)
+            | Self::Octal(n)
+            | Self::Flags(n, _)
+            | Self::Enum(n, _) => n,
+            Self::Errno | Self::Fd | Self::Pid | Self::Time | Self::RelTime => 8,
+            Self::Uid | Self::Gid | Self::SigSet | Self::Mode(_) => 4,
+            Self::Syscall => 2,
+            Self::Signal => 1,
+            _ => 0,
+        }
     }
 
     /// A number for the digest of the table; never stored.
@@ -81,14 +124,14 @@ impl ParamType {
             Self::Uid => 4,
             Self::Gid => 5,
             Self::Signal => 6,
-            Self::Int => 7,
-            Self::Uint => 8,
-            Self::Hex => 9,
-            Self::Octal => 10,
+            Self::Int(_) => 7,
+            Self::Uint(_) => 8,
+            Self::Hex(_) => 9,
+            Self::Octal(_) => 10,
             Self::Time => 11,
             Self::Mode(_) => 12,
-            Self::Flags(_) => 13,
-            Self::Enum(_) => 14,
+            Self::Flags(..) => 13,
+            Self::Enum(..) => 14,
             Self::Syscall => 15,
             Self::Text => 16,
             Self::Path => 17,
@@ -97,6 +140,10 @@ impl ParamType {
             Self::Bytes => 20,
             Self::SockAddr => 21,
             Self::SockTuple => 22,
+            Self::RelTime => 23,
+            Self::SigSet => 24,
+            Self::FdList => 25,
+            Self::Dyn(_) => 26,
         }
     }
 }
@@ -379,12 +426,34 @@ pub enum Category {
     File,
     /// Network.
     Net,
+    /// Communication between processes.
+    Ipc,
+    /// Memory.
+    Memory,
     /// Processes.
     Process,
-    /// Users.
-    User,
+    /// Sleeping.
+    Sleep,
+    /// The system as a whole.
+    System,
     /// Signals.
     Signal,
+    /// Users.
+    User,
+    /// Time.
+    Time,
+    /// Reading; what the descriptor is decides.
+    IoRead,
+    /// Writing, likewise.
+    IoWrite,
+    /// Other uses of a descriptor, likewise.
+    IoOther,
+    /// Waiting.
+    Wait,
+    /// Scheduling.
+    Scheduler,
+    /// Of the capture itself.
+    Internal,
     /// Everything else.
     Other,
 }
@@ -395,12 +464,45 @@ impl Category {
         match self {
             Self::File => "file",
             Self::Net => "net",
+            Self::Ipc => "IPC",
+            Self::Memory => "memory",
             Self::Process => "process",
-            Self::User => "user",
+            Self::Sleep => "sleep",
+            Self::System => "system",
             Self::Signal => "signal",
+            Self::User => "user",
+            Self::Time => "time",
+            Self::IoRead => "I/O read",
+            Self::IoWrite => "I/O write",
+            Self::IoOther => "unknown",
+            Self::Wait => "wait",
+            Self::Scheduler => "scheduler",
+            Self::Internal => "internal",
             Self::Other => "other",
         }
     }
+}
+
+/// What an event does, as bits of [`EventInfo::traits`].
+pub mod traits {
+    /// Makes a descriptor.
+    pub const CREATES_FD: u16 = 1 << 0;
+    /// Closes one.
+    pub const DESTROYS_FD: u16 = 1 << 1;
+    /// Takes one.
+    pub const USES_FD: u16 = 1 << 2;
+    /// Reads from it.
+    pub const READS_FROM_FD: u16 = 1 << 3;
+    /// Writes to it.
+    pub const WRITES_TO_FD: u16 = 1 << 4;
+    /// Changes what is known of the process.
+    pub const MODIFIES_STATE: u16 = 1 << 5;
+    /// May wait long.
+    pub const WAITS: u16 = 1 << 6;
+    /// Leaves what was known of the thread's last event.
+    pub const SKIPPARSERESET: u16 = 1 << 7;
+    /// May be longer than a record of a call.
+    pub const LARGE_PAYLOAD: u16 = 1 << 8;
 }
 
 /// What a lost record would have told.
@@ -452,6 +554,8 @@ pub struct EventInfo {
     pub priority: bool,
     /// For the engine's state only; rules do not see it.
     pub internal: bool,
+    /// [`traits`] bits.
+    pub traits: u16,
     /// Parameters, one slot each.
     pub params: &'static [Param],
 }
@@ -505,6 +609,7 @@ macro_rules! events {
             class: Class::$class,
             priority: false $(|| mark_priority!($mark))*,
             internal: false $(|| mark_internal!($mark))*,
+            traits: 0 $(| mark_trait!($mark))*,
             params: {
                 // In scope for the rows above alone.
                 #[allow(unused_imports)]
@@ -547,15 +652,51 @@ macro_rules! mark_internal {
     };
 }
 
+macro_rules! mark_trait {
+    (priority) => {
+        0
+    };
+    (internal) => {
+        0
+    };
+    (creates_fd) => {
+        traits::CREATES_FD
+    };
+    (destroys_fd) => {
+        traits::DESTROYS_FD
+    };
+    (uses_fd) => {
+        traits::USES_FD
+    };
+    (reads_from_fd) => {
+        traits::READS_FROM_FD
+    };
+    (writes_to_fd) => {
+        traits::WRITES_TO_FD
+    };
+    (modifies_state) => {
+        traits::MODIFIES_STATE
+    };
+    (waits) => {
+        traits::WAITS
+    };
+    (skipparsereset) => {
+        traits::SKIPPARSERESET
+    };
+    (large_payload) => {
+        traits::LARGE_PAYLOAD
+    };
+}
+
 events! {
     /// A system call without parameters of its own.
     Syscall syscall "" Other Other {
         ID: Syscall, Number;
-        nativeID: Uint, Number;
+        nativeID: Uint(2), Number;
         [+] res: Errno, Return;
     }
     /// A program was started (by either call), or could not be.
-    Execve execve "execve" Process Exec priority {
+    Execve execve "execve" Process Exec priority modifies_state {
         res: Errno, Return;
         exe: Text, Task(Fact::Exe);
         args: Strings, Task(Fact::Args);
@@ -563,23 +704,23 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Task(Fact::Cwd);
-        fdlimit: Uint, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Uint(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Task(Fact::Cgroups);
         env: Strings, Task(Fact::Env);
-        tty: Uint, Task(Fact::Tty);
+        tty: Uint(4), Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
-        cap_inheritable: Hex, Task(Fact::CapInheritable);
-        cap_permitted: Hex, Task(Fact::CapPermitted);
-        cap_effective: Hex, Task(Fact::CapEffective);
-        exe_ino: Uint, Task(Fact::ExeIno);
+        flags: Flags(4, &flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        cap_inheritable: Hex(8), Task(Fact::CapInheritable);
+        cap_permitted: Hex(8), Task(Fact::CapPermitted);
+        cap_effective: Hex(8), Task(Fact::CapEffective);
+        exe_ino: Uint(8), Task(Fact::ExeIno);
         exe_ino_ctime: Time, Task(Fact::ExeInoCtime);
         exe_ino_mtime: Time, Task(Fact::ExeInoMtime);
         uid: Uid, Task(Fact::Uid);
@@ -592,10 +733,10 @@ events! {
         [+] sid: Pid, Task(Fact::Sid);
         [+] ruid: Uid, Task(Fact::Ruid);
         [+] rgid: Gid, Task(Fact::Rgid);
-        [+] pidns: Uint, Task(Fact::Pidns);
+        [+] pidns: Uint(8), Task(Fact::Pidns);
     }
     /// A failed `execveat`.
-    Execveat execveat "execveat" Process Exec priority {
+    Execveat execveat "execveat" Process Exec priority modifies_state {
         res: Errno, Return;
         exe: Text, Task(Fact::Exe);
         args: Strings, Task(Fact::Args);
@@ -603,23 +744,23 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Task(Fact::Cwd);
-        fdlimit: Uint, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Uint(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Task(Fact::Cgroups);
         env: Strings, Task(Fact::Env);
-        tty: Uint, Task(Fact::Tty);
+        tty: Uint(4), Task(Fact::Tty);
         vpgid: Pid, Task(Fact::Vpgid);
         loginuid: Uid, Task(Fact::Loginuid);
-        flags: Flags(&flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
-        cap_inheritable: Hex, Task(Fact::CapInheritable);
-        cap_permitted: Hex, Task(Fact::CapPermitted);
-        cap_effective: Hex, Task(Fact::CapEffective);
-        exe_ino: Uint, Task(Fact::ExeIno);
+        flags: Flags(4, &flags::EXECVE_FLAGS), Task(Fact::ExecFlags);
+        cap_inheritable: Hex(8), Task(Fact::CapInheritable);
+        cap_permitted: Hex(8), Task(Fact::CapPermitted);
+        cap_effective: Hex(8), Task(Fact::CapEffective);
+        exe_ino: Uint(8), Task(Fact::ExeIno);
         exe_ino_ctime: Time, Task(Fact::ExeInoCtime);
         exe_ino_mtime: Time, Task(Fact::ExeInoMtime);
         uid: Uid, Task(Fact::Uid);
@@ -632,10 +773,10 @@ events! {
         [+] sid: Pid, Task(Fact::Sid);
         [+] ruid: Uid, Task(Fact::Ruid);
         [+] rgid: Gid, Task(Fact::Rgid);
-        [+] pidns: Uint, Task(Fact::Pidns);
+        [+] pidns: Uint(8), Task(Fact::Pidns);
     }
     /// `clone` returned, in the parent (the child's id) or in the child (0).
-    Clone clone "clone" Process Fork priority {
+    Clone clone "clone" Process Fork priority modifies_state {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
@@ -643,23 +784,23 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Int(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
-        flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task(Fact::Uid);
-        gid: Uint, Task(Fact::Gid);
+        flags: Flags(4, &flags::CLONE_FLAGS), Hook;
+        uid: Uint(4), Task(Fact::Uid);
+        gid: Uint(4), Task(Fact::Gid);
         vtid: Pid, Task(Fact::Vtid);
         vpid: Pid, Task(Fact::Vpid);
-        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
+        pidns_init_start_ts: Uint(8), Task(Fact::PidnsInitStartTs);
     }
     /// `clone3`, likewise.
-    Clone3 clone3 "clone3" Process Fork priority {
+    Clone3 clone3 "clone3" Process Fork priority modifies_state {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
@@ -667,23 +808,23 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Int(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
-        flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task(Fact::Uid);
-        gid: Uint, Task(Fact::Gid);
+        flags: Flags(4, &flags::CLONE_FLAGS), Hook;
+        uid: Uint(4), Task(Fact::Uid);
+        gid: Uint(4), Task(Fact::Gid);
         vtid: Pid, Task(Fact::Vtid);
         vpid: Pid, Task(Fact::Vpid);
-        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
+        pidns_init_start_ts: Uint(8), Task(Fact::PidnsInitStartTs);
     }
     /// `fork`, likewise.
-    Fork fork "fork" Process Fork priority {
+    Fork fork "fork" Process Fork priority modifies_state {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
@@ -691,23 +832,23 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Int(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
-        flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task(Fact::Uid);
-        gid: Uint, Task(Fact::Gid);
+        flags: Flags(4, &flags::CLONE_FLAGS), Hook;
+        uid: Uint(4), Task(Fact::Uid);
+        gid: Uint(4), Task(Fact::Gid);
         vtid: Pid, Task(Fact::Vtid);
         vpid: Pid, Task(Fact::Vpid);
-        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
+        pidns_init_start_ts: Uint(8), Task(Fact::PidnsInitStartTs);
     }
     /// `vfork`, likewise.
-    Vfork vfork "vfork" Process Fork priority {
+    Vfork vfork "vfork" Process Fork priority modifies_state {
         res: Pid, Return;
         exe: Text, Source::None;
         args: Strings, Source::None;
@@ -715,20 +856,20 @@ events! {
         pid: Pid, Task(Fact::Pid);
         ptid: Pid, Task(Fact::Ptid);
         cwd: Text, Source::None;
-        fdlimit: Int, Task(Fact::Fdlimit);
-        pgft_maj: Uint, Task(Fact::PgftMaj);
-        pgft_min: Uint, Task(Fact::PgftMin);
-        vm_size: Uint, Task(Fact::VmSize);
-        vm_rss: Uint, Task(Fact::VmRss);
-        vm_swap: Uint, Task(Fact::VmSwap);
+        fdlimit: Int(8), Task(Fact::Fdlimit);
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
         comm: Text, Task(Fact::Comm);
         cgroups: Strings, Source::None;
-        flags: Flags(&flags::CLONE_FLAGS), Hook;
-        uid: Uint, Task(Fact::Uid);
-        gid: Uint, Task(Fact::Gid);
+        flags: Flags(4, &flags::CLONE_FLAGS), Hook;
+        uid: Uint(4), Task(Fact::Uid);
+        gid: Uint(4), Task(Fact::Gid);
         vtid: Pid, Task(Fact::Vtid);
         vpid: Pid, Task(Fact::Vpid);
-        pidns_init_start_ts: Uint, Task(Fact::PidnsInitStartTs);
+        pidns_init_start_ts: Uint(8), Task(Fact::PidnsInitStartTs);
     }
     /// A task was made: written by its parent before the child runs, so that the
     /// engine knows the child before the child's first event.
@@ -740,100 +881,100 @@ events! {
         vpid: Pid, Hook;
         comm: Text, Hook;
         start: Time, Hook;
-        pidns: Uint, Hook;
+        pidns: Uint(8), Hook;
     }
     /// A task ended.
-    Procexit procexit "procexit" Process Exit priority {
+    Procexit procexit "procexit" Process Exit priority modifies_state {
         status: Errno, Hook;
         ret: Errno, Hook;
         sig: Signal, Hook;
-        core: Uint, Hook;
+        core: Uint(1), Hook;
         reaper_tid: Pid, Hook;
     }
     /// The call does not return; written at its entry.
     Exit exit "exit" Process Exit {
-        [+] status: Int, Signed(0);
+        [+] status: Int(8), Signed(0);
     }
     /// The call does not return; written at its entry.
     ExitGroup exit_group "exit_group" Process Exit {
-        [+] status: Int, Signed(0);
+        [+] status: Int(8), Signed(0);
     }
     /// A file was opened.
-    Open open "open" File Open {
+    Open open "open" File Open creates_fd modifies_state {
         fd: Fd, Return;
         name: Path, Str(0);
-        flags: Flags(&flags::FILE_FLAGS), Source::OpenFlags(1);
-        mode: Octal, Source::OpenMode(1, 2);
-        dev: Hex, Source::FileDev;
-        ino: Uint, Source::FileIno;
+        flags: Flags(4, &flags::FILE_FLAGS), Source::OpenFlags(1);
+        mode: Octal(4), Source::OpenMode(1, 2);
+        dev: Hex(4), Source::FileDev;
+        ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(CWD, 0);
     }
     /// A file was opened.
-    Openat openat "openat" File Open {
+    Openat openat "openat" File Open creates_fd modifies_state {
         fd: Fd, Return;
         dirfd: Fd, Signed(0);
         name: RelPath, Str(1);
-        flags: Flags(&flags::FILE_FLAGS), Source::OpenFlags(2);
-        mode: Octal, Source::OpenMode(2, 3);
-        dev: Hex, Source::FileDev;
-        ino: Uint, Source::FileIno;
+        flags: Flags(4, &flags::FILE_FLAGS), Source::OpenFlags(2);
+        mode: Octal(4), Source::OpenMode(2, 3);
+        dev: Hex(4), Source::FileDev;
+        ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
     }
     /// A file was opened.
-    Openat2 openat2 "openat2" File Open {
+    Openat2 openat2 "openat2" File Open creates_fd modifies_state {
         fd: Fd, Return;
         dirfd: Fd, Signed(0);
         name: RelPath, Str(1);
-        flags: Flags(&flags::FILE_FLAGS), Source::OpenHow(2, 0);
-        mode: Octal, Source::OpenHow(2, 1);
-        resolve: Flags(&flags::OPENAT2_FLAGS), Source::OpenHow(2, 2);
-        dev: Hex, Source::FileDev;
-        ino: Uint, Source::FileIno;
+        flags: Flags(4, &flags::FILE_FLAGS), Source::OpenHow(2, 0);
+        mode: Octal(4), Source::OpenHow(2, 1);
+        resolve: Flags(4, &flags::OPENAT2_FLAGS), Source::OpenHow(2, 2);
+        dev: Hex(4), Source::FileDev;
+        ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
     }
     /// A file was made and opened for writing.
-    Creat creat "creat" File Open {
+    Creat creat "creat" File Open creates_fd modifies_state {
         fd: Fd, Return;
         name: Path, Str(0);
-        mode: Octal, Word(1);
-        dev: Hex, Source::FileDev;
-        ino: Uint, Source::FileIno;
-        creat_flags: Hex, Source::None;
+        mode: Octal(4), Word(1);
+        dev: Hex(4), Source::FileDev;
+        ino: Uint(8), Source::FileIno;
+        creat_flags: Flags(2, &flags::CREAT_FLAGS), Source::None;
         [+] base: Path, Base(CWD, 0);
     }
     /// A connection was begun.
-    Connect connect "connect" Net Net {
+    Connect connect "connect" Net Net uses_fd modifies_state {
         res: Errno, Return;
         tuple: SockTuple, Source::SockTuple(0);
         fd: Fd, Signed(0);
         addr: SockAddr, Source::SockAddr(1, 2);
-        [+] proto: Uint, Source::SocketProto(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
     }
     /// A connection was taken.
-    Accept accept "accept" Net Net {
+    Accept accept "accept" Net Net creates_fd modifies_state {
         fd: Fd, Return;
         tuple: SockTuple, Source::SockTuple(RETURNED);
-        queuepct: Uint, Source::QueuePercent(0);
-        queuelen: Uint, Source::QueueLen(0);
-        queuemax: Uint, Source::QueueMax(0);
-        [+] proto: Uint, Source::SocketProto(0);
+        queuepct: Uint(1), Source::QueuePercent(0);
+        queuelen: Uint(4), Source::QueueLen(0);
+        queuemax: Uint(4), Source::QueueMax(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
     }
     /// A connection was taken.
-    Accept4 accept4 "accept4" Net Net {
+    Accept4 accept4 "accept4" Net Net creates_fd modifies_state {
         fd: Fd, Return;
         tuple: SockTuple, Source::SockTuple(RETURNED);
-        queuepct: Uint, Source::QueuePercent(0);
-        queuelen: Uint, Source::QueueLen(0);
-        queuemax: Uint, Source::QueueMax(0);
-        flags: Hex, Word(3);
-        [+] proto: Uint, Source::SocketProto(0);
+        queuepct: Uint(1), Source::QueuePercent(0);
+        queuelen: Uint(4), Source::QueueLen(0);
+        queuemax: Uint(4), Source::QueueMax(0);
+        flags: Hex(4), Word(3);
+        [+] proto: Uint(8), Source::SocketProto(0);
     }
     /// A socket got its address.
-    Bind bind "bind" Net Net {
+    Bind bind "bind" Net Net uses_fd modifies_state {
         res: Errno, Return;
         addr: SockAddr, Source::SockAddr(1, 2);
         fd: Fd, Signed(0);
-        [+] proto: Uint, Source::SocketProto(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
     }
     /// A name was removed.
     Unlink unlink "unlink" File File {
@@ -842,11 +983,11 @@ events! {
         [+] base: Path, Base(CWD, 0);
     }
     /// A name was removed.
-    Unlinkat unlinkat "unlinkat" File File {
+    Unlinkat unlinkat "unlinkat" File File uses_fd {
         res: Errno, Return;
         dirfd: Fd, Signed(0);
         name: RelPath, Str(1);
-        flags: Flags(&flags::UNLINKAT_FLAGS), Source::UnlinkFlags(2);
+        flags: Flags(4, &flags::UNLINKAT_FLAGS), Source::UnlinkFlags(2);
         [+] base: Path, Base(0, 1);
     }
     /// A name was changed.
@@ -874,7 +1015,7 @@ events! {
         oldpath: RelPath, Str(1);
         newdirfd: Fd, Signed(2);
         newpath: RelPath, Str(3);
-        flags: Flags(&flags::RENAMEAT2_FLAGS), Word(4);
+        flags: Flags(4, &flags::RENAMEAT2_FLAGS), Word(4);
         [+] oldbase: Path, Base(0, 1);
         [+] newbase: Path, Base(2, 3);
     }
@@ -886,15 +1027,15 @@ events! {
         [+] base: Path, Base(CWD, 0);
     }
     /// Permissions were changed.
-    Fchmod fchmod "fchmod" File File {
+    Fchmod fchmod "fchmod" File File uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
         mode: Mode(&flags::CHMOD_MODE), Source::Permissions(1);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
     }
     /// Permissions were changed.
-    Fchmodat fchmodat "fchmodat" File File {
+    Fchmodat fchmodat "fchmodat" File File uses_fd {
         res: Errno, Return;
         dirfd: Fd, Signed(0);
         filename: RelPath, Str(1);
@@ -907,40 +1048,40 @@ events! {
         [+] dirfd: Fd, Signed(0);
         [+] filename: RelPath, Str(1);
         [+] mode: Mode(&flags::CHMOD_MODE), Source::Permissions(2);
-        [+] flags: Hex, Word(3);
+        [+] flags: Hex(8), Word(3);
         [+] base: Path, Base(0, 1);
     }
     /// User ids were changed.
-    Setuid setuid "setuid" User Credentials {
+    Setuid setuid "setuid" User Credentials modifies_state {
         res: Errno, Return;
         uid: Uid, Word(0);
     }
     /// Group ids were changed.
-    Setgid setgid "setgid" User Credentials {
+    Setgid setgid "setgid" User Credentials modifies_state {
         res: Errno, Return;
         gid: Gid, Word(0);
     }
     /// User ids were changed.
-    Setreuid setreuid "setreuid" User Credentials {
+    Setreuid setreuid "setreuid" User Credentials modifies_state {
         res: Errno, Return;
         ruid: Uid, Word(0);
         euid: Uid, Word(1);
     }
     /// Group ids were changed.
-    Setregid setregid "setregid" User Credentials {
+    Setregid setregid "setregid" User Credentials modifies_state {
         res: Errno, Return;
         rgid: Uid, Word(0);
         egid: Uid, Word(1);
     }
     /// User ids were changed.
-    Setresuid setresuid "setresuid" User Credentials {
+    Setresuid setresuid "setresuid" User Credentials modifies_state {
         res: Errno, Return;
         ruid: Uid, Word(0);
         euid: Uid, Word(1);
         suid: Uid, Word(2);
     }
     /// Group ids were changed.
-    Setresgid setresgid "setresgid" User Credentials {
+    Setresgid setresgid "setresgid" User Credentials modifies_state {
         res: Errno, Return;
         rgid: Gid, Word(0);
         egid: Gid, Word(1);
@@ -949,18 +1090,18 @@ events! {
     /// A process was traced.
     Ptrace ptrace "ptrace" Process Other {
         res: Errno, Return;
-        addr: Hex, Long(2);
-        data: Hex, Long(3);
-        request: Enum(&flags::PTRACE_REQUESTS), Source::Ptrace(0);
+        addr: Hex(8), Long(2);
+        data: Hex(8), Long(3);
+        request: Enum(2, &flags::PTRACE_REQUESTS), Source::Ptrace(0);
         pid: Pid, Signed(1);
     }
     /// A file system was mounted.
-    Mount mount "mount" File File {
+    Mount mount "mount" File File modifies_state {
         res: Errno, Return;
         dev: Text, Str(0);
         dir: Path, Str(1);
         r#type: Text, Str(2);
-        flags: Flags(&flags::MOUNT_FLAGS), Source::MountFlags(3);
+        flags: Flags(4, &flags::MOUNT_FLAGS), Source::MountFlags(3);
     }
     /// A signal was sent.
     Kill kill "kill" Signal Other {
@@ -969,40 +1110,40 @@ events! {
         sig: Signal, Word(1);
     }
     /// A descriptor was copied.
-    Dup dup "dup" File File {
+    Dup dup "dup" IoOther File creates_fd uses_fd modifies_state {
         res: Fd, Return;
         oldfd: Fd, Signed(0);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A descriptor was copied.
-    Dup2 dup2 "dup2" File File {
+    Dup2 dup2 "dup2" IoOther File creates_fd uses_fd modifies_state {
         res: Fd, Return;
         oldfd: Fd, Signed(0);
         newfd: Fd, Signed(1);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A descriptor was copied.
-    Dup3 dup3 "dup3" File File {
+    Dup3 dup3 "dup3" IoOther File creates_fd uses_fd modifies_state {
         res: Fd, Return;
         oldfd: Fd, Signed(0);
         newfd: Fd, Signed(1);
-        flags: Flags(&flags::FILE_FLAGS), Source::Bits(2, flags::FD_BITS);
+        flags: Flags(4, &flags::FILE_FLAGS), Source::Bits(2, flags::FD_BITS);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A file got another name.
     Link link "link" File File {
@@ -1019,7 +1160,7 @@ events! {
         oldpath: RelPath, Str(1);
         newdir: Fd, Signed(2);
         newpath: RelPath, Str(3);
-        flags: Flags(&flags::LINKAT_FLAGS), Source::Bits(4, flags::LINKAT_BITS);
+        flags: Flags(4, &flags::LINKAT_FLAGS), Source::Bits(4, flags::LINKAT_BITS);
         [+] oldbase: Path, Base(0, 1);
         [+] newbase: Path, Base(2, 3);
     }
@@ -1031,7 +1172,7 @@ events! {
         [+] base: Path, Base(CWD, 1);
     }
     /// A symbolic link was made.
-    Symlinkat symlinkat "symlinkat" File File {
+    Symlinkat symlinkat "symlinkat" File File uses_fd {
         res: Errno, Return;
         target: Text, Str(0);
         linkdirfd: Fd, Signed(1);
@@ -1039,35 +1180,35 @@ events! {
         [+] base: Path, Base(1, 2);
     }
     /// A socket was made.
-    Socket socket "socket" Net Net {
+    Socket socket "socket" Net Net creates_fd modifies_state {
         fd: Fd, Return;
-        domain: Enum(&flags::SOCKET_FAMILIES), Word(0);
-        r#type: Uint, Word(1);
-        proto: Uint, Word(2);
-        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::SOCKET_BITS);
+        domain: Enum(4, &flags::SOCKET_FAMILIES), Word(0);
+        r#type: Uint(4), Word(1);
+        proto: Uint(4), Word(2);
+        flags: Flags(4, &flags::FILE_FLAGS), Source::Bits(1, flags::SOCKET_BITS);
     }
     /// A socket waits for connections.
-    Listen listen "listen" Net Net {
+    Listen listen "listen" Net Net uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        backlog: Int, Signed(1);
+        backlog: Int(4), Signed(1);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A directory was made.
     Mkdir mkdir "mkdir" File File {
         res: Errno, Return;
         path: Path, Str(0);
-        mode: Hex, Word(1);
+        mode: Hex(4), Word(1);
         [+] base: Path, Base(CWD, 0);
     }
     /// A directory was made.
-    Mkdirat mkdirat "mkdirat" File File {
+    Mkdirat mkdirat "mkdirat" File File uses_fd {
         res: Errno, Return;
         dirfd: Fd, Signed(0);
         path: RelPath, Str(1);
-        mode: Hex, Word(2);
+        mode: Hex(4), Word(2);
         [+] base: Path, Base(0, 1);
     }
     /// A directory was removed.
@@ -1077,122 +1218,122 @@ events! {
         [+] base: Path, Base(CWD, 0);
     }
     /// Bytes were sent.
-    Sendto sendto "sendto" Net Net {
+    Sendto sendto "sendto" IoWrite Net uses_fd writes_to_fd modifies_state {
         res: Errno, Return;
         data: Bytes, Source::Sent(1, 2);
         fd: Fd, Signed(0);
-        size: Uint, Word(2);
+        size: Uint(4), Word(2);
         tuple: SockTuple, Source::TupleTo(0, 4, 5);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A message was sent.
-    Sendmsg sendmsg "sendmsg" Net Net {
+    Sendmsg sendmsg "sendmsg" IoWrite Net uses_fd writes_to_fd modifies_state {
         res: Errno, Return;
         data: Bytes, Source::SentMessage(1);
         fd: Fd, Signed(0);
-        size: Uint, Source::MessageSize(1);
+        size: Uint(4), Source::MessageSize(1);
         tuple: SockTuple, Source::MessageTupleTo(0, 1);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Bytes were received.
-    Recvfrom recvfrom "recvfrom" Net Net {
+    Recvfrom recvfrom "recvfrom" IoRead Net uses_fd reads_from_fd modifies_state {
         res: Errno, Return;
         data: Bytes, Source::Received(1);
         tuple: SockTuple, Source::TupleFrom(0, 4, 5);
         fd: Fd, Signed(0);
-        size: Uint, Word(2);
+        size: Uint(4), Word(2);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// A message was received.
-    Recvmsg recvmsg "recvmsg" Net Net {
+    Recvmsg recvmsg "recvmsg" IoRead Net uses_fd reads_from_fd modifies_state {
         res: Errno, Return;
-        size: Uint, Source::MessageSize(1);
+        size: Uint(4), Source::MessageSize(1);
         data: Bytes, Source::ReceivedMessage(1);
         tuple: SockTuple, Source::MessageTupleFrom(0, 1);
         msgcontrol: Bytes, Source::MessageControl(1);
         fd: Fd, Signed(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Code was given to the kernel.
     InitModule init_module "init_module" Other Other {
         res: Errno, Return;
         img: Bytes, Source::Buffer(0, 1);
-        length: Uint, Long(1);
+        length: Uint(8), Long(1);
         uargs: Text, Str(2);
     }
     /// Code was given to the kernel.
-    FinitModule finit_module "finit_module" Other Other {
+    FinitModule finit_module "finit_module" Other Other uses_fd reads_from_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
         uargs: Text, Str(1);
-        flags: Flags(&flags::FINIT_MODULE_FLAGS), Word(2);
+        flags: Flags(4, &flags::FINIT_MODULE_FLAGS), Word(2);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
     }
     /// Code was taken out of the kernel.
     DeleteModule delete_module "delete_module" Other Other {
         res: Errno, Return;
         name: Text, Str(0);
-        flags: Flags(&flags::DELETE_MODULE_FLAGS), Source::Bits(1, flags::DELETE_MODULE_BITS);
+        flags: Flags(4, &flags::DELETE_MODULE_FLAGS), Source::Bits(1, flags::DELETE_MODULE_BITS);
     }
     /// A program of the kernel's virtual machine, or what belongs to one.
-    Bpf bpf "bpf" Other Other {
+    Bpf bpf "bpf" Other Other creates_fd {
         fd: Fd, Return;
-        cmd: Enum(&flags::BPF_COMMANDS), Word(0);
+        cmd: Enum(4, &flags::BPF_COMMANDS), Word(0);
     }
     /// Another namespace was entered.
-    Setns setns "setns" Process Other {
+    Setns setns "setns" Process Other uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        nstype: Flags(&flags::CLONE_FLAGS), Source::CloneBits(1);
+        nstype: Flags(4, &flags::CLONE_FLAGS), Source::CloneBits(1);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
     }
     /// What was shared is shared no more.
     Unshare unshare "unshare" Process Other {
         res: Errno, Return;
-        flags: Flags(&flags::CLONE_FLAGS), Source::CloneBits(0);
+        flags: Flags(4, &flags::CLONE_FLAGS), Source::CloneBits(0);
     }
     /// Page faults are to be handled by a program.
-    Userfaultfd userfaultfd "userfaultfd" File Other {
+    Userfaultfd userfaultfd "userfaultfd" File Other creates_fd modifies_state {
         res: Errno, Return;
-        flags: Flags(&flags::FILE_FLAGS), Source::OpenBits(0);
+        flags: Flags(4, &flags::FILE_FLAGS), Source::OpenBits(0);
     }
     /// A file was made in memory alone.
-    MemfdCreate memfd_create "memfd_create" Other Open {
+    MemfdCreate memfd_create "memfd_create" Memory Open creates_fd modifies_state {
         fd: Fd, Return;
         name: Text, Str(0);
-        flags: Flags(&flags::MEMFD_CREATE_FLAGS), Word(1);
+        flags: Flags(4, &flags::MEMFD_CREATE_FLAGS), Word(1);
     }
     /// The working directory was changed.
-    Chdir chdir "chdir" File Other {
+    Chdir chdir "chdir" File Other modifies_state {
         res: Errno, Return;
         path: Text, Str(0);
         [+] cwd: Text, Task(Fact::Cwd);
     }
     /// The working directory was changed.
-    Fchdir fchdir "fchdir" File Other {
+    Fchdir fchdir "fchdir" File Other uses_fd modifies_state {
         res: Errno, Return;
         fd: Fd, Signed(0);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] cwd: Text, Task(Fact::Cwd);
     }
     /// The root directory was changed.
-    Chroot chroot "chroot" Process Other {
+    Chroot chroot "chroot" Process Other modifies_state {
         res: Errno, Return;
         path: Path, Str(0);
     }
     /// A session was made.
-    Setsid setsid "setsid" Process Other {
+    Setsid setsid "setsid" Process Other modifies_state {
         res: Pid, Return;
     }
     /// A process was put into a group.
@@ -1202,174 +1343,174 @@ events! {
         pgid: Pid, Signed(1);
     }
     /// The calling task was changed in one way or another.
-    Prctl prctl "prctl" Process Other {
+    Prctl prctl "prctl" Process Other modifies_state {
         res: Errno, Return;
-        option: Enum(&flags::PRCTL_OPTIONS), Word(0);
+        option: Enum(4, &flags::PRCTL_OPTIONS), Word(0);
         arg2_str: Text, Source::PrctlText(0, 1);
-        arg2_int: Int, Source::PrctlNumber(0, 1);
+        arg2_int: Int(8), Source::PrctlNumber(0, 1);
     }
     /// Capabilities were changed.
-    Capset capset "capset" Process Credentials {
+    Capset capset "capset" Process Credentials modifies_state {
         res: Errno, Return;
-        cap_inheritable: Hex, Task(Fact::CapInheritable);
-        cap_permitted: Hex, Task(Fact::CapPermitted);
-        cap_effective: Hex, Task(Fact::CapEffective);
+        cap_inheritable: Hex(8), Task(Fact::CapInheritable);
+        cap_permitted: Hex(8), Task(Fact::CapPermitted);
+        cap_effective: Hex(8), Task(Fact::CapEffective);
     }
     /// The owner was changed.
     Chown chown "chown" File File {
         res: Errno, Return;
         path: Path, Str(0);
-        uid: Uint, Word(1);
-        gid: Uint, Word(2);
+        uid: Uint(4), Word(1);
+        gid: Uint(4), Word(2);
         [+] base: Path, Base(CWD, 0);
     }
     /// The owner was changed.
     Lchown lchown "lchown" File File {
         res: Errno, Return;
         path: Path, Str(0);
-        uid: Uint, Word(1);
-        gid: Uint, Word(2);
+        uid: Uint(4), Word(1);
+        gid: Uint(4), Word(2);
         [+] base: Path, Base(CWD, 0);
     }
     /// The owner was changed.
-    Fchown fchown "fchown" File File {
+    Fchown fchown "fchown" File File uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        uid: Uint, Word(1);
-        gid: Uint, Word(2);
+        uid: Uint(4), Word(1);
+        gid: Uint(4), Word(2);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
     }
     /// The owner was changed.
-    Fchownat fchownat "fchownat" File File {
+    Fchownat fchownat "fchownat" File File uses_fd {
         res: Errno, Return;
         dirfd: Fd, Signed(0);
         pathname: RelPath, Str(1);
-        uid: Uint, Word(2);
-        gid: Uint, Word(3);
-        flags: Flags(&flags::FCHOWNAT_FLAGS), Source::Bits(4, flags::FCHOWNAT_BITS);
+        uid: Uint(4), Word(2);
+        gid: Uint(4), Word(3);
+        flags: Flags(4, &flags::FCHOWNAT_FLAGS), Source::Bits(4, flags::FCHOWNAT_BITS);
         [+] base: Path, Base(0, 1);
     }
     /// A file system was taken away.
-    Umount2 umount2 "umount2" File File {
+    Umount2 umount2 "umount2" File File modifies_state {
         res: Errno, Return;
         name: Path, Str(0);
-        flags: Flags(&flags::UMOUNT_FLAGS), Word(1);
+        flags: Flags(4, &flags::UMOUNT_FLAGS), Word(1);
     }
     /// A file was made, perhaps a device.
     Mknod mknod "mknod" Other File {
         res: Errno, Return;
         path: Path, Str(0);
         mode: Mode(&flags::MKNOD_MODE), Word(1);
-        dev: Uint, Word(2);
+        dev: Uint(4), Word(2);
         [+] base: Path, Base(CWD, 0);
     }
     /// A file was made, perhaps a device.
-    Mknodat mknodat "mknodat" Other File {
+    Mknodat mknodat "mknodat" Other File uses_fd {
         res: Errno, Return;
         dirfd: Fd, Signed(0);
         path: RelPath, Str(1);
         mode: Mode(&flags::MKNOD_MODE), Word(2);
-        dev: Uint, Word(3);
+        dev: Uint(4), Word(3);
         [+] base: Path, Base(0, 1);
     }
     /// A descriptor was closed.
-    Close close "close" File Other {
+    Close close "close" IoOther Other destroys_fd uses_fd modifies_state {
         res: Errno, Return;
         fd: Fd, Signed(0);
     }
     /// A pipe was made.
-    Pipe pipe "pipe" Other Other {
+    Pipe pipe "pipe" Ipc Other creates_fd modifies_state {
         res: Errno, Return;
         fd1: Fd, Source::MadeFd(0, 0);
         fd2: Fd, Source::MadeFd(0, 1);
-        ino: Uint, Source::MadeIno(0, 0);
+        ino: Uint(8), Source::MadeIno(0, 0);
     }
     /// A pipe was made.
-    Pipe2 pipe2 "pipe2" Other Other {
+    Pipe2 pipe2 "pipe2" Ipc Other creates_fd modifies_state {
         res: Errno, Return;
         fd1: Fd, Source::MadeFd(0, 0);
         fd2: Fd, Source::MadeFd(0, 1);
-        ino: Uint, Source::MadeIno(0, 0);
-        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+        ino: Uint(8), Source::MadeIno(0, 0);
+        flags: Flags(4, &flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
     }
     /// Two sockets that are connected were made. `source` and `peer` are their
     /// inodes, where Falco has addresses of the kernel.
-    Socketpair socketpair "socketpair" Net Net {
+    Socketpair socketpair "socketpair" Ipc Net creates_fd modifies_state {
         res: Errno, Return;
         fd1: Fd, Source::MadeFd(3, 0);
         fd2: Fd, Source::MadeFd(3, 1);
-        source: Hex, Source::MadeIno(3, 0);
-        peer: Hex, Source::MadeIno(3, 1);
-        domain: Enum(&flags::SOCKET_FAMILIES), Word(0);
-        r#type: Uint, Word(1);
-        proto: Uint, Word(2);
+        source: Hex(8), Source::MadeIno(3, 0);
+        peer: Hex(8), Source::MadeIno(3, 1);
+        domain: Enum(4, &flags::SOCKET_FAMILIES), Word(0);
+        r#type: Uint(4), Word(1);
+        proto: Uint(4), Word(2);
     }
     /// A descriptor was looked at or changed.
-    Fcntl fcntl "fcntl" File Other {
+    Fcntl fcntl "fcntl" IoOther Other uses_fd modifies_state {
         res: Fd, Return;
         fd: Fd, Signed(0);
-        cmd: Enum(&flags::FCNTL_COMMANDS), Source::Fcntl(1);
-        arg: Hex, Long(2);
+        cmd: Enum(1, &flags::FCNTL_COMMANDS), Source::Fcntl(1);
+        arg: Hex(8), Long(2);
     }
     /// Bytes went through a descriptor.
-    Read read "read" File Other {
+    Read read "read" IoRead Other uses_fd reads_from_fd {
         res: Errno, Return;
         data: Bytes, Source::Received(1);
         fd: Fd, Signed(0);
-        size: Uint, Word(2);
+        size: Uint(4), Word(2);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Bytes went through a descriptor.
-    Write write "write" File Other {
+    Write write "write" IoWrite Other uses_fd writes_to_fd {
         res: Errno, Return;
         data: Bytes, Source::Sent(1, 2);
         fd: Fd, Signed(0);
-        size: Uint, Word(2);
+        size: Uint(4), Word(2);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Bytes went through a descriptor.
-    Readv readv "readv" File Other {
+    Readv readv "readv" IoRead Other uses_fd reads_from_fd {
         res: Errno, Return;
-        size: Uint, Source::VectorSize(1, 2);
+        size: Uint(4), Source::VectorSize(1, 2);
         data: Bytes, Source::ReceivedVector(1, 2);
         fd: Fd, Signed(0);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Bytes went through a descriptor.
-    Writev writev "writev" File Other {
+    Writev writev "writev" IoWrite Other uses_fd writes_to_fd {
         res: Errno, Return;
         data: Bytes, Source::SentVector(1, 2);
         fd: Fd, Signed(0);
-        size: Uint, Source::VectorSize(1, 2);
+        size: Uint(4), Source::VectorSize(1, 2);
         [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint, Source::FdKind(0);
+        [+] kind: Uint(8), Source::FdKind(0);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Memory got another protection.
-    Mprotect mprotect "mprotect" Other Other {
+    Mprotect mprotect "mprotect" Memory Other {
         res: Errno, Return;
-        addr: Hex, Long(0);
-        length: Uint, Long(1);
-        prot: Flags(&flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
+        addr: Hex(8), Long(0);
+        length: Uint(8), Long(1);
+        prot: Flags(4, &flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
     }
     /// A signal was sent to a thread.
     Tkill tkill "tkill" Signal Other {
@@ -1385,56 +1526,670 @@ events! {
         sig: Signal, Word(2);
     }
     /// One or both directions of a connection were ended.
-    Shutdown shutdown "shutdown" Net Net {
+    Shutdown shutdown "shutdown" Net Net uses_fd modifies_state {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        how: Enum(&flags::SHUTDOWN_HOW), Word(1);
+        how: Enum(1, &flags::SHUTDOWN_HOW), Word(1);
         [+] tuple: SockTuple, Source::SockTuple(0);
         [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint, Source::SocketProto(0);
-        [+] connected: Uint, Source::Connected(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// Permissions of a file were asked for.
     Access access "access" File File {
         res: Errno, Return;
         name: Path, Str(0);
-        mode: Flags(&flags::ACCESS_FLAGS), Word(1);
+        mode: Flags(4, &flags::ACCESS_FLAGS), Word(1);
         [+] base: Path, Base(CWD, 0);
     }
     /// A position was changed.
-    Lseek lseek "lseek" File Other {
+    Lseek lseek "lseek" File Other uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        offset: Uint, Long(1);
-        whence: Enum(&flags::LSEEK_WHENCE), Word(2);
+        offset: Uint(8), Long(1);
+        whence: Enum(1, &flags::LSEEK_WHENCE), Word(2);
     }
     /// Calls were restricted.
     Seccomp seccomp "seccomp" Other Other {
         res: Errno, Return;
-        op: Uint, Long(0);
-        flags: Hex, Long(1);
+        op: Uint(8), Long(0);
+        flags: Hex(8), Long(1);
     }
     /// Memory was locked.
-    Mlock mlock "mlock" Other Other {
+    Mlock mlock "mlock" Memory Other {
         res: Errno, Return;
-        addr: Hex, Long(0);
-        len: Uint, Long(1);
+        addr: Hex(8), Long(0);
+        len: Uint(8), Long(1);
     }
     /// Memory was unlocked.
-    Munlock munlock "munlock" Other Other {
+    Munlock munlock "munlock" Memory Other {
         res: Errno, Return;
-        addr: Hex, Long(0);
-        len: Uint, Long(1);
+        addr: Hex(8), Long(0);
+        len: Uint(8), Long(1);
     }
     /// Memory was unlocked.
-    Munlockall munlockall "munlockall" Other Other {
+    Munlockall munlockall "munlockall" Memory Other {
         res: Errno, Return;
     }
     /// A descriptor for counting was made.
-    Eventfd2 eventfd2 "eventfd2" Other Other {
+    Eventfd2 eventfd2 "eventfd2" Ipc Other creates_fd modifies_state {
         res: Fd, Return;
-        flags: Flags(&flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
-        initval: Uint, Word(0);
+        flags: Flags(2, &flags::FILE_FLAGS), Source::Bits(1, flags::FD_BITS);
+        initval: Uint(8), Word(0);
+    }
+    /// `send`.
+    Send send "send" IoWrite Other uses_fd writes_to_fd {
+        res: Errno, Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        tuple: SockTuple, Source::None;
+    }
+    /// `recv`.
+    Recv recv "recv" IoRead Other uses_fd reads_from_fd {
+        res: Errno, Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        tuple: SockTuple, Source::None;
+    }
+    /// `getsockname`.
+    Getsockname getsockname "getsockname" Net Net {
+        [+] res: Errno, Source::None;
+    }
+    /// `getpeername`.
+    Getpeername getpeername "getpeername" Net Net {
+        [+] res: Errno, Source::None;
+    }
+    /// `setsockopt`.
+    Setsockopt setsockopt "setsockopt" Net Net uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::None;
+        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::None;
+        val: Dyn(&SOCKOPT_VALUES), Source::None;
+        optlen: Uint(4), Source::None;
+    }
+    /// `getsockopt`.
+    Getsockopt getsockopt "getsockopt" Net Net uses_fd modifies_state {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::None;
+        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::None;
+        val: Dyn(&SOCKOPT_VALUES), Source::None;
+        optlen: Uint(4), Source::None;
+    }
+    /// `sendmmsg`.
+    Sendmmsg sendmmsg "sendmmsg" IoWrite Other uses_fd writes_to_fd modifies_state {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        data: Bytes, Source::None;
+        tuple: SockTuple, Source::None;
+    }
+    /// `recvmmsg`.
+    Recvmmsg recvmmsg "recvmmsg" IoRead Other uses_fd reads_from_fd modifies_state {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        data: Bytes, Source::None;
+        tuple: SockTuple, Source::None;
+        msgcontrol: Bytes, Source::None;
+    }
+    /// `eventfd`.
+    Eventfd eventfd "eventfd" Ipc Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        initval: Uint(8), Source::None;
+        flags: Hex(4), Source::None;
+    }
+    /// `futex`.
+    Futex futex "futex" Ipc Other {
+        res: Errno, Source::None;
+        addr: Hex(8), Source::None;
+        op: Flags(2, &flags::FUTEX_OPERATIONS), Source::None;
+        val: Uint(8), Source::None;
+    }
+    /// `stat`.
+    Stat stat "stat" File File {
+        res: Errno, Source::None;
+        path: Path, Source::None;
+    }
+    /// `lstat`.
+    Lstat lstat "lstat" File File {
+        res: Errno, Source::None;
+        path: Path, Source::None;
+    }
+    /// `fstat`.
+    Fstat fstat "fstat" File File uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+    }
+    /// `stat64`.
+    Stat64 stat64 "stat64" File File {
+        res: Errno, Source::None;
+        path: Path, Source::None;
+    }
+    /// `lstat64`.
+    Lstat64 lstat64 "lstat64" File File {
+        res: Errno, Source::None;
+        path: Path, Source::None;
+    }
+    /// `fstat64`.
+    Fstat64 fstat64 "fstat64" File File {
+        res: Errno, Source::None;
+    }
+    /// `epoll_wait`.
+    EpollWait epoll_wait "epoll_wait" Wait Other waits {
+        res: Errno, Source::None;
+        maxevents: Errno, Source::None;
+    }
+    /// `poll`.
+    Poll poll "poll" Wait Other waits {
+        res: Errno, Source::None;
+        fds: FdList, Source::None;
+        timeout: Int(8), Source::None;
+    }
+    /// `select`.
+    Select select "select" Wait Other waits {
+        res: Errno, Source::None;
+    }
+    /// `llseek`.
+    Llseek llseek "llseek" File File uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        offset: Uint(8), Source::None;
+        whence: Enum(1, &flags::LSEEK_WHENCE), Source::None;
+    }
+    /// `getcwd`.
+    Getcwd getcwd "getcwd" File File {
+        res: Errno, Source::None;
+        path: Text, Source::None;
+    }
+    /// `pread`.
+    Pread pread "pread" IoRead Other uses_fd reads_from_fd {
+        res: Errno, Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        pos: Uint(8), Source::None;
+    }
+    /// `pwrite`.
+    Pwrite pwrite "pwrite" IoWrite Other uses_fd writes_to_fd {
+        res: Errno, Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        pos: Uint(8), Source::None;
+    }
+    /// `preadv`.
+    Preadv preadv "preadv" IoRead Other uses_fd reads_from_fd {
+        res: Errno, Source::None;
+        size: Uint(4), Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        pos: Uint(8), Source::None;
+    }
+    /// `pwritev`.
+    Pwritev pwritev "pwritev" IoWrite Other uses_fd writes_to_fd {
+        res: Errno, Source::None;
+        data: Bytes, Source::None;
+        fd: Fd, Source::None;
+        size: Uint(4), Source::None;
+        pos: Uint(8), Source::None;
+    }
+    /// `signalfd`.
+    Signalfd signalfd "signalfd" Signal Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        fd: Fd, Source::None;
+        mask: Hex(4), Source::None;
+        flags: Hex(1), Source::None;
+    }
+    /// `nanosleep`.
+    Nanosleep nanosleep "nanosleep" Sleep Other waits {
+        res: Errno, Source::None;
+        interval: RelTime, Source::None;
+    }
+    /// `timerfd_create`.
+    TimerfdCreate timerfd_create "timerfd_create" Time Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        clockid: Uint(1), Source::None;
+        flags: Hex(1), Source::None;
+    }
+    /// `inotify_init`.
+    InotifyInit inotify_init "inotify_init" Ipc Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        flags: Hex(1), Source::None;
+    }
+    /// `getrlimit`.
+    Getrlimit getrlimit "getrlimit" Process Other {
+        res: Errno, Source::None;
+        cur: Int(8), Source::None;
+        max: Int(8), Source::None;
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+    }
+    /// `setrlimit`.
+    Setrlimit setrlimit "setrlimit" Process Other {
+        res: Errno, Source::None;
+        cur: Int(8), Source::None;
+        max: Int(8), Source::None;
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+    }
+    /// `prlimit`.
+    Prlimit prlimit "prlimit" Process Other {
+        res: Errno, Source::None;
+        newcur: Int(8), Source::None;
+        newmax: Int(8), Source::None;
+        oldcur: Int(8), Source::None;
+        oldmax: Int(8), Source::None;
+        pid: Int(8), Source::None;
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+    }
+    /// Records were lost.
+    Drop drop "drop" Internal Other skipparsereset {
+        ratio: Uint(4), Source::None;
+    }
+    /// Another task was put on a CPU.
+    Switch switch "switch" Scheduler Other {
+        next: Pid, Source::None;
+        pgft_maj: Uint(8), Source::None;
+        pgft_min: Uint(8), Source::None;
+        vm_size: Uint(4), Source::None;
+        vm_rss: Uint(4), Source::None;
+        vm_swap: Uint(4), Source::None;
+    }
+    /// `brk`.
+    Brk brk "brk" Memory Other {
+        res: Hex(8), Source::None;
+        vm_size: Uint(4), Source::None;
+        vm_rss: Uint(4), Source::None;
+        vm_swap: Uint(4), Source::None;
+        addr: Hex(8), Source::None;
+    }
+    /// `mmap`.
+    Mmap mmap "mmap" Memory Other uses_fd {
+        res: Errno, Source::None;
+        vm_size: Uint(4), Source::None;
+        vm_rss: Uint(4), Source::None;
+        vm_swap: Uint(4), Source::None;
+        addr: Hex(8), Source::None;
+        length: Uint(8), Source::None;
+        prot: Flags(4, &flags::PROT_FLAGS), Source::None;
+        flags: Flags(4, &flags::MMAP_FLAGS), Source::None;
+        fd: Fd, Source::None;
+        offset: Uint(8), Source::None;
+    }
+    /// `mmap2`.
+    Mmap2 mmap2 "mmap2" Memory Other uses_fd {
+        res: Errno, Source::None;
+        vm_size: Uint(4), Source::None;
+        vm_rss: Uint(4), Source::None;
+        vm_swap: Uint(4), Source::None;
+        addr: Hex(8), Source::None;
+        length: Uint(8), Source::None;
+        prot: Flags(4, &flags::PROT_FLAGS), Source::None;
+        flags: Flags(4, &flags::MMAP_FLAGS), Source::None;
+        fd: Fd, Source::None;
+        pgoffset: Uint(8), Source::None;
+    }
+    /// `munmap`.
+    Munmap munmap "munmap" Memory Other {
+        res: Errno, Source::None;
+        vm_size: Uint(4), Source::None;
+        vm_rss: Uint(4), Source::None;
+        vm_swap: Uint(4), Source::None;
+        addr: Hex(8), Source::None;
+        length: Uint(8), Source::None;
+    }
+    /// `splice`.
+    Splice splice "splice" IoOther Other uses_fd {
+        res: Errno, Source::None;
+        fd_in: Fd, Source::None;
+        fd_out: Fd, Source::None;
+        size: Uint(8), Source::None;
+        flags: Flags(4, &flags::SPLICE_FLAGS), Source::None;
+    }
+    /// `ioctl`.
+    Ioctl ioctl "ioctl" IoOther Other uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        request: Hex(8), Source::None;
+        argument: Hex(8), Source::None;
+    }
+    /// `sendfile`.
+    Sendfile sendfile "sendfile" IoWrite Other uses_fd {
+        res: Errno, Source::None;
+        offset: Uint(8), Source::None;
+        out_fd: Fd, Source::None;
+        in_fd: Fd, Source::None;
+        size: Uint(8), Source::None;
+    }
+    /// `quotactl`.
+    Quotactl quotactl "quotactl" User Other {
+        res: Errno, Source::None;
+        special: Text, Source::None;
+        quotafilepath: Text, Source::None;
+        dqb_bhardlimit: Uint(8), Source::None;
+        dqb_bsoftlimit: Uint(8), Source::None;
+        dqb_curspace: Uint(8), Source::None;
+        dqb_ihardlimit: Uint(8), Source::None;
+        dqb_isoftlimit: Uint(8), Source::None;
+        dqb_btime: RelTime, Source::None;
+        dqb_itime: RelTime, Source::None;
+        dqi_bgrace: RelTime, Source::None;
+        dqi_igrace: RelTime, Source::None;
+        dqi_flags: Flags(1, &flags::QUOTACTL_DQI_FLAGS), Source::None;
+        quota_fmt_out: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::None;
+        cmd: Flags(2, &flags::QUOTACTL_CMDS), Source::None;
+        r#type: Flags(1, &flags::QUOTACTL_TYPES), Source::None;
+        id: Uint(4), Source::None;
+        quota_fmt: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::None;
+    }
+    /// Written by a tool that makes captures.
+    Scapevent scapevent "scapevent" Internal Other skipparsereset {
+        event_type: Uint(4), Source::None;
+        event_data: Uint(8), Source::None;
+    }
+    /// `close_range`.
+    CloseRange close_range "close_range" IoOther Other modifies_state {
+        res: Errno, Source::None;
+        first: Uint(4), Source::None;
+        last: Uint(4), Source::None;
+        flags: Flags(4, &flags::CLOSE_RANGE_FLAGS), Source::None;
+    }
+    /// `getuid`.
+    Getuid getuid "getuid" User Other {
+        uid: Uid, Source::None;
+    }
+    /// `geteuid`.
+    Geteuid geteuid "geteuid" User Other {
+        euid: Uid, Source::None;
+    }
+    /// `getgid`.
+    Getgid getgid "getgid" User Other {
+        gid: Gid, Source::None;
+    }
+    /// `getegid`.
+    Getegid getegid "getegid" User Other {
+        egid: Gid, Source::None;
+    }
+    /// `getresuid`.
+    Getresuid getresuid "getresuid" User Other {
+        res: Errno, Source::None;
+        ruid: Uid, Source::None;
+        euid: Uid, Source::None;
+        suid: Uid, Source::None;
+    }
+    /// `getresgid`.
+    Getresgid getresgid "getresgid" User Other {
+        res: Errno, Source::None;
+        rgid: Gid, Source::None;
+        egid: Gid, Source::None;
+        sgid: Gid, Source::None;
+    }
+    /// A signal was delivered.
+    Signaldeliver signaldeliver "signaldeliver" Signal Other {
+        spid: Pid, Source::None;
+        dpid: Pid, Source::None;
+        sig: Signal, Source::None;
+    }
+    /// Time that a process has used.
+    Procinfo procinfo "procinfo" Internal Other skipparsereset {
+        cpu_usr: Uint(8), Source::None;
+        cpu_sys: Uint(8), Source::None;
+    }
+    /// `getdents`.
+    Getdents getdents "getdents" File File uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+    }
+    /// `getdents64`.
+    Getdents64 getdents64 "getdents64" File File uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+    }
+    /// `flock`.
+    Flock flock "flock" File File uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        operation: Flags(4, &flags::FLOCK_FLAGS), Source::None;
+    }
+    /// A CPU came or went.
+    CpuHotplug cpu_hotplug "cpu_hotplug" System Other skipparsereset modifies_state {
+        cpu: Uint(4), Source::None;
+        action: Uint(4), Source::None;
+    }
+    /// `semop`.
+    Semop semop "semop" Process Other {
+        res: Errno, Source::None;
+        nsops: Uint(4), Source::None;
+        sem_num_0: Uint(2), Source::None;
+        sem_op_0: Int(2), Source::None;
+        sem_flg_0: Flags(2, &flags::SEMOP_FLAGS), Source::None;
+        sem_num_1: Uint(2), Source::None;
+        sem_op_1: Int(2), Source::None;
+        sem_flg_1: Flags(2, &flags::SEMOP_FLAGS), Source::None;
+        semid: Int(4), Source::None;
+    }
+    /// `semctl`.
+    Semctl semctl "semctl" Process Other {
+        res: Errno, Source::None;
+        semid: Int(4), Source::None;
+        semnum: Int(4), Source::None;
+        cmd: Flags(2, &flags::SEMCTL_COMMANDS), Source::None;
+        val: Int(4), Source::None;
+    }
+    /// `ppoll`.
+    Ppoll ppoll "ppoll" Wait Other waits {
+        res: Errno, Source::None;
+        fds: FdList, Source::None;
+        timeout: RelTime, Source::None;
+        sigmask: SigSet, Source::None;
+    }
+    /// `semget`.
+    Semget semget "semget" Process Other {
+        res: Errno, Source::None;
+        key: Hex(4), Source::None;
+        nsems: Int(4), Source::None;
+        semflg: Flags(4, &flags::SEMGET_FLAGS), Source::None;
+    }
+    /// A message to people.
+    Notification notification "notification" Other Other skipparsereset {
+        id: Text, Source::None;
+        desc: Text, Source::None;
+    }
+    /// Something outside of the machine happened.
+    Infra infra "infra" Internal Other skipparsereset {
+        source: Text, Source::None;
+        name: Text, Source::None;
+        description: Text, Source::None;
+        scope: Text, Source::None;
+    }
+    /// A page was not there.
+    PageFault page_fault "page_fault" Other Other skipparsereset {
+        addr: Hex(8), Source::None;
+        ip: Hex(8), Source::None;
+        error: Flags(4, &flags::PF_FLAGS), Source::None;
+    }
+    /// An event of a plugin.
+    Pluginevent pluginevent "pluginevent" Other Other large_payload {
+        plugin_id: Uint(4), Source::None;
+        event_data: Bytes, Source::None;
+    }
+    /// A container was found; its description as JSON.
+    Container container "container" Process Other modifies_state large_payload {
+        json: Text, Source::None;
+    }
+    /// `copy_file_range`.
+    CopyFileRange copy_file_range "copy_file_range" File File uses_fd reads_from_fd writes_to_fd {
+        res: Errno, Source::None;
+        fdout: Fd, Source::None;
+        offout: Uint(8), Source::None;
+        fdin: Fd, Source::None;
+        offin: Uint(8), Source::None;
+        len: Uint(8), Source::None;
+    }
+    /// `open_by_handle_at`.
+    OpenByHandleAt open_by_handle_at "open_by_handle_at" File File creates_fd modifies_state {
+        fd: Fd, Source::None;
+        mountfd: Fd, Source::None;
+        flags: Flags(4, &flags::FILE_FLAGS), Source::None;
+        path: Path, Source::None;
+        dev: Hex(4), Source::None;
+        ino: Uint(8), Source::None;
+    }
+    /// `io_uring_setup`.
+    IoUringSetup io_uring_setup "io_uring_setup" IoOther Other creates_fd modifies_state {
+        res: Errno, Source::None;
+        entries: Uint(4), Source::None;
+        sq_entries: Uint(4), Source::None;
+        cq_entries: Uint(4), Source::None;
+        flags: Flags(4, &flags::IO_URING_SETUP_FLAGS), Source::None;
+        sq_thread_cpu: Uint(4), Source::None;
+        sq_thread_idle: Uint(4), Source::None;
+        features: Flags(4, &flags::IO_URING_SETUP_FEATS), Source::None;
+    }
+    /// `io_uring_enter`.
+    IoUringEnter io_uring_enter "io_uring_enter" IoOther Other uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        to_submit: Uint(4), Source::None;
+        min_complete: Uint(4), Source::None;
+        flags: Flags(4, &flags::IO_URING_ENTER_FLAGS), Source::None;
+        sig: SigSet, Source::None;
+    }
+    /// `io_uring_register`.
+    IoUringRegister io_uring_register "io_uring_register" IoOther Other uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        opcode: Enum(2, &flags::IO_URING_REGISTER_OPCODES), Source::None;
+        arg: Hex(8), Source::None;
+        nr_args: Uint(4), Source::None;
+    }
+    /// `mlockall`.
+    Mlockall mlockall "mlockall" Memory Other {
+        res: Errno, Source::None;
+        flags: Flags(4, &flags::MLOCKALL_FLAGS), Source::None;
+    }
+    /// A user was made.
+    Useradded useradded "useradded" Process Other modifies_state {
+        uid: Uint(4), Source::None;
+        gid: Uint(4), Source::None;
+        name: Text, Source::None;
+        home: Text, Source::None;
+        shell: Text, Source::None;
+        container_id: Text, Source::None;
+    }
+    /// A user was removed.
+    Userdeleted userdeleted "userdeleted" Process Other modifies_state {
+        uid: Uint(4), Source::None;
+        gid: Uint(4), Source::None;
+        name: Text, Source::None;
+        home: Text, Source::None;
+        shell: Text, Source::None;
+        container_id: Text, Source::None;
+    }
+    /// A group was made.
+    Groupadded groupadded "groupadded" Process Other modifies_state {
+        gid: Uint(4), Source::None;
+        name: Text, Source::None;
+        container_id: Text, Source::None;
+    }
+    /// A group was removed.
+    Groupdeleted groupdeleted "groupdeleted" Process Other modifies_state {
+        gid: Uint(4), Source::None;
+        name: Text, Source::None;
+        container_id: Text, Source::None;
+    }
+    /// `mlock2`.
+    Mlock2 mlock2 "mlock2" Memory Other {
+        res: Errno, Source::None;
+        addr: Hex(8), Source::None;
+        len: Uint(8), Source::None;
+        flags: Flags(4, &flags::MLOCK2_FLAGS), Source::None;
+    }
+    /// `fsconfig`.
+    Fsconfig fsconfig "fsconfig" System Other uses_fd {
+        res: Errno, Source::None;
+        fd: Fd, Source::None;
+        cmd: Enum(4, &flags::FSCONFIG_CMDS), Source::None;
+        key: Text, Source::None;
+        value_bytebuf: Bytes, Source::None;
+        value_charbuf: Text, Source::None;
+        aux: Int(4), Source::None;
+    }
+    /// `epoll_create`.
+    EpollCreate epoll_create "epoll_create" Wait Other creates_fd modifies_state {
+        res: Errno, Source::None;
+        size: Int(4), Source::None;
+    }
+    /// `epoll_create1`.
+    EpollCreate1 epoll_create1 "epoll_create1" Wait Other creates_fd modifies_state {
+        res: Errno, Source::None;
+        flags: Flags(4, &flags::EPOLL_CREATE1_FLAGS), Source::None;
+    }
+    /// `umount`.
+    Umount umount "umount" File File modifies_state {
+        res: Errno, Source::None;
+        name: Path, Source::None;
+    }
+    /// `inotify_init1`.
+    InotifyInit1 inotify_init1 "inotify_init1" Ipc Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        flags: Flags(2, &flags::FILE_FLAGS), Source::None;
+    }
+    /// `signalfd4`.
+    Signalfd4 signalfd4 "signalfd4" Signal Other creates_fd modifies_state {
+        res: Fd, Source::None;
+        flags: Flags(2, &flags::FILE_FLAGS), Source::None;
+        fd: Fd, Source::None;
+        mask: Hex(4), Source::None;
+    }
+    /// An event that no call made, by name.
+    Asyncevent asyncevent "asyncevent" Other Other large_payload {
+        plugin_id: Uint(4), Source::None;
+        name: Text, Source::None;
+        data: Bytes, Source::None;
+    }
+    /// `pidfd_getfd`.
+    PidfdGetfd pidfd_getfd "pidfd_getfd" Process Other creates_fd modifies_state {
+        fd: Fd, Source::None;
+        pid_fd: Fd, Source::None;
+        target_fd: Fd, Source::None;
+        flags: Hex(4), Source::None;
+    }
+    /// `pidfd_open`.
+    PidfdOpen pidfd_open "pidfd_open" Process Other creates_fd modifies_state {
+        fd: Fd, Source::None;
+        pid: Pid, Source::None;
+        flags: Flags(4, &flags::PIDFD_OPEN_FLAGS), Source::None;
+    }
+    /// `newfstatat`.
+    Newfstatat newfstatat "newfstatat" File File uses_fd {
+        res: Errno, Source::None;
+        dirfd: Fd, Source::None;
+        path: RelPath, Source::None;
+        flags: Flags(4, &flags::NEWFSTATAT_FLAGS), Source::None;
+    }
+    /// `process_vm_readv`.
+    ProcessVmReadv process_vm_readv "process_vm_readv" Ipc Other {
+        res: Int(8), Source::None;
+        pid: Pid, Source::None;
+        data: Bytes, Source::None;
+    }
+    /// `process_vm_writev`.
+    ProcessVmWritev process_vm_writev "process_vm_writev" Ipc Other {
+        res: Int(8), Source::None;
+        pid: Pid, Source::None;
+        data: Bytes, Source::None;
+    }
+    /// `keyctl`.
+    Keyctl keyctl "keyctl" Other Other {
+        res: Errno, Source::None;
+        operation: Enum(4, &flags::KEYCTL_OPERATIONS), Source::None;
+        arg2: Dyn(&KEYCTL_ARGUMENTS), Source::None;
+        arg3: Dyn(&KEYCTL_ARGUMENTS), Source::None;
+        arg4: Dyn(&KEYCTL_ARGUMENTS), Source::None;
+        arg5: Dyn(&KEYCTL_ARGUMENTS), Source::None;
     }
 }
 

@@ -789,3 +789,455 @@ const _: () = {
     assert!(clone::from_kernel(0x0001_0000) == clone::THREAD);
     assert!(ptrace_from_kernel(16) == 11);
 };
+
+/// `mmap`.
+pub const MMAP_FLAGS: FlagTable = FlagTable {
+    name: "mmap_flags",
+    entries: &[
+        ("MAP_SHARED", 1 << 0),
+        ("MAP_PRIVATE", 1 << 1),
+        ("MAP_FIXED", 1 << 2),
+        ("MAP_ANONYMOUS", 1 << 3),
+        ("MAP_32BIT", 1 << 4),
+        ("MAP_RENAME", 1 << 5),
+        ("MAP_NORESERVE", 1 << 6),
+        ("MAP_POPULATE", 1 << 7),
+        ("MAP_NONBLOCK", 1 << 8),
+        ("MAP_GROWSDOWN", 1 << 9),
+        ("MAP_DENYWRITE", 1 << 10),
+        ("MAP_EXECUTABLE", 1 << 11),
+        ("MAP_INHERIT", 1 << 12),
+        ("MAP_FILE", 1 << 13),
+        ("MAP_LOCKED", 1 << 14),
+    ],
+};
+
+/// `splice`.
+pub const SPLICE_FLAGS: FlagTable = FlagTable {
+    name: "splice_flags",
+    entries: &[
+        ("SPLICE_F_MOVE", 1 << 0),
+        ("SPLICE_F_NONBLOCK", 1 << 1),
+        ("SPLICE_F_MORE", 1 << 2),
+        ("SPLICE_F_GIFT", 1 << 3),
+    ],
+};
+
+/// Commands of `quotactl`.
+pub const QUOTACTL_CMDS: FlagTable = FlagTable {
+    name: "quotactl_cmds",
+    entries: &[
+        ("Q_QUOTAON", 1 << 0),
+        ("Q_QUOTAOFF", 1 << 1),
+        ("Q_GETFMT", 1 << 2),
+        ("Q_GETINFO", 1 << 3),
+        ("Q_SETINFO", 1 << 4),
+        ("Q_GETQUOTA", 1 << 5),
+        ("Q_SETQUOTA", 1 << 6),
+        ("Q_SYNC", 1 << 7),
+        ("Q_XQUOTAON", 1 << 8),
+        ("Q_XQUOTAOFF", 1 << 9),
+        ("Q_XGETQUOTA", 1 << 10),
+        ("Q_XSETQLIM", 1 << 11),
+        ("Q_XGETQSTAT", 1 << 12),
+        ("Q_XQUOTARM", 1 << 13),
+        ("Q_XQUOTASYNC", 1 << 14),
+    ],
+};
+
+/// Whose quota.
+pub const QUOTACTL_TYPES: FlagTable = FlagTable {
+    name: "quotactl_types",
+    entries: &[("USRQUOTA", 1 << 0), ("GRPQUOTA", 1 << 1)],
+};
+
+/// Properties of a quota file.
+pub const QUOTACTL_DQI_FLAGS: FlagTable = FlagTable {
+    name: "quotactl_dqi_flags",
+    entries: &[("DQF_NONE", 1 << 0), ("V1_DQF_RSQUASH", 1 << 1)],
+};
+
+/// Formats of quota files.
+pub const QUOTACTL_QUOTA_FMTS: FlagTable = FlagTable {
+    name: "quotactl_quota_fmts",
+    entries: &[
+        ("QFMT_NOT_USED", 1 << 0),
+        ("QFMT_VFS_OLD", 1 << 1),
+        ("QFMT_VFS_V0", 1 << 2),
+        ("QFMT_VFS_V1", 1 << 3),
+    ],
+};
+
+/// `semop`.
+pub const SEMOP_FLAGS: FlagTable = FlagTable {
+    name: "semop_flags",
+    entries: &[("IPC_NOWAIT", 1 << 0), ("SEM_UNDO", 1 << 1)],
+};
+
+/// `semget`.
+pub const SEMGET_FLAGS: FlagTable = FlagTable {
+    name: "semget_flags",
+    entries: &[("IPC_EXCL", 1 << 14), ("IPC_CREAT", 1 << 13)],
+};
+
+/// `semctl`.
+pub const SEMCTL_COMMANDS: FlagTable = FlagTable {
+    name: "semctl_commands",
+    entries: &[
+        ("IPC_STAT", 1 << 0),
+        ("IPC_SET", 1 << 1),
+        ("IPC_RMID", 1 << 2),
+        ("IPC_INFO", 1 << 3),
+        ("SEM_INFO", 1 << 4),
+        ("SEM_STAT", 1 << 5),
+        ("GETALL", 1 << 6),
+        ("GETNCNT", 1 << 7),
+        ("GETPID", 1 << 8),
+        ("GETVAL", 1 << 9),
+        ("GETZCNT", 1 << 10),
+        ("SETALL", 1 << 11),
+        ("SETVAL", 1 << 12),
+    ],
+};
+
+/// `flock`.
+pub const FLOCK_FLAGS: FlagTable = FlagTable {
+    name: "flock_flags",
+    entries: &[
+        ("LOCK_SH", 1 << 0),
+        ("LOCK_EX", 1 << 1),
+        ("LOCK_NB", 1 << 2),
+        ("LOCK_UN", 1 << 3),
+        ("LOCK_NONE", 0),
+    ],
+};
+
+/// `futex`: two bits, and a number below them.
+pub const FUTEX_OPERATIONS: FlagTable = FlagTable {
+    name: "futex_operations",
+    entries: &[
+        ("FUTEX_CLOCK_REALTIME", 256),
+        ("FUTEX_PRIVATE_FLAG", 128),
+        ("FUTEX_CMP_REQUEUE_PI", 12),
+        ("FUTEX_WAIT_REQUEUE_PI", 11),
+        ("FUTEX_WAKE_BITSET", 10),
+        ("FUTEX_WAIT_BITSET", 9),
+        ("FUTEX_TRYLOCK_PI", 8),
+        ("FUTEX_UNLOCK_PI", 7),
+        ("FUTEX_LOCK_PI", 6),
+        ("FUTEX_WAKE_OP", 5),
+        ("FUTEX_CMP_REQUEUE", 4),
+        ("FUTEX_REQUEUE", 3),
+        ("FUTEX_FD", 2),
+        ("FUTEX_WAKE", 1),
+        ("FUTEX_WAIT", 0),
+    ],
+};
+
+/// What a descriptor is waited for.
+pub const POLL_FLAGS: FlagTable = FlagTable {
+    name: "poll_flags",
+    entries: &[
+        ("POLLIN", 1 << 0),
+        ("POLLPRI", 1 << 1),
+        ("POLLOUT", 1 << 2),
+        ("POLLRDHUP", 1 << 3),
+        ("POLLERR", 1 << 4),
+        ("POLLHUP", 1 << 5),
+        ("POLLNVAL", 1 << 6),
+        ("POLLRDNORM", 1 << 7),
+        ("POLLRDBAND", 1 << 8),
+        ("POLLWRNORM", 1 << 9),
+        ("POLLWRBAND", 1 << 10),
+    ],
+};
+
+/// Limits of a process: the kernel's own numbers.
+pub const RLIMIT_RESOURCES: FlagTable = FlagTable {
+    name: "rlimit_resources",
+    entries: &[
+        ("RLIMIT_UNKNOWN", 255),
+        ("RLIMIT_RTTIME", 15),
+        ("RLIMIT_RTPRIO", 14),
+        ("RLIMIT_NICE", 13),
+        ("RLIMIT_MSGQUEUE", 12),
+        ("RLIMIT_SIGPENDING", 11),
+        ("RLIMIT_LOCKS", 10),
+        ("RLIMIT_AS", 9),
+        ("RLIMIT_MEMLOCK", 8),
+        ("RLIMIT_NOFILE", 7),
+        ("RLIMIT_NPROC", 6),
+        ("RLIMIT_RSS", 5),
+        ("RLIMIT_CORE", 4),
+        ("RLIMIT_STACK", 3),
+        ("RLIMIT_DATA", 2),
+        ("RLIMIT_FSIZE", 1),
+        ("RLIMIT_CPU", 0),
+    ],
+};
+
+/// Levels of socket options.
+pub const SOCKOPT_LEVELS: FlagTable = FlagTable {
+    name: "sockopt_levels",
+    entries: &[("SOL_SOCKET", 1), ("SOL_TCP", 2), ("UNKNOWN", 0)],
+};
+
+/// Options of the level of sockets.
+pub const SOCKOPT_OPTIONS: FlagTable = FlagTable {
+    name: "sockopt_options",
+    entries: &[
+        ("SO_COOKIE", 53),
+        ("SO_MEMINFO", 52),
+        ("SO_PEERGROUPS", 51),
+        ("SO_ATTACH_BPF", 50),
+        ("SO_INCOMING_CPU", 49),
+        ("SO_BPF_EXTENSIONS", 48),
+        ("SO_MAX_PACING_RATE", 47),
+        ("SO_BUSY_POLL", 46),
+        ("SO_SELECT_ERR_QUEUE", 45),
+        ("SO_LOCK_FILTER", 44),
+        ("SO_NOFCS", 43),
+        ("SO_PEEK_OFF", 42),
+        ("SO_WIFI_STATUS", 41),
+        ("SO_RXQ_OVFL", 40),
+        ("SO_DOMAIN", 39),
+        ("SO_PROTOCOL", 38),
+        ("SO_TIMESTAMPING", 37),
+        ("SO_MARK", 36),
+        ("SO_TIMESTAMPNS", 35),
+        ("SO_PASSSEC", 34),
+        ("SO_PEERSEC", 31),
+        ("SO_ACCEPTCONN", 30),
+        ("SO_TIMESTAMP", 29),
+        ("SO_PEERNAME", 28),
+        ("SO_DETACH_FILTER", 27),
+        ("SO_ATTACH_FILTER", 26),
+        ("SO_BINDTODEVICE", 25),
+        ("SO_SECURITY_ENCRYPTION_NETWORK", 24),
+        ("SO_SECURITY_ENCRYPTION_TRANSPORT", 23),
+        ("SO_SECURITY_AUTHENTICATION", 22),
+        ("SO_SNDTIMEO", 21),
+        ("SO_RCVTIMEO", 20),
+        ("SO_SNDLOWAT", 19),
+        ("SO_RCVLOWAT", 18),
+        ("SO_PEERCRED", 17),
+        ("SO_PASSCRED", 16),
+        ("SO_REUSEPORT", 15),
+        ("SO_BSDCOMPAT", 14),
+        ("SO_LINGER", 13),
+        ("SO_PRIORITY", 12),
+        ("SO_NO_CHECK", 11),
+        ("SO_OOBINLINE", 10),
+        ("SO_KEEPALIVE", 9),
+        ("SO_RCVBUFFORCE", 33),
+        ("SO_SNDBUFFORCE", 32),
+        ("SO_RCVBUF", 8),
+        ("SO_SNDBUF", 7),
+        ("SO_BROADCAST", 6),
+        ("SO_DONTROUTE", 5),
+        ("SO_ERROR", 4),
+        ("SO_TYPE", 3),
+        ("SO_REUSEADDR", 2),
+        ("SO_DEBUG", 1),
+        ("UNKNOWN", 0),
+    ],
+};
+
+/// Why a page was not there.
+pub const PF_FLAGS: FlagTable = FlagTable {
+    name: "pf_flags",
+    entries: &[
+        ("PROTECTION_VIOLATION", 1 << 0),
+        ("PAGE_NOT_PRESENT", 1 << 1),
+        ("WRITE_ACCESS", 1 << 2),
+        ("READ_ACCESS", 1 << 3),
+        ("USER_FAULT", 1 << 4),
+        ("SUPERVISOR_FAULT", 1 << 5),
+        ("RESERVED_PAGE", 1 << 6),
+        ("INSTRUCTION_FETCH", 1 << 7),
+    ],
+};
+
+/// `io_uring_setup`.
+pub const IO_URING_SETUP_FLAGS: FlagTable = FlagTable {
+    name: "io_uring_setup_flags",
+    entries: &[
+        ("IORING_SETUP_IOPOLL", 1 << 0),
+        ("IORING_SETUP_SQPOLL", 1 << 1),
+        ("IORING_SQ_NEED_WAKEUP", 1 << 2),
+        ("IORING_SETUP_SQ_AFF", 1 << 3),
+        ("IORING_SETUP_CQSIZE", 1 << 4),
+        ("IORING_SETUP_CLAMP", 1 << 5),
+        ("IORING_SETUP_ATTACH_RW", 1 << 6),
+        ("IORING_SETUP_R_DISABLED", 1 << 7),
+    ],
+};
+
+/// What `io_uring_setup` says the kernel can do.
+pub const IO_URING_SETUP_FEATS: FlagTable = FlagTable {
+    name: "io_uring_setup_feats",
+    entries: &[
+        ("IORING_FEAT_SINGLE_MMAP", 1 << 0),
+        ("IORING_FEAT_NODROP", 1 << 1),
+        ("IORING_FEAT_SUBMIT_STABLE", 1 << 2),
+        ("IORING_FEAT_RW_CUR_POS", 1 << 3),
+        ("IORING_FEAT_CUR_PERSONALITY", 1 << 4),
+        ("IORING_FEAT_FAST_POLL", 1 << 5),
+        ("IORING_FEAT_POLL_32BITS", 1 << 6),
+        ("IORING_FEAT_SQPOLL_NONFIXED", 1 << 7),
+        ("IORING_FEAT_ENTER_EXT_ARG", 1 << 8),
+        ("IORING_FEAT_NATIVE_WORKERS", 1 << 9),
+        ("IORING_FEAT_RSRC_TAGS", 1 << 10),
+    ],
+};
+
+/// `io_uring_enter`.
+pub const IO_URING_ENTER_FLAGS: FlagTable = FlagTable {
+    name: "io_uring_enter_flags",
+    entries: &[
+        ("IORING_ENTER_GETEVENTS", 1 << 0),
+        ("IORING_ENTER_SQ_WAKEUP", 1 << 1),
+        ("IORING_ENTER_SQ_WAIT", 1 << 2),
+        ("IORING_ENTER_EXT_ARG", 1 << 3),
+    ],
+};
+
+/// `io_uring_register`: the kernel's numbers and one.
+pub const IO_URING_REGISTER_OPCODES: FlagTable = FlagTable {
+    name: "io_uring_register_opcodes",
+    entries: &[
+        ("IORING_REGISTER_BUFFERS", 1),
+        ("IORING_UNREGISTER_BUFFERS", 2),
+        ("IORING_REGISTER_FILES", 3),
+        ("IORING_UNREGISTER_FILES", 4),
+        ("IORING_REGISTER_EVENTFD", 5),
+        ("IORING_UNREGISTER_EVENTFD", 6),
+        ("IORING_REGISTER_FILES_UPDATE", 7),
+        ("IORING_REGISTER_EVENTFD_ASYNC", 8),
+        ("IORING_REGISTER_PROBE", 9),
+        ("IORING_REGISTER_PERSONALITY", 10),
+        ("IORING_UNREGISTER_PERSONALITY", 11),
+        ("IORING_REGISTER_RESTRICTIONS", 12),
+        ("IORING_REGISTER_ENABLE_RINGS", 13),
+        ("IORING_REGISTER_FILES2", 14),
+        ("IORING_REGISTER_FILES_UPDATE2", 15),
+        ("IORING_REGISTER_BUFFERS2", 16),
+        ("IORING_REGISTER_BUFFERS_UPDATE", 17),
+        ("IORING_REGISTER_IOWQ_AFF", 18),
+        ("IORING_UNREGISTER_IOWQ_AFF", 19),
+        ("IORING_REGISTER_IOWQ_MAX_WORKERS", 20),
+        ("IORING_REGISTER_RING_FDS", 21),
+        ("IORING_UNREGISTER_RING_FDS", 22),
+    ],
+};
+
+/// `mlockall`.
+pub const MLOCKALL_FLAGS: FlagTable = FlagTable {
+    name: "mlockall_flags",
+    entries: &[
+        ("MCL_CURRENT", 1 << 0),
+        ("MCL_FUTURE", 1 << 1),
+        ("MCL_ONFAULT", 1 << 2),
+    ],
+};
+
+/// `mlock2`.
+pub const MLOCK2_FLAGS: FlagTable = FlagTable {
+    name: "mlock2_flags",
+    entries: &[("MLOCK_ONFAULT", 1 << 0)],
+};
+
+/// `fsconfig`: the kernel's own numbers.
+pub const FSCONFIG_CMDS: FlagTable = FlagTable {
+    name: "fsconfig_cmds",
+    entries: &[
+        ("FSCONFIG_SET_FLAG", 0),
+        ("FSCONFIG_SET_STRING", 1),
+        ("FSCONFIG_SET_BINARY", 2),
+        ("FSCONFIG_SET_PATH", 3),
+        ("FSCONFIG_SET_PATH_EMPTY", 4),
+        ("FSCONFIG_SET_FD", 5),
+        ("FSCONFIG_CMD_CREATE", 6),
+        ("FSCONFIG_CMD_RECONFIGURE", 7),
+    ],
+};
+
+/// `epoll_create1`.
+pub const EPOLL_CREATE1_FLAGS: FlagTable = FlagTable {
+    name: "epoll_create1_flags",
+    entries: &[("EPOLL_CLOEXEC", 1 << 0)],
+};
+
+/// `pidfd_open`.
+pub const PIDFD_OPEN_FLAGS: FlagTable = FlagTable {
+    name: "pidfd_open_flags",
+    entries: &[("PIDFD_NONBLOCK", 1 << 0)],
+};
+
+/// `newfstatat`: the kernel's own bits.
+pub const NEWFSTATAT_FLAGS: FlagTable = FlagTable {
+    name: "newfstatat_flags",
+    entries: &[
+        ("AT_EMPTY_PATH", 0x1000),
+        ("AT_NO_AUTOMOUNT", 0x800),
+        ("AT_SYMLINK_NOFOLLOW", 0x100),
+    ],
+};
+
+/// `close_range`: the kernel's own bits.
+pub const CLOSE_RANGE_FLAGS: FlagTable = FlagTable {
+    name: "close_range_flags",
+    entries: &[
+        ("CLOSE_RANGE_UNSHARE", 1 << 1),
+        ("CLOSE_RANGE_CLOEXEC", 1 << 2),
+    ],
+};
+
+/// `keyctl`: the kernel's own numbers.
+pub const KEYCTL_OPERATIONS: FlagTable = FlagTable {
+    name: "keyctl_operations",
+    entries: &[
+        ("KEYCTL_GET_KEYRING_ID", 0),
+        ("KEYCTL_JOIN_SESSION_KEYRING", 1),
+        ("KEYCTL_UPDATE", 2),
+        ("KEYCTL_REVOKE", 3),
+        ("KEYCTL_CHOWN", 4),
+        ("KEYCTL_SETPERM", 5),
+        ("KEYCTL_DESCRIBE", 6),
+        ("KEYCTL_CLEAR", 7),
+        ("KEYCTL_LINK", 8),
+        ("KEYCTL_UNLINK", 9),
+        ("KEYCTL_SEARCH", 10),
+        ("KEYCTL_READ", 11),
+        ("KEYCTL_INSTANTIATE", 12),
+        ("KEYCTL_NEGATE", 13),
+        ("KEYCTL_SET_REQKEY_KEYRING", 14),
+        ("KEYCTL_SET_TIMEOUT", 15),
+        ("KEYCTL_ASSUME_AUTHORITY", 16),
+        ("KEYCTL_GET_SECURITY", 17),
+        ("KEYCTL_SESSION_TO_PARENT", 18),
+        ("KEYCTL_REJECT", 19),
+        ("KEYCTL_INSTANTIATE_IOV", 20),
+        ("KEYCTL_INVALIDATE", 21),
+        ("KEYCTL_GET_PERSISTENT", 22),
+        ("KEYCTL_DH_COMPUTE", 23),
+        ("KEYCTL_PKEY_QUERY", 24),
+        ("KEYCTL_PKEY_ENCRYPT", 25),
+        ("KEYCTL_PKEY_DECRYPT", 26),
+        ("KEYCTL_PKEY_SIGN", 27),
+        ("KEYCTL_PKEY_VERIFY", 28),
+        ("KEYCTL_RESTRICT_KEYRING", 29),
+        ("KEYCTL_MOVE", 30),
+        ("KEYCTL_CAPABILITIES", 31),
+        ("KEYCTL_WATCH_KEY", 32),
+    ],
+};
+
+/// Where `creat` made the file.
+pub const CREAT_FLAGS: FlagTable = FlagTable {
+    name: "creat_flags",
+    entries: &[
+        ("FD_UPPER_LAYER_CREAT", 1 << 0),
+        ("FD_LOWER_LAYER_CREAT", 1 << 1),
+    ],
+};

@@ -473,11 +473,16 @@ fn raw_type(name: &str) -> Option<FieldType> {
     let params = EVENTS.iter().flat_map(|event| event.params);
     let param = params.into_iter().find(|param| param.name == name)?;
     Some(match param.ty {
-        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int => FieldType::Int,
+        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_) => FieldType::Int,
         ParamType::Time => FieldType::AbsTime,
         ParamType::Text | ParamType::Strings => FieldType::Text,
         ParamType::Path | ParamType::RelPath => FieldType::Path,
-        ParamType::Bytes | ParamType::SockAddr | ParamType::SockTuple => FieldType::Bytes,
+        ParamType::RelTime => FieldType::RelTime,
+        ParamType::Bytes
+        | ParamType::SockAddr
+        | ParamType::SockTuple
+        | ParamType::FdList
+        | ParamType::Dyn(_) => FieldType::Bytes,
         _ => FieldType::Uint,
     })
 }

@@ -18,13 +18,13 @@ pub struct Macros<'a> {
     states: Vec<State>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum State {
     New,
     /// Its own macros are being compiled.
     Open,
     /// `None` when it has errors.
-    Done(Option<Macro>),
+    Done(Option<Box<Macro>>),
 }
 
 impl<'a> Macros<'a> {
@@ -92,7 +92,7 @@ impl<'a> Macros<'a> {
         for inner in used {
             self.compile(inner, level + 1, target);
         }
-        self.states[at] = State::Done(self.compile_tree(at, target));
+        self.states[at] = State::Done(self.compile_tree(at, target).map(Box::new));
     }
 
     fn compile_tree(&self, at: usize, target: &mut Target<'_>) -> Option<Macro> {
@@ -133,11 +133,11 @@ impl<'a> Macros<'a> {
             return Err(error(ErrorKind::UnknownMacro).hint(hint));
         };
         let first = self.library.macros.get(&name.text).map_or(0, |m| m.first);
-        match self.states[at] {
+        match &self.states[at] {
             State::Open => Err(error(ErrorKind::MacroLoop)),
             _ if before.is_some_and(|before| first >= before) => Err(error(ErrorKind::LateMacro)),
             State::New => Err(Error::new(name.span, ErrorKind::TooDeep(MAX_LEVELS))),
-            State::Done(compiled) => Ok(compiled),
+            State::Done(compiled) => Ok(compiled.as_deref().copied()),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! name for the number, an absolute path). `evt.arg` is the resolved text if
 //! there is one; `evt.args` has both: `fd=3(<f>/etc/passwd)`.
 
+use std::fmt::Write;
+
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
@@ -36,7 +38,11 @@ impl<'a> Rendered<'a> {
 /// What an argument without value shows.
 fn missing(ty: ParamType) -> &'static [u8] {
     match ty {
-        ParamType::Bytes | ParamType::Strings | ParamType::SockTuple => b"NULL",
+        ParamType::Bytes
+        | ParamType::Strings
+        | ParamType::SockTuple
+        | ParamType::FdList
+        | ParamType::Dyn(_) => b"NULL",
         _ => b"<NA>",
     }
 }
@@ -142,18 +148,24 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
             (text_in!(arena, "{}", signed(id)), known)
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
-        ParamType::Int => (decimal(), None),
-        ParamType::Uint => (text_in!(arena, "{value}"), None),
-        ParamType::Hex => (text_in!(arena, "{value:X}"), None),
-        ParamType::Octal => (octal(ctx, value), None),
+        ParamType::Int(_) => (decimal(), None),
+        ParamType::Uint(_) => (text_in!(arena, "{value}"), None),
+        ParamType::Hex(_) => (text_in!(arena, "{value:X}"), None),
+        ParamType::Octal(_) => (octal(ctx, value), None),
         ParamType::Time => {
             let at = Civil::local(value);
             let (date, clock, fraction) = (at.date(), at.clock(), at.fraction());
             (text_in!(arena, "{date} {clock}.{fraction}"), None)
         }
+        ParamType::RelTime => {
+            let (seconds, rest) = (value / 1_000_000_000, value % 1_000_000_000);
+            let human = text_in!(arena, "{seconds}.{:06}s", rest / 1000);
+            (text_in!(arena, "{value}"), Some(human))
+        }
+        ParamType::SigSet => (signals(ctx, value), None),
         ParamType::Mode(table) => (octal(ctx, value), flag_names(ctx, table, value)),
-        ParamType::Flags(table) => (text_in!(arena, "{value}"), flag_names(ctx, table, value)),
-        ParamType::Enum(table) => (text_in!(arena, "{value}"), enum_name(ctx, table, value)),
+        ParamType::Flags(_, table) => (text_in!(arena, "{value}"), flag_names(ctx, table, value)),
+        ParamType::Enum(_, table) => (text_in!(arena, "{value}"), enum_name(ctx, table, value)),
         ParamType::Syscall => {
             let name = syscall_name(value as u32).map(str::as_bytes);
             (text_in!(arena, "{value}"), name)
@@ -162,6 +174,50 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         _ => (missing(param.ty), None),
     };
     Rendered { own, resolved }
+}
+
+/// Names of the signals in a set; the lowest bit is signal 1.
+fn signals<'a>(ctx: &Context<'a>, set: u64) -> &'a [u8] {
+    let members = (1..=64).filter(|number| set & 1 << (number - 1) != 0);
+    let names = members.filter_map(signal).map(str::as_bytes);
+    joined(ctx.arena, b" ", names)
+}
+
+/// A list of descriptors as `number:bits`, the bits in hexadecimal.
+fn waited<'a>(ctx: &Context<'a>, list: &[u8]) -> &'a [u8] {
+    let mut text = BumpString::new_in(ctx.arena);
+    for entry in list.chunks_exact(10) {
+        let (number, bits) = entry.split_at(8);
+        let number = i64::from_le_bytes(number.try_into().unwrap_or_default());
+        let bits = u16::from_le_bytes(bits.try_into().unwrap_or_default());
+        let gap = if text.is_empty() { "" } else { " " };
+        let _ = write!(text, "{gap}{number}:{bits:x}");
+    }
+    text.into_bump_str().as_bytes()
+}
+
+/// A value with its type in front.
+fn dynamic<'a>(
+    ctx: &Context<'a>,
+    slot: usize,
+    param: &Param,
+    types: &[ParamType],
+    bytes: &'a [u8],
+) -> Rendered<'a> {
+    let Some((&chosen, value)) = bytes.split_first() else {
+        return Rendered::own(missing(param.ty));
+    };
+    let Some(&ty) = types.get(usize::from(chosen)) else {
+        return Rendered::own(printable(ctx, value));
+    };
+    let param = Param { ty, ..*param };
+    if ty.is_span() {
+        return span(ctx, slot, &param, value);
+    }
+    let mut word = [0; 8];
+    let len = value.len().min(8);
+    word[..len].copy_from_slice(&value[..len]);
+    number(ctx, slot, &param, u64::from_le_bytes(word))
 }
 
 /// Octal with a zero in front, as C has it.
@@ -200,6 +256,8 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             Some(address) => address.text(ctx),
             None => missing(param.ty),
         }),
+        ParamType::FdList => Rendered::own(waited(ctx, bytes)),
+        ParamType::Dyn(types) => dynamic(ctx, slot, param, types, bytes),
         _ => Rendered::own(bytes),
     }
 }
@@ -285,7 +343,7 @@ pub(super) fn raw<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     }
     let value = ctx.event.number(slot)?;
     Some(match param.ty {
-        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int => {
+        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_) => {
             Value::Int(value.cast_signed())
         }
         _ => Value::Uint(value),
