@@ -35,6 +35,8 @@ pub(crate) struct Call {
     pub(crate) args: [usize; 6],
     /// What it returned.
     pub(crate) result: i64,
+    /// Made by a 32-bit program: pointers and `long` have four bytes.
+    pub(crate) compat: bool,
 }
 
 impl Call {
@@ -58,6 +60,10 @@ impl Call {
     /// Bytes that the call gave to the program, unless it failed.
     fn received(&self) -> Option<usize> {
         usize::try_from(self.result).ok()
+    }
+
+    fn vector(&self, address: u8, count: u8) -> Vector {
+        Vector::new(self.arg(address), self.arg(count), self.compat)
     }
 
     fn descriptor(&self, n: u8) -> i32 {
@@ -145,8 +151,8 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call) {
         reader.put(record, slot, param.source);
     }
     match event {
-        Event::Execve => failed_exec(record, call.arg(0), call.arg(1)),
-        Event::Execveat => failed_execveat(record, call.arg(1), call.arg(2)),
+        Event::Execve => failed_exec(record, call, 0),
+        Event::Execveat => failed_execveat(record, call, 1),
         Event::Clone => clone_flags(record, call.arg(0) as u64),
         Event::Clone3 => {
             if let Ok(flags) = user::word(call.arg(0)) {
@@ -266,21 +272,17 @@ impl Reader<'_> {
                 record.fill(slot, SNAPLEN, |to| buffers::one(buffer, usize::MAX, to));
             }
             Source::SentVector(address, count) => {
-                let vector = Vector::new(call.arg(address), call.arg(count));
+                let vector = call.vector(address, count);
                 record.fill(slot, SNAPLEN, |to| vector.gather(call.sent(), to));
             }
             Source::ReceivedVector(address, count) => {
                 if let Some(len) = call.received() {
-                    let vector = Vector::new(call.arg(address), call.arg(count));
+                    let vector = call.vector(address, count);
                     record.fill(slot, SNAPLEN, |to| vector.gather(len, to));
                 }
             }
             Source::VectorSize(address, count) => {
-                put_size(
-                    record,
-                    slot,
-                    &Vector::new(call.arg(address), call.arg(count)),
-                );
+                put_size(record, slot, &call.vector(address, count));
             }
             Source::SentMessage(n)
             | Source::ReceivedMessage(n)
@@ -433,7 +435,7 @@ fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
 
 /// A parameter out of the `struct msghdr` in an argument.
 fn put_message(record: &mut Record<'_>, slot: usize, call: &Call, source: Source, n: u8) {
-    let Ok(message) = Message::read(call.arg(n)) else {
+    let Ok(message) = Message::read(call.arg(n), call.compat) else {
         record.mark(flag::FAULT);
         return;
     };
@@ -486,24 +488,38 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
 }
 
 /// What the program that could not be started would have got.
-fn failed_exec(record: &mut Record<'_>, path: usize, argv: usize) {
+fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
     use crate::abi::event::execve::Slot;
     record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(path, to)
+        user::string(call.arg(path), to)
     });
-    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+    put_argv(
+        record,
+        Slot::exe as usize,
+        Slot::args as usize,
+        call,
+        path + 1,
+    );
 }
 
-fn failed_execveat(record: &mut Record<'_>, path: usize, argv: usize) {
+fn failed_execveat(record: &mut Record<'_>, call: &Call, path: u8) {
     use crate::abi::event::execveat::Slot;
     record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(path, to)
+        user::string(call.arg(path), to)
     });
-    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+    put_argv(
+        record,
+        Slot::exe as usize,
+        Slot::args as usize,
+        call,
+        path + 1,
+    );
 }
 
-fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, argv: usize) {
-    record.fill(args, PATH_MAX, |to| user::strings(argv, to));
+fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, call: &Call, argv: u8) {
+    record.fill(args, PATH_MAX, |to| {
+        user::strings(call.arg(argv), call.compat, to)
+    });
     task::split_first(record, exe, args);
 }
 

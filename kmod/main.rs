@@ -19,6 +19,7 @@ mod buffers;
 mod capture;
 mod cgroup;
 mod clock;
+mod compat;
 mod device;
 mod file;
 mod memory;

@@ -13,6 +13,7 @@ use crate::abi::event::Event;
 use crate::abi::record::flag;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 use crate::capture::{self, Call};
+use crate::compat;
 use crate::file;
 use crate::record::Numbers;
 use crate::session::Session;
@@ -106,6 +107,14 @@ const fn never_returns(event: Event) -> bool {
     matches!(event, Event::Exit | Event::ExitGroup)
 }
 
+/// Whether the number may be such a call, of whatever program.
+#[inline]
+fn may_not_return(id: usize) -> bool {
+    let native = EVENT_BY_NUMBER.get(id).copied().is_some_and(never_returns);
+    // `exit` and `exit_group` of 32-bit programs.
+    native || cfg!(target_arch = "x86_64") && matches!(id, 1 | 252) && shim::falco_compat_syscall()
+}
+
 /// # Safety
 ///
 /// `data` is what `Probes::adjust` registered.
@@ -124,27 +133,61 @@ unsafe fn session<'a>(data: *mut c_void) -> &'a Session {
 unsafe fn call_of_interest(
     session: &Session,
     regs: *mut bindings::pt_regs,
-    number: usize,
+    id: usize,
     result: c_long,
 ) -> Option<(Event, Call)> {
-    // The first test, which all calls pass through that nobody asked for.
-    if !session.wants(number) || shim::falco_compat_syscall() {
-        return None;
-    }
-    let mut args = [0; 6];
-    // SAFETY: By contract; six arguments, as every architecture has.
-    unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
-    let call = Call {
-        number: number as u32,
-        args,
+    let mut call = Call {
+        number: id as u32,
+        args: [0; 6],
         result: match result as i64 {
             // The kernel's own codes for "start again"; what the program would
             // see, if anything, is EINTR.
             -516..=-512 => EINTR.to_errno() as i64,
             result => result,
         },
+        compat: false,
     };
+    if shim::falco_compat_syscall() {
+        // SAFETY: As below.
+        unsafe { shim::falco_syscall_arguments(regs, call.args.as_mut_ptr()) };
+        return translate(session, id, call);
+    }
+    // The first test, which all calls pass through that nobody asked for.
+    if !session.wants(id) {
+        return foreign(session, id, call);
+    }
+    // SAFETY: By contract; six arguments, as every architecture has.
+    unsafe { shim::falco_syscall_arguments(regs, call.args.as_mut_ptr()) };
+    Some((EVENT_BY_NUMBER[id], call))
+}
+
+/// A call of a 32-bit program.
+#[cold]
+fn translate(session: &Session, id: usize, mut call: Call) -> Option<(Event, Call)> {
+    let (number, args) = compat::call(id, call.args)?;
+    if !session.wants(number) {
+        return None;
+    }
+    call.number = number as u32;
+    call.args = args;
+    call.compat = true;
     Some((EVENT_BY_NUMBER[number], call))
+}
+
+/// A number beyond the table. If it is one of x32, the name of the call is known;
+/// its arguments are left alone.
+#[inline]
+fn foreign(session: &Session, id: usize, mut call: Call) -> Option<(Event, Call)> {
+    if id < SYSCALL_MAX || cfg!(not(target_arch = "x86_64")) {
+        return None;
+    }
+    let number = compat::x32(id)?;
+    if !session.wants(number) {
+        return None;
+    }
+    call.number = number as u32;
+    call.compat = true;
+    Some((Event::Syscall, call))
 }
 
 /// # Safety
@@ -154,17 +197,19 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     // SAFETY: The tracepoint passes what was registered.
     let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !EVENT_BY_NUMBER
-        .get(id as usize)
-        .is_some_and(|&event| never_returns(event))
-    {
+    if !may_not_return(id as usize) {
         return;
     }
     // SAFETY: The tracepoint passes the registers of this call.
     let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
         return;
     };
-    record(session, event, &call, flag::ENTRY);
+    // Numbers of 32-bit programs are other calls.
+    if !never_returns(event) {
+        return;
+    }
+    let flags = if call.compat { flag::COMPAT } else { 0 };
+    record(session, event, &call, flags | flag::ENTRY);
 }
 
 /// # Safety
@@ -186,7 +231,8 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     if started || unwanted || never_returns(event) {
         return;
     }
-    record(session, event, &call, 0);
+    let flags = if call.compat { flag::COMPAT } else { 0 };
+    record(session, event, &call, flags);
 }
 
 /// Writes the record of a call.

@@ -64,6 +64,12 @@ impl std::convert::From<&str> for Want {
     }
 }
 
+impl std::convert::From<&[u8]> for Want {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
 impl std::convert::From<Vec<u8>> for Want {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes)
@@ -142,6 +148,86 @@ fn raw_fork(number: u32, args: [usize; 2], end: u32, status: usize) -> i64 {
         );
     }
     result
+}
+
+/// Makes a call as a 32-bit program does.
+#[cfg(target_arch = "x86_64")]
+fn raw_ia32(number: u32, args: &[usize]) -> i64 {
+    let arg = |n: usize| args.get(n).copied().unwrap_or(0) as u64;
+    let first = [arg(0), arg(5)];
+    let mut result = i64::from(number);
+    // SAFETY: As for `raw`; the registers that the compiler does not lend are
+    // put back.
+    unsafe {
+        std::arch::asm!(
+            "push rbx",
+            "push rbp",
+            "mov rbx, [r9]",
+            "mov rbp, [r9 + 8]",
+            "int 0x80",
+            "pop rbp",
+            "pop rbx",
+            inout("rax") result,
+            inout("r9") first.as_ptr() => _,
+            in("rcx") arg(1),
+            in("rdx") arg(2),
+            in("rsi") arg(3),
+            in("rdi") arg(4),
+            out("r8") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    i64::from(result as i32)
+}
+
+/// Memory that 32-bit pointers reach.
+#[cfg(target_arch = "x86_64")]
+struct Low {
+    start: usize,
+    used: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Low {
+    const LEN: usize = 1 << 16;
+
+    fn new() -> anyhow::Result<Self> {
+        let map_32bit = 0x40;
+        // SAFETY: New memory at an address that the kernel chooses.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                Self::LEN,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | map_32bit,
+                -1,
+                0,
+            )
+        };
+        let start = start as usize;
+        ensure!(start < 1 << 32, "no low memory: {start:#x}");
+        Ok(Self { start, used: 0 })
+    }
+
+    /// A copy of the bytes, with a NUL behind it.
+    fn put(&mut self, bytes: &[u8]) -> usize {
+        let at = self.start + self.used;
+        assert!(self.used + bytes.len() < Self::LEN);
+        // SAFETY: Within the mapping, and at no bytes that were given out.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+        self.used += (bytes.len() + 1).next_multiple_of(8);
+        at
+    }
+
+    /// Numbers and pointers as a 32-bit program has them.
+    fn words(&mut self, words: &[usize]) -> usize {
+        let bytes: Vec<u8> = words
+            .iter()
+            .flat_map(|&word| (word as u32).to_ne_bytes())
+            .collect();
+        self.put(&bytes)
+    }
 }
 
 fn address<T: ?Sized>(of: &T) -> usize {
@@ -238,6 +324,21 @@ impl Tester {
         Ok(result)
     }
 
+    /// Makes call `number` of 32-bit programs, which is `name`, and compares.
+    #[cfg(target_arch = "x86_64")]
+    fn ia32(
+        &mut self,
+        name: &'static str,
+        number: u32,
+        args: &[usize],
+        want: &Wanted,
+    ) -> anyhow::Result<i64> {
+        self.drain()?;
+        let result = raw_ia32(number, args);
+        self.compare_flagged(name, std::process::id(), Some(result), want, flag::COMPAT)?;
+        Ok(result)
+    }
+
     /// Compares the next record of a task's call.
     fn compare(
         &mut self,
@@ -247,10 +348,27 @@ impl Tester {
         want: &Wanted,
     ) -> anyhow::Result<()> {
         self.tested.insert(name);
+        self.compare_flagged(name, tid, result, want, 0)
+    }
+
+    fn compare_flagged(
+        &mut self,
+        name: &'static str,
+        tid: u32,
+        result: Option<i64>,
+        want: &Wanted,
+        flags: u16,
+    ) -> anyhow::Result<()> {
         let call = number(name);
         let wrong = self.find(
             |e| e.header.tid == tid && e.header.syscall == call,
-            |event| differences(event, result, want),
+            |event| {
+                let mut wrong = differences(event, result, want);
+                if event.header.flags & flag::COMPAT != flags & flag::COMPAT {
+                    wrong.push(format!("flags are {:#x}", event.header.flags));
+                }
+                wrong
+            },
         )?;
         self.checks += 1;
         match wrong {
@@ -845,6 +963,98 @@ fn processes(t: &mut Tester) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Calls of 32-bit programs: their numbers are other calls, their pointers are
+/// shorter, and some of their arguments are in memory.
+#[cfg(target_arch = "x86_64")]
+fn compat(t: &mut Tester) -> anyhow::Result<()> {
+    let mut low = Low::new()?;
+    let path = "/tmp/calls/compat";
+    let name = low.put(path.as_bytes());
+    let file = t.ia32(
+        "open",
+        5,
+        &[name, 0o102, 0o600],
+        &want! { name: path, flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o600, dev: Want::Some, ino: Want::Some, base: Want::Nothing },
+    )?;
+    t.ia32(
+        "mkdir",
+        39,
+        &[low.put(b"low"), 0o700],
+        &want! { path: "low", mode: 0o700, base: DIR },
+    )?;
+    t.ia32(
+        "rmdir",
+        40,
+        &[low.put(b"low")],
+        &want! { path: "low", base: DIR },
+    )?;
+    // 32-bit ids have calls of their own.
+    t.ia32("setuid", 213, &[0], &want! { uid: 0 })?;
+    let (one, two) = (low.put(b"one"), low.put(b" and two"));
+    let vector = low.words(&[one, 3, two, 8]);
+    let about = want! { data: "one and two", fd: file, size: 11, path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing };
+    t.ia32("writev", 146, &[int(file), vector, 2], &about)?;
+    let position = low.words(&[0, 0]);
+    t.ia32(
+        "lseek",
+        140,
+        &[int(file), 0, 5, position, 0],
+        &want! { fd: file, offset: 5, whence: 0, res: 0 },
+    )?;
+    let arguments = low.words(&[2, 2, 0]);
+    let sender = t.ia32(
+        "socket",
+        102,
+        &[1, arguments],
+        &want! { domain: 2, type: 2, proto: 0, flags: 0 },
+    )?;
+    let (from, to) = (low.put(&inet(45021)), low.put(&inet(45022)));
+    t.ia32(
+        "bind",
+        361,
+        &[int(sender), from, 16],
+        &want! { addr: addr(45021), fd: sender, proto: 17 },
+    )?;
+    let vector = low.words(&[one, 3, two, 4]);
+    let message = low.words(&[to, 16, vector, 2, 0, 0, 0]);
+    let arguments = low.words(&[int(sender), message, 0]);
+    t.ia32(
+        "sendmsg",
+        102,
+        &[16, arguments],
+        &want! { data: "one and", fd: sender, size: 7, tuple: tuple(45021, 45022), addr: addr(45021), proto: 17, connected: 0 },
+    )?;
+    let arguments = low.words(&[int(sender), to, 16]);
+    t.ia32(
+        "connect",
+        102,
+        &[3, arguments],
+        &want! { tuple: tuple(45021, 45022), fd: sender, addr: addr(45022), proto: 17 },
+    )?;
+    let program = low.put(b"/does/not/exist");
+    let argv = low.words(&[program, two, 0]);
+    let mut wanted = want! { exe: "/does/not/exist", filename: "/does/not/exist", args: &b" and two\0"[..], res: -2 };
+    wanted.push(("*", Want::Any));
+    t.ia32("execve", 11, &[program, argv, 0], &wanted)?;
+    // What 64-bit programs call with the same number is another call.
+    t.ia32(
+        "getpid",
+        20,
+        &[],
+        &want! { ID: number("getpid"), nativeID: number("getpid") },
+    )?;
+    t.drain()?;
+    let x32 = raw(0x4000_0000 | number("getpid"), &[]);
+    t.compare_flagged(
+        "getpid",
+        std::process::id(),
+        Some(x32),
+        &want! { ID: number("getpid"), nativeID: number("getpid") },
+        flag::COMPAT,
+    )?;
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(DIR);
     std::fs::create_dir_all(DIR)?;
@@ -853,7 +1063,10 @@ fn main() -> anyhow::Result<()> {
         .iter()
         .filter(|s| s.number() != NONE && s.event != Kind::Syscall);
     let mut source = KmodSource::open(Path::new(DEVICE_PATH), 0)?;
-    source.set_interest(&interest(own.clone().map(|s| u32::from(s.number()))))?;
+    let getpid = std::iter::once(number("getpid"));
+    source.set_interest(&interest(
+        own.clone().map(|s| u32::from(s.number())).chain(getpid),
+    ))?;
     let mut tester = Tester {
         source,
         tested: BTreeSet::new(),
@@ -864,6 +1077,8 @@ fn main() -> anyhow::Result<()> {
     descriptors(&mut tester)?;
     sockets(&mut tester)?;
     processes(&mut tester)?;
+    #[cfg(target_arch = "x86_64")]
+    compat(&mut tester)?;
     for call in own {
         if !tester.tested.contains(call.name) {
             tester.fail(&format!(

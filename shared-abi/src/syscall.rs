@@ -53,6 +53,12 @@ macro_rules! syscalls {
             aarch64: number!($aarch64),
             event: Event::$event,
         } ),*];
+
+        /// Number of each call on x86_64, by its name.
+        #[allow(non_upper_case_globals, missing_docs)]
+        pub mod x86_64 {
+            $( pub const $name: u16 = number!($x86_64); )*
+        }
     };
 }
 
@@ -443,6 +449,8 @@ syscalls! {
     file_getattr              468  468 Syscall;
     file_setattr              469  469 Syscall;
     listns                    470  470 Syscall;
+    rseq_slice_yield          471  471 Syscall;
+    fchroot                   472  472 Syscall;
 }
 
 /// Event of each system call by its number on this architecture;
