@@ -11,14 +11,14 @@ use crate::user;
 pub(crate) type Args = [usize; 6];
 
 /// What a call with the number `id` and the registers `args` of a 32-bit program
-/// is. May sleep, since some have their arguments in memory; none that cannot be
-/// read.
-pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args)> {
+/// is: number, arguments, and whether times in memory have 64 bits. May sleep,
+/// since some have their arguments in memory; none that cannot be read.
+pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args, bool)> {
     let call = (*IA32.get(id)?)?;
     let mut args = args.map(|register| register & 0xFFFF_FFFF);
     let mut number = call.number;
     match call.adapt {
-        Adapt::Same => {}
+        Adapt::Same | Adapt::Time64 => {}
         Adapt::Without(n) => args[usize::from(n)] = 0,
         Adapt::Block(len) => args = block(args[0], len)?,
         Adapt::Pages(n) => args[usize::from(n)] *= 4096,
@@ -42,7 +42,8 @@ pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args)> {
             args = [a, b, c, d, 0, 0];
         }
     }
-    (number != NONE).then_some((usize::from(number), args))
+    let time64 = call.adapt == Adapt::Time64;
+    (number != NONE).then_some((usize::from(number), args, time64))
 }
 
 /// Arguments that lie in memory.

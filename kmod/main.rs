@@ -34,6 +34,8 @@ mod socket;
 mod task;
 mod tracepoint;
 mod user;
+mod values;
+mod walk;
 
 module! {
     type: FalcoModule,

@@ -10,6 +10,7 @@ use kernel::prelude::*;
 
 use crate::abi::control::hook;
 use crate::abi::event::Event;
+use crate::abi::ia32::X32_BIT;
 use crate::abi::record::flag;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 use crate::capture::{self, Call};
@@ -124,61 +125,56 @@ unsafe fn session<'a>(data: *mut c_void) -> &'a Session {
     unsafe { &*data.cast::<Session>() }
 }
 
-/// Reads a call of interest, or `None` for all others.
+/// Whether the call may be of interest: the first test, which all calls pass
+/// through that nobody asked for.
+#[inline(always)]
+fn may_be_wanted(session: &Session, id: usize) -> bool {
+    session.wants(id) || shim::falco_compat_syscall() || id & X32_BIT != 0
+}
+
+/// Reads a call that may be of interest into `call`; its event, if it is.
 ///
 /// # Safety
 ///
 /// `regs` are those of the calling task's system call.
-#[inline]
-unsafe fn call_of_interest(
+#[inline(always)]
+unsafe fn read_call(
     session: &Session,
     regs: *mut bindings::pt_regs,
     id: usize,
-    result: c_long,
-) -> Option<(Event, Call)> {
-    let mut call = Call {
-        number: id as u32,
-        args: [0; 6],
-        result: match result as i64 {
-            // The kernel's own codes for "start again"; what the program would
-            // see, if anything, is EINTR.
-            -516..=-512 => EINTR.to_errno() as i64,
-            result => result,
-        },
-        compat: false,
-    };
-    if shim::falco_compat_syscall() {
-        // SAFETY: As below.
-        unsafe { shim::falco_syscall_arguments(regs, call.args.as_mut_ptr()) };
-        return translate(session, id, call);
-    }
-    // The first test, which all calls pass through that nobody asked for.
-    if !session.wants(id) {
-        return foreign(session, id, call);
-    }
+    call: &mut Call,
+) -> Option<Event> {
     // SAFETY: By contract; six arguments, as every architecture has.
     unsafe { shim::falco_syscall_arguments(regs, call.args.as_mut_ptr()) };
-    Some((EVENT_BY_NUMBER[id], call))
+    if shim::falco_compat_syscall() {
+        return translate(session, id, call);
+    }
+    if id >= SYSCALL_MAX {
+        return foreign(session, id, call);
+    }
+    call.number = id as u32;
+    Some(EVENT_BY_NUMBER[id])
 }
 
 /// A call of a 32-bit program.
 #[cold]
-fn translate(session: &Session, id: usize, mut call: Call) -> Option<(Event, Call)> {
-    let (number, args) = compat::call(id, call.args)?;
+fn translate(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
+    let (number, args, time64) = compat::call(id, call.args)?;
     if !session.wants(number) {
         return None;
     }
     call.number = number as u32;
     call.args = args;
     call.compat = true;
-    Some((EVENT_BY_NUMBER[number], call))
+    call.time64 = time64;
+    Some(EVENT_BY_NUMBER[number])
 }
 
 /// A number beyond the table. If it is one of x32, the name of the call is known;
 /// its arguments are left alone.
-#[inline]
-fn foreign(session: &Session, id: usize, mut call: Call) -> Option<(Event, Call)> {
-    if id < SYSCALL_MAX || cfg!(not(target_arch = "x86_64")) {
+#[cold]
+fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
+    if cfg!(not(target_arch = "x86_64")) {
         return None;
     }
     let number = compat::x32(id)?;
@@ -187,7 +183,7 @@ fn foreign(session: &Session, id: usize, mut call: Call) -> Option<(Event, Call)
     }
     call.number = number as u32;
     call.compat = true;
-    Some((Event::Syscall, call))
+    Some(Event::Syscall)
 }
 
 /// # Safety
@@ -200,8 +196,12 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     if !may_not_return(id as usize) {
         return;
     }
+    if !may_be_wanted(session, id as usize) {
+        return;
+    }
+    let mut call = Call::new(0);
     // SAFETY: The tracepoint passes the registers of this call.
-    let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
+    let Some(event) = (unsafe { read_call(session, regs, id as usize, &mut call) }) else {
         return;
     };
     // Numbers of 32-bit programs are other calls.
@@ -221,8 +221,17 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     // SAFETY: The tracepoint passes the registers of this call. A number of -1
     // (no call, or one that a tracer cancelled) is out of every interest.
     let number = unsafe { shim::falco_syscall_number(regs) } as usize;
+    if !may_be_wanted(session, number) {
+        return;
+    }
+    let mut call = Call::new(match result as i64 {
+        // The kernel's own codes for "start again"; what the program would see,
+        // if anything, is EINTR.
+        -516..=-512 => EINTR.to_errno() as i64,
+        result => result,
+    });
     // SAFETY: As above.
-    let Some((event, call)) = (unsafe { call_of_interest(session, regs, number, result) }) else {
+    let Some(event) = (unsafe { read_call(session, regs, number, &mut call) }) else {
         return;
     };
     // A started program was recorded where the kernel started it.
@@ -236,7 +245,7 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
 }
 
 /// Writes the record of a call.
-#[inline]
+#[inline(always)]
 fn record(session: &Session, event: Event, call: &Call, flags: u16) {
     let task = Task::current();
     if capture::is_in_registers(event) {
@@ -245,10 +254,17 @@ fn record(session: &Session, event: Event, call: &Call, flags: u16) {
         session.publish(&mut record);
         return;
     }
-    session.record(event, task, |record| {
-        record.mark(flags);
-        capture::syscall(record, event, call);
-    });
+    let write = |call: &Call| {
+        session.record(event, task, |record| {
+            record.mark(flags);
+            capture::syscall(record, event, call, session.limits());
+        });
+    };
+    if matches!(event, Event::Sendmmsg | Event::Recvmmsg) {
+        capture::messages(call).for_each(|call| write(&call));
+    } else {
+        write(call);
+    }
 }
 
 /// # Safety

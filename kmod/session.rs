@@ -16,6 +16,7 @@ use crate::abi::control::{self, Interest, Region, Stats};
 use crate::abi::event::Event;
 use crate::abi::ring::{self as protocol, Loss};
 use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
+use crate::capture::Limits;
 use crate::preempt;
 use crate::record::{Finished, Record};
 use crate::ring::Ring;
@@ -30,6 +31,7 @@ pub(crate) struct Session {
     /// By CPU; none for a CPU that was offline at setup.
     rings: KVec<Option<Ring>>,
     scratch: Pool,
+    limits: Limits,
     lost_no_ring: AtomicU64,
     watermark: u64,
     /// The reader sleeps, or is about to.
@@ -40,7 +42,11 @@ pub(crate) struct Session {
 
 impl Session {
     /// Makes the rings of all CPUs that are online. Nothing is of interest yet.
-    pub(crate) fn new(ring_bytes: usize, watermark: u32) -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn new(
+        ring_bytes: usize,
+        watermark: u32,
+        limits: Limits,
+    ) -> Result<Pin<KBox<Self>>> {
         let cpus = nr_cpu_ids() as usize;
         let mut rings = KVec::with_capacity(cpus, GFP_KERNEL)?;
         let mut online = 0;
@@ -60,6 +66,7 @@ impl Session {
                 hooks: AtomicU64::new(0),
                 rings,
                 scratch,
+                limits,
                 lost_no_ring: AtomicU64::new(0),
                 watermark: u64::from(watermark.max(1)),
                 waiting: AtomicBool::new(false),
@@ -77,6 +84,11 @@ impl Session {
         let known = control::hook::ALL | control::hook::NO_FAILED;
         let hooks = interest.hooks & known;
         self.hooks.store(hooks, Ordering::Relaxed);
+    }
+
+    /// How much is recorded of what is long.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether a system call is of interest. Any number is allowed.
@@ -98,9 +110,11 @@ impl Session {
             self.count_no_memory(event);
             return;
         };
-        let mut record = Record::new(scratch.buffer(), event, task.tid(), task.pid());
-        build(&mut record);
-        self.publish(&mut record);
+        if let Some(buffer) = scratch.buffer() {
+            let mut record = Record::new(buffer, event, task.tid(), task.pid());
+            build(&mut record);
+            self.publish(&mut record);
+        }
     }
 
     /// Publishes a record on this CPU's ring, or counts its loss.

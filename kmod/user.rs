@@ -4,9 +4,9 @@
 
 use kernel::bindings;
 use kernel::prelude::*;
-use kernel::uaccess::{UserPtr, UserSlice};
 
 use crate::record::Filled;
+use crate::shim;
 
 /// Longest path that the kernel itself accepts.
 pub(crate) const PATH_MAX: usize = 4096;
@@ -33,10 +33,13 @@ pub(crate) fn string(address: usize, to: &mut [u8]) -> Filled {
 }
 
 /// Reads exactly `to.len()` bytes. May sleep.
+#[inline]
 pub(crate) fn bytes(address: usize, to: &mut [u8]) -> Result {
-    UserSlice::new(UserPtr::from_addr(address), to.len())
-        .reader()
-        .read_slice(to)
+    // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
+    match unsafe { shim::falco_copy_from_user(to.as_mut_ptr(), address, to.len()) } {
+        0 => Ok(()),
+        _ => Err(EFAULT),
+    }
 }
 
 /// Reads a number. May sleep.

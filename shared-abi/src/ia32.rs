@@ -17,6 +17,8 @@ pub const X32_OWN: usize = 512;
 pub enum Adapt {
     /// They are the same.
     Same,
+    /// They are the same, and times in memory have 64 bits.
+    Time64,
     /// This one is not there and counts as 0.
     Without(u8),
     /// So many are in memory, where the first one points.
@@ -136,7 +138,7 @@ calls! {
     395 shmget; 396 shmctl; 397 shmat; 398 shmdt; 399 msgget; 400 msgsnd; 401 msgrcv; 402 msgctl;
     403 clock_gettime; 404 clock_settime; 405 clock_adjtime; 406 clock_getres; 407 clock_nanosleep;
     408 timer_gettime; 409 timer_settime; 410 timerfd_gettime; 411 timerfd_settime; 412 utimensat;
-    413 pselect6; 414 ppoll; 416 io_pgetevents; 417 recvmmsg; 418 mq_timedsend;
+    413 pselect6; 414 ppoll Time64; 416 io_pgetevents; 417 recvmmsg; 418 mq_timedsend;
     419 mq_timedreceive; 420 semtimedop; 421 rt_sigtimedwait; 422 futex; 423 sched_rr_get_interval;
     424 pidfd_send_signal; 425 io_uring_setup; 426 io_uring_enter; 427 io_uring_register;
     428 open_tree; 429 move_mount; 430 fsopen; 431 fsconfig; 432 fsmount; 433 fspick;

@@ -130,6 +130,7 @@ impl Device {
             watermark,
             digest: layout::DIGEST,
             ring_bytes,
+            ..Setup::default()
         };
         // SAFETY: The argument is what this number stands for; see `ioctl`.
         match unsafe { self.ioctl("setup", IOCTL_SETUP, setup) } {
