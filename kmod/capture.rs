@@ -2,7 +2,7 @@
 
 //! From what a hook was given to a record, driven by the table of events.
 
-use crate::abi::event::{Event, Field, Source, CWD, EVENTS, RETURNED};
+use crate::abi::event::{Event, Field, Source, CWD, EVENTS, NO_REGISTER, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
@@ -31,12 +31,8 @@ const MS_MGC_VAL: u64 = 0xC0ED_0000;
 /// A system call that has returned, or (with `entry`) will not.
 #[derive(Clone, Copy)]
 pub(crate) struct Call {
-    /// Its number.
-    pub(crate) number: u32,
-    /// Its arguments.
-    pub(crate) args: [usize; 6],
-    /// What it returned.
-    pub(crate) result: i64,
+    /// Its arguments, what it returned, and its number.
+    registers: [usize; 8],
     /// Made by a 32-bit program: pointers and `long` have four bytes.
     pub(crate) compat: bool,
     /// Times in memory have 64 bits although it is a 32-bit program.
@@ -45,22 +41,64 @@ pub(crate) struct Call {
     pub(crate) moved: Option<usize>,
 }
 
+/// Where in [`Call`] the result is, and the number.
+const RESULT: usize = 6;
+const NUMBER: usize = 7;
+
 impl Call {
     /// A call that returned this, with nothing else known yet.
     #[inline(always)]
     pub(crate) fn new(result: i64) -> Self {
+        let mut registers = [0; 8];
+        registers[RESULT] = result as usize;
         Self {
-            number: 0,
-            args: [0; 6],
-            result,
+            registers,
             compat: false,
             time64: false,
             moved: None,
         }
     }
 
+    /// What it returned.
+    #[inline(always)]
+    pub(crate) fn result(&self) -> i64 {
+        self.registers[RESULT] as i64
+    }
+
+    /// Its number.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.registers[NUMBER] as u32
+    }
+
+    /// Sets its number.
+    #[inline(always)]
+    pub(crate) fn set_number(&mut self, number: usize) {
+        self.registers[NUMBER] = number;
+    }
+
+    /// Its arguments.
+    #[inline(always)]
+    pub(crate) fn args(&mut self) -> &mut [usize; 6] {
+        let [args @ .., _, _] = &mut self.registers;
+        args
+    }
+
+    /// An argument.
+    #[inline(always)]
     pub(crate) fn arg(&self, n: u8) -> usize {
-        self.args.get(usize::from(n)).copied().unwrap_or(0)
+        self.registers[usize::from(n) % 8]
+    }
+
+    /// A register as [`Source::register`] encodes it.
+    #[inline(always)]
+    fn register(&self, code: u8) -> u64 {
+        let value = self.registers[usize::from(code) % 8] as u64;
+        match code >> 4 {
+            0 => value,
+            1 => value & 0xFFFF_FFFF,
+            _ => i64::from(value as i32) as u64,
+        }
     }
 
     pub(crate) fn int(&self, n: u8) -> i32 {
@@ -78,34 +116,29 @@ impl Call {
     /// Bytes that the call took from the program; all when it failed.
     fn sent(&self) -> usize {
         match self.moved {
-            Some(moved) if self.result >= 0 => moved,
-            _ => usize::try_from(self.result).unwrap_or(usize::MAX),
+            Some(moved) if self.result() >= 0 => moved,
+            _ => usize::try_from(self.result()).unwrap_or(usize::MAX),
         }
     }
 
     /// Bytes that the call gave to the program, unless it failed.
     fn received(&self) -> Option<usize> {
-        let received = usize::try_from(self.result).ok()?;
+        let received = usize::try_from(self.result()).ok()?;
         Some(self.moved.unwrap_or(received))
     }
 
     fn descriptor(&self, n: u8) -> i32 {
         if n == RETURNED {
-            self.result as i32
+            self.result() as i32
         } else {
             self.int(n)
         }
     }
 
-    /// A parameter that is in the registers; `None` for all others.
-    #[inline(always)]
-    fn number(&self, source: Source) -> Option<u64> {
+    /// A parameter that is made of registers; `None` for all others.
+    #[inline(never)]
+    fn computed(&self, source: Source) -> Option<u64> {
         Some(match source {
-            Source::Return => self.result as u64,
-            Source::Signed(n) => i64::from(self.int(n)) as u64,
-            Source::Word(n) => u64::from(self.word(n)),
-            Source::Long(n) => self.arg(n) as u64,
-            Source::Number => u64::from(self.number),
             Source::OpenMode(flags, mode) => {
                 let makes = flags::open::CREAT | flags::open::TMPFILE;
                 match flags::open::from_kernel(self.word(flags)) & makes {
@@ -169,13 +202,16 @@ pub(crate) fn is_in_registers(event: Event) -> bool {
 #[inline]
 pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
     for param in event.info().params {
-        record.push(call.number(param.source).unwrap_or_default());
+        record.push(match param.register {
+            NO_REGISTER => call.computed(param.source).unwrap_or_default(),
+            code => call.register(code),
+        });
     }
 }
 
 /// Reads the parameters of a system call. May sleep.
 pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
-    record.set_syscall(call.number);
+    record.set_syscall(call.number());
     let mut reader = Reader {
         call,
         limits,
@@ -185,7 +221,13 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
     let params = event.info().params;
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
-        slot += reader.put(record, slot, param.source);
+        slot += match param.register {
+            NO_REGISTER => reader.put(record, slot, param.source),
+            code => {
+                record.number(slot, call.register(code));
+                1
+            }
+        };
     }
     match event {
         Event::Execve => failed_exec(record, call, 0),
@@ -208,14 +250,14 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
 pub(crate) fn messages(call: &Call) -> impl Iterator<Item = Call> + '_ {
     // `struct mmsghdr`: a `struct msghdr`, and how much went through.
     let (stride, moved_at) = if call.compat { (32, 28) } else { (64, 56) };
-    let count = usize::try_from(call.result)
+    let count = usize::try_from(call.result())
         .unwrap_or(1)
         .clamp(1, MESSAGES_MAX);
     (0..count).map(move |i| {
         let mut one = *call;
-        one.args[1] = call.args[1].wrapping_add(stride * i);
-        if call.result > 0 {
-            let moved = user::int(one.args[1].wrapping_add(moved_at));
+        one.args()[1] = call.arg(1).wrapping_add(stride * i);
+        if call.result() > 0 {
+            let moved = user::int(one.arg(1).wrapping_add(moved_at));
             one.moved = Some(moved.unwrap_or(0) as u32 as usize);
         }
         one
@@ -258,7 +300,7 @@ impl Reader<'_> {
     }
 
     fn opened(&mut self) -> Option<&OpenFile> {
-        self.file(self.call.result as i32)
+        self.file(self.call.result() as i32)
     }
 
     fn socket(&mut self, n: u8) -> Option<Socket<'_>> {
@@ -284,10 +326,6 @@ impl Reader<'_> {
     /// Puts one parameter, or several that belong together; how many.
     #[inline]
     fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) -> usize {
-        if let Some(value) = self.call.number(source) {
-            record.number(slot, value);
-            return 1;
-        }
         match source {
             Source::FdPath(n) => self.put_about(record, slot, n),
             _ => {
@@ -327,7 +365,7 @@ impl Reader<'_> {
                 address => user::string(address, to),
             }),
             Source::MadeStr(n) => {
-                if call.result >= 0 {
+                if call.result() >= 0 {
                     record.fill(slot, PATH_MAX, |to| user::string(call.arg(n), to));
                 }
             }
@@ -468,7 +506,7 @@ impl Reader<'_> {
                 values::put(record, slot, values::field(call, n, at, field));
             }
             Source::Made(n, at, field) => {
-                if call.result >= 0 {
+                if call.result() >= 0 {
                     values::put(record, slot, values::field(call, n, at, field));
                 }
             }
@@ -490,7 +528,7 @@ impl Reader<'_> {
                 record.fill(slot, PATH_MAX, |to| values::sockopt(call, n, len, to));
             }
             Source::SockOptResult(n) => {
-                if call.result >= 0 {
+                if call.result() >= 0 {
                     let len = user::int(call.arg(n + 1)).unwrap_or(0) as u32 as usize;
                     record.fill(slot, PATH_MAX, |to| values::sockopt(call, n, len, to));
                 }
@@ -506,8 +544,11 @@ impl Reader<'_> {
             Source::FsconfigText => {
                 record.fill(slot, PATH_MAX, |to| values::fsconfig_text(call, to));
             }
-            // In the registers, or not of a call.
-            _ => {}
+            source => {
+                if let Some(value) = call.computed(source) {
+                    record.number(slot, value);
+                }
+            }
         }
     }
 
@@ -672,7 +713,7 @@ fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
 
 /// A descriptor that the call wrote into an array.
 fn made(record: &mut Record<'_>, call: &Call, array: u8, index: u8) -> Option<i32> {
-    if call.result < 0 {
+    if call.result() < 0 {
         return None;
     }
     let fd = user::int(call.arg(array).wrapping_add(4 * usize::from(index)));

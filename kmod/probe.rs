@@ -145,26 +145,26 @@ unsafe fn read_call(
     call: &mut Call,
 ) -> Option<Event> {
     // SAFETY: By contract; six arguments, as every architecture has.
-    unsafe { shim::falco_syscall_arguments(regs, call.args.as_mut_ptr()) };
+    unsafe { shim::falco_syscall_arguments(regs, call.args().as_mut_ptr()) };
     if shim::falco_compat_syscall() {
         return translate(session, id, call);
     }
     if id >= SYSCALL_MAX {
         return foreign(session, id, call);
     }
-    call.number = id as u32;
+    call.set_number(id);
     Some(EVENT_BY_NUMBER[id])
 }
 
 /// A call of a 32-bit program.
 #[cold]
 fn translate(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
-    let (number, args, time64) = compat::call(id, call.args)?;
+    let (number, args, time64) = compat::call(id, *call.args())?;
     if !session.wants(number) {
         return None;
     }
-    call.number = number as u32;
-    call.args = args;
+    call.set_number(number);
+    *call.args() = args;
     call.compat = true;
     call.time64 = time64;
     Some(EVENT_BY_NUMBER[number])
@@ -181,7 +181,7 @@ fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
     if !session.wants(number) {
         return None;
     }
-    call.number = number as u32;
+    call.set_number(number);
     call.compat = true;
     Some(Event::Syscall)
 }
@@ -249,7 +249,7 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
 fn record(session: &Session, event: Event, call: &Call, flags: u16) {
     let task = Task::current();
     if capture::is_in_registers(event) {
-        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number, flags);
+        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number(), flags);
         capture::numbers(&mut record, event, call);
         session.publish(&mut record);
         return;

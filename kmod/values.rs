@@ -195,7 +195,7 @@ pub(crate) fn semctl_value(call: &Call) -> u64 {
 pub(crate) fn quota(record: &mut Record<'_>, slot: usize, call: &Call, what: Quota) {
     let raw = call.word(0);
     let command = raw >> 8;
-    let worked = call.result >= 0;
+    let worked = call.result() >= 0;
     let limits = command == Q_SETQUOTA || command == Q_GETQUOTA && worked;
     let info = command == Q_SETINFO || command == Q_GETINFO && worked;
     // `struct if_dqblk` and `struct if_dqinfo`.

@@ -330,6 +330,21 @@ pub enum Source {
 }
 
 impl Source {
+    /// A register that is taken as it is, in one byte, for speed: which one in the
+    /// lower half (0 to 5 an argument, 6 the result, 7 the number of the call), and
+    /// in the upper 0 all of it, 1 its 32 bits, 2 those with their sign.
+    /// [`NO_REGISTER`] for all others.
+    pub const fn register(self) -> u8 {
+        match self {
+            Self::Long(n) => n,
+            Self::Word(n) => 0x10 | n,
+            Self::Signed(n) => 0x20 | n,
+            Self::Return => 6,
+            Self::Number => 0x17,
+            _ => NO_REGISTER,
+        }
+    }
+
     /// Whether it is in the registers alone, and always has a value.
     pub const fn is_in_registers(self) -> bool {
         matches!(
@@ -506,6 +521,8 @@ pub enum Fact {
     PidnsInitStartTs,
 }
 
+/// See [`Source::register`].
+pub const NO_REGISTER: u8 = 0xFF;
 /// First argument of [`Source::Base`]: the working directory.
 pub const CWD: u8 = 0xFF;
 /// Argument of [`Source::SockTuple`]: the returned descriptor.
@@ -519,6 +536,8 @@ pub struct Param {
     pub ty: ParamType,
     /// Origin.
     pub source: Source,
+    /// [`Source::register`] of the origin.
+    pub register: u8,
     /// Ours: not part of Falco's numbering, not printed by `evt.args`.
     pub extra: bool,
 }
@@ -681,6 +700,7 @@ macro_rules! param {
             name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
+            register: $source.register(),
             extra: false,
         }
     };
@@ -689,6 +709,7 @@ macro_rules! param {
             name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
+            register: $source.register(),
             extra: true,
         }
     };
