@@ -389,6 +389,13 @@ impl Reader<'_> {
             Source::OpenedPath => {
                 if let Some(file) = self.opened() {
                     record.fill(slot, PATH_MAX, |to| file.path(to));
+                    let params = record.info().params;
+                    let given = params
+                        .iter()
+                        .position(|p| matches!(p.source, Source::Str(_)));
+                    if given.is_some_and(|given| record.read(given) == record.read(slot)) {
+                        record.take_back(slot);
+                    }
                 }
             }
             Source::SockAddr(address, len) => {
@@ -800,6 +807,14 @@ pub(crate) fn fork(record: &mut Record<'_>, parent: Task, child: Task) {
     parent.put_comm(record, Slot::comm as usize);
     record.number(Slot::start as usize, child.start());
     record.number(Slot::pidns as usize, child.pidns());
+}
+
+/// A signal was delivered to the calling task. Does not sleep.
+pub(crate) fn signal(record: &mut Record<'_>, sender: i32, signal: i32) {
+    use crate::abi::event::signaldeliver::Slot;
+    record.int(Slot::spid as usize, i64::from(sender));
+    record.number(Slot::dpid as usize, u64::from(Task::current().tid()));
+    record.int(Slot::sig as usize, i64::from(signal));
 }
 
 /// A task ends. Does not sleep.

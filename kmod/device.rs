@@ -139,8 +139,12 @@ impl Reader {
         if self.session.as_ref().is_some() {
             return Err(EBUSY);
         }
-        self.session
-            .populate(Session::new(ring_bytes, setup.watermark, limits)?);
+        self.session.populate(Session::new(
+            ring_bytes,
+            setup.watermark,
+            limits,
+            setup.throttle,
+        )?);
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod session;
 mod shim;
 mod socket;
 mod task;
+mod throttle;
 mod tracepoint;
 mod user;
 mod values;

@@ -5,7 +5,7 @@
 use core::ffi::CStr;
 
 use kernel::bindings;
-use kernel::ffi::{c_long, c_void};
+use kernel::ffi::{c_int, c_long, c_void};
 use kernel::prelude::*;
 
 use crate::abi::control::hook;
@@ -56,6 +56,12 @@ const EXIT: Hook = Hook {
     function: || process_exit as *mut c_void,
 };
 
+const SIGNAL: Hook = Hook {
+    tracepoint: c"signal_deliver",
+    faultable: false,
+    function: || signal_deliver as *mut c_void,
+};
+
 /// The probes of a session, as its interest wants them.
 #[derive(Default)]
 pub(crate) struct Probes {
@@ -64,6 +70,7 @@ pub(crate) struct Probes {
     exec: Option<Probe>,
     fork: Option<Probe>,
     end: Option<Probe>,
+    signal: Option<Probe>,
 }
 
 impl Probes {
@@ -85,6 +92,7 @@ impl Probes {
             (&mut self.fork, FORK, hooks & hook::FORK != 0),
             (&mut self.exec, EXEC, hooks & hook::EXEC != 0),
             (&mut self.end, EXIT, hooks & hook::EXIT != 0),
+            (&mut self.signal, SIGNAL, hooks & hook::SIGNAL != 0),
             (&mut self.enter, SYS_ENTER, entries),
             (&mut self.exit, SYS_EXIT, exits),
         ] {
@@ -248,6 +256,10 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
 #[inline(always)]
 fn record(session: &Session, event: Event, call: &Call, flags: u16) {
     let task = Task::current();
+    let own = session.hooks() & hook::NO_OWN != 0 && task.pid() == session.owner();
+    if own || !session.admits(event, task) {
+        return;
+    }
     if capture::is_in_registers(event) {
         let mut record = Numbers::new(event, task.tid(), task.pid(), call.number(), flags);
         capture::numbers(&mut record, event, call);
@@ -315,4 +327,25 @@ unsafe extern "C" fn process_exit(data: *mut c_void, task: *mut bindings::task_s
     // SAFETY: The tracepoint passes the calling task.
     let task = unsafe { Task::from_raw(task) };
     session.record(Event::Procexit, task, |record| capture::exit(record, task));
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `signal_deliver` alone.
+unsafe extern "C" fn signal_deliver(
+    data: *mut c_void,
+    signal: c_int,
+    info: *mut bindings::kernel_siginfo,
+    _action: *mut c_void,
+) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes what is known of the signal.
+    let sender = unsafe { shim::falco_signal_sender(info) };
+    let task = Task::current();
+    if session.admits(Event::Signaldeliver, task) {
+        session.record(Event::Signaldeliver, task, |record| {
+            capture::signal(record, sender, signal);
+        });
+    }
 }

@@ -109,6 +109,14 @@ impl<'a> Record<'a> {
         self.span(slot, start, self.len - start);
     }
 
+    /// Takes the last parameter back, if it is bytes.
+    pub(crate) fn take_back(&mut self, slot: usize) {
+        if let Some((start, _)) = self.located(slot) {
+            self.len = start;
+            self.missing |= 1 << slot;
+        }
+    }
+
     /// Makes a parameter of bytes that are there already.
     pub(crate) fn span(&mut self, slot: usize, start: usize, len: usize) {
         let span = Span {

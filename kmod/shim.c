@@ -268,3 +268,12 @@ bool falco_is_subreaper(const struct task_struct *task)
 {
 	return task->signal->is_child_subreaper;
 }
+
+/* Who sent a signal, as the receiver sees it; 0 for the kernel. */
+int falco_signal_sender(const struct kernel_siginfo *info)
+{
+	/* 0 and 1 stand for signals of which nothing more is known. */
+	if ((unsigned long)info <= 1)
+		return 0;
+	return info->si_code <= 0 || info->si_signo == SIGCHLD ? info->si_pid : 0;
+}

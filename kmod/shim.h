@@ -8,6 +8,7 @@
 struct dentry;
 struct file;
 struct inode;
+struct kernel_siginfo;
 struct linux_binprm;
 struct mm_struct;
 struct path;
@@ -55,5 +56,6 @@ u64 falco_inode_mtime(const struct inode *inode);
 bool falco_file_writable(struct file *file);
 bool falco_file_is_memfd(const struct file *file);
 bool falco_is_subreaper(const struct task_struct *task);
+int falco_signal_sender(const struct kernel_siginfo *info);
 
 #endif

@@ -48,5 +48,6 @@ unsafe extern "C" {
     pub(crate) fn falco_inode_mtime(inode: *const bindings::inode) -> u64;
     pub(crate) fn falco_file_writable(file: *mut bindings::file) -> bool;
     pub(crate) fn falco_file_is_memfd(file: *const bindings::file) -> bool;
+    pub(crate) fn falco_signal_sender(info: *const bindings::kernel_siginfo) -> c_int;
     pub(crate) fn falco_is_subreaper(task: *const bindings::task_struct) -> bool;
 }

@@ -512,24 +512,24 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     let dir = t.call(
         "open",
         &[address(&*text(DIR)), 0o200_000],
-        &want! { name: DIR, flags: open::RDONLY | open::DIRECTORY, mode: 0, dev: Want::Some, ino: Want::Some, base: Want::Nothing },
+        &want! { name: DIR, flags: open::RDONLY | open::DIRECTORY, mode: 0, dev: Want::Some, ino: Want::Some, base: Want::Nothing, real: Want::Nothing },
     );
     let dir = int(dir?);
     t.call(
         "openat",
         &[dir, pa, 0o102, 0o640],
-        &want! { dirfd: dir as i64, name: "a", flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o640, dev: Want::Some, ino: Want::Some, base: DIR },
+        &want! { dirfd: dir as i64, name: "a", flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o640, dev: Want::Some, ino: Want::Some, base: DIR, real: "/tmp/calls/a" },
     )?;
     let how = [0u64, 0, 0x08];
     t.call(
         "openat2",
         &[cwd, pa, address(&how), 24],
-        &want! { dirfd: -100, name: "a", flags: open::RDONLY, mode: 0, resolve: 1, dev: Want::Some, ino: Want::Some, base: DIR },
+        &want! { dirfd: -100, name: "a", flags: open::RDONLY, mode: 0, resolve: 1, dev: Want::Some, ino: Want::Some, base: DIR, real: "/tmp/calls/a" },
     )?;
     t.call(
         "creat",
         &[pb, 0o600],
-        &want! { name: "b", mode: 0o600, dev: Want::Some, ino: Want::Some, creat_flags: 0, base: DIR },
+        &want! { name: "b", mode: 0o600, dev: Want::Some, ino: Want::Some, creat_flags: 0, base: DIR, real: "/tmp/calls/b" },
     )?;
     t.call("unlink", &[pb], &want! { path: "b", base: DIR })?;
     t.call(
@@ -1438,7 +1438,7 @@ fn compat(t: &mut Tester) -> anyhow::Result<()> {
         "open",
         5,
         &[name, 0o102, 0o600],
-        &want! { name: path, flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o600, dev: Want::Some, ino: Want::Some, base: Want::Nothing },
+        &want! { name: path, flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o600, dev: Want::Some, ino: Want::Some, base: Want::Nothing, real: Want::Nothing },
     )?;
     t.ia32(
         "mkdir",

@@ -92,8 +92,12 @@ pub mod hook {
     pub const FORK: u64 = 1 << 1;
     /// A task ended.
     pub const EXIT: u64 = 1 << 2;
-    /// All of them.
+    /// A signal was delivered.
+    pub const SIGNAL: u64 = 1 << 3;
+    /// The life of processes.
     pub const ALL: u64 = EXEC | FORK | EXIT;
+    /// No hook: system calls of the process that has the device open make no record.
+    pub const NO_OWN: u64 = 1 << 62;
     /// No hook: system calls that fail make no record.
     pub const NO_FAILED: u64 = 1 << 63;
 }

@@ -317,7 +317,8 @@ pub enum Source {
     FsconfigBytes,
     /// The text, where it is text.
     FsconfigText,
-    /// Path of the file that the returned descriptor refers to.
+    /// Path of the file that the returned descriptor refers to, as the kernel
+    /// has it; no value where it is the path that was given.
     OpenedPath,
     /// The number of the call itself.
     Number,
@@ -1050,6 +1051,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(CWD, 0);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was opened.
     Openat openat "openat" File Open creates_fd modifies_state {
@@ -1061,6 +1063,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was opened.
     Openat2 openat2 "openat2" File Open creates_fd modifies_state {
@@ -1073,6 +1076,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was made and opened for writing.
     Creat creat "creat" File Open creates_fd modifies_state {
@@ -1083,6 +1087,7 @@ events! {
         ino: Uint(8), Source::FileIno;
         creat_flags: Flags(2, &flags::CREAT_FLAGS), Source::CreatFlags;
         [+] base: Path, Base(CWD, 0);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A connection was begun.
     Connect connect "connect" Net Net uses_fd modifies_state {
@@ -2315,6 +2320,24 @@ events! {
         arg3: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(2);
         arg4: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(3);
         arg5: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(4);
+    }
+    /// Records were lost since the last of these on the same ring: how many of
+    /// each class. Written once there is room again.
+    Lost lost "lost" Internal Other internal {
+        exec: Uint(8), Hook;
+        fork: Uint(8), Hook;
+        exit: Uint(8), Hook;
+        open: Uint(8), Hook;
+        net: Uint(8), Hook;
+        file: Uint(8), Hook;
+        credentials: Uint(8), Hook;
+        other: Uint(8), Hook;
+    }
+    /// A process makes more records than it may; those that follow within the
+    /// same second are left out and counted.
+    Throttled throttled "throttled" Internal Other internal {
+        pid: Pid, Hook;
+        limit: Uint(4), Hook;
     }
 }
 
