@@ -146,7 +146,7 @@ impl Call {
                     _ => u64::from(self.word(mode)),
                 }
             }
-            Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR != 0),
+            Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR),
             Source::Ptrace(n) => u64::from(flags::ptrace_from_kernel(self.word(n))),
             Source::MountFlags(n) => {
                 let flags = self.arg(n) as u64;
@@ -159,7 +159,6 @@ impl Call {
             Source::CloneBits(n) => u64::from(flags::clone::from_kernel(self.arg(n) as u64)),
             Source::Fcntl(n) => u64::from(flags::fcntl_from_kernel(self.word(n))),
             Source::Zero => 0,
-            Source::OneMore(n) => u64::from(self.word(n)) + 1,
             Source::Code(n, pairs, other) => {
                 let word = self.word(n);
                 let known = pairs.iter().find(|(kernel, _)| *kernel == word);

@@ -243,7 +243,7 @@ impl Tester {
     fn drain(&mut self) -> anyhow::Result<()> {
         while self
             .source
-            .read(Duration::from_millis(1), &mut |_| {})
+            .read(Duration::from_millis(1), &mut |_, _| {})
             .context("reading")?
             == Batch::Some
         {}
@@ -264,14 +264,15 @@ impl Tester {
         let end = Instant::now() + Duration::from_secs(5);
         let mut found = None;
         while found.is_none() && Instant::now() < end {
-            self.source.read(Duration::from_millis(20), &mut |bytes| {
-                if let Ok(event) = Event::decode(bytes, 1, 0)
-                    && found.is_none()
-                    && is(&event)
-                {
-                    found = Some(make(&event));
-                }
-            })?;
+            self.source
+                .read(Duration::from_millis(20), &mut |_, bytes| {
+                    if let Ok(event) = Event::decode(bytes, 1, 0)
+                        && found.is_none()
+                        && is(&event)
+                    {
+                        found = Some(make(&event));
+                    }
+                })?;
         }
         Ok(found)
     }
@@ -390,15 +391,16 @@ impl Tester {
         let (call, mut next, mut wrong) = (number(name), 0, Vec::new());
         let end = Instant::now() + Duration::from_secs(5);
         while next < wanted.len() && Instant::now() < end {
-            self.source.read(Duration::from_millis(20), &mut |bytes| {
-                if let Ok(event) = Event::decode(bytes, 1, 0)
-                    && event.header.syscall == call
-                    && let Some(want) = wanted.get(next)
-                {
-                    wrong.extend(differences(&event, Some(result), want));
-                    next += 1;
-                }
-            })?;
+            self.source
+                .read(Duration::from_millis(20), &mut |_, bytes| {
+                    if let Ok(event) = Event::decode(bytes, 1, 0)
+                        && event.header.syscall == call
+                        && let Some(want) = wanted.get(next)
+                    {
+                        wrong.extend(differences(&event, Some(result), want));
+                        next += 1;
+                    }
+                })?;
         }
         self.checks += 1;
         if next < wanted.len() || !wrong.is_empty() {
@@ -1174,7 +1176,7 @@ fn others(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "io_uring_register",
         &[int(fd), 2, 0x30, 4],
-        &want! { fd: fd, opcode: 3, arg: 0x30, nr_args: 4 },
+        &want! { fd: fd, opcode: 2, arg: 0x30, nr_args: 4 },
     )?;
     let (device, quota_file) = (text("/dev/none"), text("/quota.user"));
     let nothing = |mut more: Wanted| {

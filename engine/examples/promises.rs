@@ -28,7 +28,7 @@ fn number(name: &str) -> Option<u32> {
 /// Hands over everything that is there.
 fn drain(source: &mut KmodSource, mut each: impl FnMut(&Event<'_>)) -> anyhow::Result<()> {
     loop {
-        let batch = source.read(Duration::from_millis(50), &mut |record| {
+        let batch = source.read(Duration::from_millis(50), &mut |_, record| {
             if let Ok(event) = Event::decode(record, 1, 0) {
                 each(&event);
             }

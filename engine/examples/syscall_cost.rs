@@ -144,7 +144,7 @@ impl Read {
     /// Reads what is there, decoding each record.
     fn all(&mut self, source: &mut KmodSource) -> anyhow::Result<()> {
         let start = ticks();
-        source.read(Duration::ZERO, &mut |record| {
+        source.read(Duration::ZERO, &mut |_, record| {
             self.records += 1;
             self.bytes += record.len() as u64;
             match Event::decode(record, self.records, 0) {

@@ -9,7 +9,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::app::listing::{self, Format};
-use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, Invalid, Loaded};
+use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, EngineKind, Invalid, Loaded};
 use crate::diagnostic::Origin;
 
 /// Version of Falco's engine whose rules are understood.
@@ -32,6 +32,13 @@ pub struct Cli {
     /// A directory stands for the *.yaml and *.yml files in it, sorted by name.
     #[arg(short = 'r', value_name = "FILE")]
     pub rules: Vec<PathBuf>,
+
+    /// Read events from the capture FILE instead of the kernel
+    ///
+    /// It is read from its beginning to its end, compressed or not; - is
+    /// standard input.
+    #[arg(short = 'e', value_name = "FILE")]
+    pub capture: Option<PathBuf>,
 
     /// Check the rules in FILE and exit (repeatable)
     ///
@@ -137,6 +144,10 @@ impl Cli {
         let mut loaded = config::load(&self.config, &self.options)?;
         if self.unbuffered {
             loaded.config.outputs.buffered = false;
+        }
+        if let Some(file) = &self.capture {
+            loaded.config.engine.kind = EngineKind::Replay;
+            loaded.config.engine.capture_file.clone_from(file);
         }
         Ok(loaded)
     }

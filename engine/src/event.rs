@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-use falco_abi::event::{Event as Kind, EventInfo, Param};
-use falco_abi::record::{HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span};
+use falco_abi::event::{ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source};
+use falco_abi::record::{
+    HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span, flag,
+};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
 /// Why bytes are no record.
@@ -148,6 +150,11 @@ impl<'a> Event<'a> {
             .get(start..start.checked_add(span.len as usize)?)
     }
 
+    /// Whether the parameter has a value.
+    pub fn has(&self, slot: usize) -> bool {
+        slot < MAX_SLOTS && self.header.missing & (1 << slot) == 0
+    }
+
     /// Number and description of the parameter with this name.
     pub fn param(&self, name: &str) -> Option<(usize, &'static Param)> {
         let params = self.info().params;
@@ -155,14 +162,50 @@ impl<'a> Event<'a> {
         Some((slot, &params[slot]))
     }
 
-    /// Result of the call: the parameter `res` or the returned descriptor.
+    /// Whether it is for the state alone: rules do not see it.
+    pub fn is_internal(&self) -> bool {
+        self.header.flags & flag::KNOWN != 0 || self.info().internal
+    }
+
+    /// Whether no thread did anything: it tells of the recorder, of containers, of
+    /// users.
+    pub fn is_notice(&self) -> bool {
+        self.info().category == Category::Internal
+            || matches!(
+                self.kind,
+                Kind::TaskNew
+                    | Kind::Asyncevent
+                    | Kind::Container
+                    | Kind::CpuHotplug
+                    | Kind::Notification
+                    | Kind::Infra
+                    | Kind::Useradded
+                    | Kind::Userdeleted
+                    | Kind::Groupadded
+                    | Kind::Groupdeleted
+            )
+    }
+
+    /// Result of the call: the parameter `res`, the returned descriptor or id.
     pub fn result(&self) -> Option<i64> {
-        let first = self
-            .info()
-            .params
-            .iter()
-            .position(|p| p.source == falco_abi::event::Source::Return)?;
-        self.int(first)
+        const NONE: u8 = u8::MAX;
+        static SLOTS: [u8; ALL.len()] = {
+            let mut slots = [NONE; ALL.len()];
+            let mut event = 0;
+            while event < ALL.len() {
+                let info = ALL[event].info();
+                let mut slot = info.params.len();
+                while slot > 0 {
+                    slot -= 1;
+                    if is_result(info, slot) {
+                        slots[event] = slot as u8;
+                    }
+                }
+                event += 1;
+            }
+            slots
+        };
+        self.int(usize::from(SLOTS[self.kind as usize]))
     }
 
     fn slot(&self, slot: usize) -> Option<u64> {
@@ -171,6 +214,21 @@ impl<'a> Event<'a> {
         }
         Some(word(self.record, HEADER_SIZE + 8 * slot))
     }
+}
+
+/// Whether a parameter is what the call returned.
+const fn is_result(info: &EventInfo, slot: usize) -> bool {
+    let param = &info.params[slot];
+    if slot > 0 {
+        return matches!(param.source, Source::Return);
+    }
+    let returned = matches!(param.name.as_bytes(), b"res" | b"fd");
+    // Calls that ask for an id and cannot fail.
+    returned
+        || matches!(
+            (info.category, param.ty),
+            (Category::User, ParamType::Uid | ParamType::Gid)
+        )
 }
 
 /// Name of a system call by its number on this architecture.

@@ -17,6 +17,7 @@ pub mod filter;
 pub mod logging;
 pub mod metadata;
 pub mod output;
+mod paths;
 pub mod rules;
 pub mod source;
 pub mod state;

@@ -140,12 +140,12 @@ fn errors_name_line_column_and_text() {
         ),
         (
             "engine: {kind: modern_ebpf}\n",
-            "falco.yaml:1:16: error: engine.kind `modern_ebpf` does not exist yet; the only kind now \
-             is `kmod`",
+            "falco.yaml:1:16: error: engine.kind `modern_ebpf` does not exist yet; there are `kmod` \
+             and `replay`",
         ),
         (
             "engine: {kind: bpf}\n",
-            "falco.yaml:1:16: error: engine.kind must be `kmod`, not `bpf`",
+            "falco.yaml:1:16: error: engine.kind must be `kmod` or `replay`, not `bpf`",
         ),
         (
             "priority: loud\n",
@@ -215,7 +215,7 @@ falco.yaml:2:30: warning: unknown key file_output.file_name
  2 | file_output: {enabled: true, file_name: /x}
    |                              ^^^^^^^^^
   hint: did you mean `file_output.filename`?
-falco.yaml:4:9: error: engine.kind must be `kmod`, not `bpf`
+falco.yaml:4:9: error: engine.kind must be `kmod` or `replay`, not `bpf`
    |
  4 |   kind: \"bpf\"
    |         ^^^^^

@@ -278,8 +278,6 @@ pub enum Source {
     PrctlNumber(u8, u8),
     /// 0.
     Zero,
-    /// A register and one.
-    OneMore(u8),
     /// A number in a register by a table of the kernel's and the portable one,
     /// and what stands for all others.
     Code(u8, &'static [(u32, u32)], u32),
@@ -356,7 +354,6 @@ impl Source {
                 | Self::Long(_)
                 | Self::Number
                 | Self::Zero
-                | Self::OneMore(_)
                 | Self::Code(..)
                 | Self::SockOpt(..)
                 | Self::SemctlValue
@@ -2190,7 +2187,7 @@ events! {
     IoUringRegister io_uring_register "io_uring_register" IoOther Other uses_fd {
         res: Errno, Return;
         fd: Fd, Signed(0);
-        opcode: Enum(2, &flags::IO_URING_REGISTER_OPCODES), Source::OneMore(1);
+        opcode: Enum(2, &flags::IO_URING_REGISTER_OPCODES), Word(1);
         arg: Hex(8), Long(2);
         nr_args: Uint(4), Word(3);
     }

@@ -59,6 +59,9 @@ pub mod flag {
     pub const COMPAT: u16 = 1 << 2;
     /// Made at the entry of a system call that does not return.
     pub const ENTRY: u16 = 1 << 3;
+    /// Says what was known before the first event: for the engine's state alone.
+    /// The module makes none.
+    pub const KNOWN: u16 = 1 << 4;
 }
 
 /// Size of [`RecordHeader`] in bytes.

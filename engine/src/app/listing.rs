@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 /// Classes of fields, by the starts of their names.
-const CLASSES: [(&str, &str, &[&str]); 7] = [
+const CLASSES: [(&str, &str, &[&str]); 8] = [
     ("evt", "What every event has", &["evt.", "syscall."]),
     (
         "process",
@@ -34,6 +34,11 @@ const CLASSES: [(&str, &str, &[&str]); 7] = [
     ("user", "The user on whose behalf it runs", &["user."]),
     ("group", "The group on whose behalf it runs", &["group."]),
     ("fd", "The descriptor that the event is about", &["fd."]),
+    (
+        "fdlist",
+        "The descriptors that a call waits for",
+        &["fdlist."],
+    ),
     ("fs.path", "The paths that a call names", &["fs.path."]),
     (
         "container",
@@ -47,13 +52,16 @@ pub fn fields(format: Format, names_only: bool) -> String {
     if names_only {
         return FIELDS
             .iter()
+            .filter(|field| !field.hidden)
             .map(|field| format!("{}\n", field.name))
             .collect();
     }
     let mut text = String::new();
     let mut classes = Vec::new();
     for (name, about, starts) in CLASSES {
-        let own = |field: &&Field| starts.iter().any(|start| field.name.starts_with(start));
+        let own = |field: &&Field| {
+            !field.hidden && starts.iter().any(|start| field.name.starts_with(start))
+        };
         let rows = FIELDS.iter().filter(own);
         match format {
             Format::Json => classes.push(json!({
@@ -101,11 +109,17 @@ fn field_table<'f>(
     let _ = write!(
         text,
         "## Field Class: {name}\n\n{about}.\n\nEvent Sources: syscall\n\n\
-         Name | Type | Description\n:----|:-----|:-----------\n"
+         Name | Type | Description | Example | Since\n:----|:-----|:-----------|:--------|:-----\n"
     );
     for field in rows {
-        let about = field.about.replace('|', "\\|");
-        let _ = writeln!(text, "`{}` | {} | {about}", shown(field), type_of(field));
+        let plain = |text: &str| text.replace('|', "\\|");
+        let about = plain(field.about);
+        let example = match field.example {
+            "" => String::new(),
+            example => format!("`{}`", plain(example)),
+        };
+        let (name, kind, since) = (plain(&shown(field)), type_of(field), field.since);
+        let _ = writeln!(text, "`{name}` | {kind} | {about} | {example} | {since}");
     }
     text.push('\n');
 }
@@ -117,6 +131,8 @@ fn field_value(field: &Field) -> Value {
         "argument": argument(field.arg),
         "list": field.cardinality == Cardinality::List,
         "description": field.about,
+        "example": field.example,
+        "since": field.since,
     })
 }
 
@@ -354,8 +370,9 @@ mod tests {
         let listed: Value = serde_json::from_str(&listed).unwrap();
         let classes = listed["fieldclasses"].as_array().unwrap().iter();
         let count: usize = classes.map(|c| c["fields"].as_array().unwrap().len()).sum();
-        assert_eq!(count, FIELDS.len());
-        assert_eq!(fields(Format::Text, true).lines().count(), FIELDS.len());
+        let expected = FIELDS.iter().filter(|field| !field.hidden).count();
+        assert_eq!(count, expected);
+        assert_eq!(fields(Format::Text, true).lines().count(), expected);
     }
 
     #[test]

@@ -83,8 +83,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
     hosts::start();
-    let source = startup::open_source(&config, &ruleset)?;
-    let state = startup::read_state(&source)?;
+    let (source, state) = startup::open_source(&config, &ruleset)?;
     let mut pipeline = Pipeline::new(source, state, ruleset, outputs);
     let ended = pipeline.run(&stop, cli.seconds.map(Duration::from_secs));
     let (outputs, statistics) = pipeline.finish();

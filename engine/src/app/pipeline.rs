@@ -13,7 +13,7 @@ use crate::event::Event;
 use crate::filter::field::Context;
 use crate::output::{Alert, Outputs, Statistics};
 use crate::rules::{Ruleset, Scratch};
-use crate::source::{Batch, Source, kmod::KmodSource};
+use crate::source::{Batch, Source};
 use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
@@ -25,7 +25,7 @@ const BROKEN_LOGGED: u64 = 10;
 
 /// Everything that the loop moves.
 pub(super) struct Pipeline {
-    source: KmodSource,
+    source: Box<dyn Source>,
     rest: Rest,
 }
 
@@ -49,7 +49,7 @@ struct Evaluator {
 
 impl Pipeline {
     pub(super) fn new(
-        source: KmodSource,
+        source: Box<dyn Source>,
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
@@ -94,7 +94,9 @@ impl Pipeline {
                 wait = wait.min(left);
             }
             let epoch_offset = source.epoch_offset();
-            let batch = source.read(wait, &mut |record| rest.take(record, epoch_offset))?;
+            let batch = source.read(wait, &mut |num, record| {
+                rest.take(num, record, epoch_offset);
+            })?;
             rest.release_held();
             if signals.reopen() {
                 rest.evaluator.outputs.reopen();
@@ -109,8 +111,14 @@ impl Pipeline {
                 }
                 rest.state.tick();
             }
-            if batch == Batch::End {
-                break;
+            match batch {
+                Batch::Some | Batch::Nothing => {}
+                Batch::Section => {
+                    rest.flush_held();
+                    rest.state = State::new();
+                    source.restore(&mut rest.state)?;
+                }
+                Batch::End => break,
             }
         }
         info!("{} events were looked at", rest.events);
@@ -131,9 +139,9 @@ impl Pipeline {
 
 impl Rest {
     /// One record on its way.
-    fn take(&mut self, record: &[u8], epoch_offset: i64) {
+    fn take(&mut self, num: u64, record: &[u8], epoch_offset: i64) {
         self.events += 1;
-        let event = match Event::decode(record, self.events, epoch_offset) {
+        let event = match Event::decode(record, num, epoch_offset) {
             Ok(event) => event,
             Err(error) => {
                 self.broken += 1;
@@ -144,7 +152,7 @@ impl Rest {
             }
         };
         self.state.before(&event);
-        if !event.info().internal && self.evaluator.ruleset.wants(&event) {
+        if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
             let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
                 self.evaluator.evaluate(&event, thread, &self.state);

@@ -10,7 +10,7 @@ use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
 
 use crate::cli::Cli;
-use crate::config::{self, Config, RuleMatching};
+use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
@@ -19,6 +19,7 @@ use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
     files,
 };
+use crate::source::capture::CaptureSource;
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 use crate::yaml::Node;
@@ -131,23 +132,51 @@ pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult
     }
 }
 
-/// Opens the module's device and begins to capture what the rules and the
-/// state need.
-pub(super) fn open_source(config: &Config, ruleset: &Ruleset) -> anyhow::Result<KmodSource> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
-    let (rings, size) = source.rings();
-    info!("reading {rings} rings of {} KiB", size >> 10);
-    source.set_interest(&wanted(config, ruleset))?;
-    Ok(source)
+/// Opens what the configuration names as the source of events, and begins to
+/// take from it what the rules and the state need.
+pub(super) fn open_source(
+    config: &Config,
+    ruleset: &Ruleset,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
+    let engine = &config.engine;
+    let wanted = wanted(config, ruleset);
+    match engine.kind {
+        EngineKind::Kmod => {
+            let mut source = KmodSource::open(Path::new(DEVICE_PATH), engine.buffer_size.into())?;
+            let (rings, size) = source.rings();
+            info!("reading {rings} rings of {} KiB", size >> 10);
+            source.set_interest(&wanted)?;
+            let state = read_state(&source)?;
+            Ok((Box::new(source), state))
+        }
+        EngineKind::Replay => {
+            if engine.capture_file.as_os_str().is_empty() {
+                bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
+            }
+            info!("reading the capture {}", engine.capture_file.display());
+            let mut source = CaptureSource::open(&engine.capture_file)?;
+            source.set_interest(&wanted)?;
+            let mut state = State::new();
+            source.restore(&mut state)?;
+            if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
+                state.set_hostname(&name);
+            }
+            info!("{} threads were running", state.threads().len());
+            Ok((Box::new(source), state))
+        }
+    }
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     let mut wanted = interest(state_syscalls());
-    for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
+    let rules = ruleset.interest();
+    for (ours, rules) in wanted.syscalls.iter_mut().zip(rules.syscalls) {
         *ours |= rules;
     }
+    // What we do ourselves is no news.
+    wanted.hooks |= rules.hooks | hook::NO_OWN;
     for name in &config.base_syscalls.custom_set {
         let (name_only, add) = match name.value.strip_prefix('!') {
             Some(name) => (name, false),
@@ -204,7 +233,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-pub(super) fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
+fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     let sockets = cri::default_sockets(&host_root);

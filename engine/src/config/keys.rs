@@ -155,7 +155,7 @@ pub static KEYS: &[Key<Config>] = &[
     full(
         "engine.kind",
         Kind::Special {
-            form: "`kmod`",
+            form: "`kmod` or `replay`",
             set: engine_kind,
         },
         "kmod",
@@ -209,12 +209,11 @@ pub static KEYS: &[Key<Config>] = &[
         Follows("engine.kind"),
         "Take the first picture of processes from /proc.",
     ),
-    other(
+    full(
         "engine.replay.capture_file",
-        TEXT,
+        Kind::Text(|c, v| c.engine.capture_file = v.value.into()),
         "",
-        Follows("engine.kind"),
-        "Capture to replay.",
+        "Capture to replay; `-` is standard input.",
     ),
     other(
         "load_plugins",
@@ -1008,11 +1007,12 @@ fn phrase(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Phrase> {
 fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     match node.text() {
         Some("kmod") => config.engine.kind = EngineKind::Kmod,
-        Some(kind @ ("modern_ebpf" | "replay" | "nodriver")) => reader.error(
+        Some("replay") => config.engine.kind = EngineKind::Replay,
+        Some(kind @ ("modern_ebpf" | "nodriver")) => reader.error(
             node.place,
-            format!("engine.kind `{kind}` does not exist yet; the only kind now is `kmod`"),
+            format!("engine.kind `{kind}` does not exist yet; there are `kmod` and `replay`"),
         ),
-        _ => reader.mismatch("engine.kind", "`kmod`", node),
+        _ => reader.mismatch("engine.kind", "`kmod` or `replay`", node),
     }
 }
 

@@ -74,10 +74,12 @@ pub enum EngineKind {
     /// The kernel module.
     #[default]
     Kmod,
+    /// A capture, from its beginning to its end.
+    Replay,
 }
 
 /// The section `engine`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Engine {
     /// Where events come from.
     pub kind: EngineKind,
@@ -85,6 +87,8 @@ pub struct Engine {
     pub buffer_size: u32,
     /// The kernel sends no exits of system calls that failed.
     pub drop_failed_exit: bool,
+    /// The capture to replay; empty if none was named.
+    pub capture_file: PathBuf,
 }
 
 /// The section `base_syscalls`.

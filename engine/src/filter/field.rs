@@ -146,8 +146,14 @@ pub struct Field {
     pub cardinality: Cardinality,
     /// How it is printed.
     pub print: Print,
+    /// Not listed: rules that name it work, new ones should not.
+    pub hidden: bool,
     /// What it means, one line.
     pub about: &'static str,
+    /// A value as it is printed; empty if it never has one.
+    pub example: &'static str,
+    /// Version of the program that had it first.
+    pub since: &'static str,
     /// How it is read.
     pub get: Get,
 }

@@ -46,6 +46,8 @@ pub struct KmodSource {
     rings: Vec<Ring>,
     device: Device,
     epoch_offset: i64,
+    /// Records that were handed out.
+    records: u64,
     /// The last round brought something.
     busy: bool,
     /// The last round found some ring rather full.
@@ -94,6 +96,7 @@ impl KmodSource {
             rings,
             device,
             epoch_offset,
+            records: 0,
             busy: false,
             pressed: false,
         })
@@ -118,7 +121,7 @@ impl KmodSource {
     }
 
     /// Hands out the records of the round, the earliest first.
-    fn merge(&mut self, horizon: u64, each: &mut dyn FnMut(&[u8])) -> anyhow::Result<bool> {
+    fn merge(&mut self, horizon: u64, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<bool> {
         let mut any = false;
         let mut next: Vec<(u64, usize)> = Vec::with_capacity(self.rings.len());
         for (index, ring) in self.rings.iter().enumerate() {
@@ -138,7 +141,8 @@ impl KmodSource {
             let ring = &mut self.rings[index];
             let mut upcoming = Some(ts);
             while upcoming.is_some_and(|ts| ts <= limit) {
-                each(ring.front()?);
+                self.records += 1;
+                each(self.records, ring.front()?);
                 ring.pop()?;
                 any = true;
                 upcoming = ring.peek()?;
@@ -173,7 +177,7 @@ impl Source for KmodSource {
         Ok(self.device.set_interest(interest)?)
     }
 
-    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(&[u8])) -> anyhow::Result<Batch> {
+    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
         match (self.busy, self.pressed) {
             (true, true) => {}
             (true, false) => std::thread::sleep(GATHER.min(wait)),

@@ -1,11 +1,14 @@
 //! Where records come from.
 
+pub mod capture;
 pub mod device;
 pub mod kmod;
 mod mapping;
 
 use falco_abi::control::{Interest, hook};
 use falco_abi::syscall::SYSCALL_MAX;
+
+use crate::state::State;
 
 /// What became of records since the source was opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,12 +46,14 @@ pub enum Batch {
     Some,
     /// There was nothing within the time given.
     Nothing,
+    /// What follows is of another recording: [`Source::restore`] is next.
+    Section,
     /// There will never be more.
     End,
 }
 
-/// A source of records: the module's rings today; captures and eBPF bring the
-/// same records.
+/// A source of records: the module's rings, or a capture, whose events become
+/// the same records.
 pub trait Source {
     /// Says which system calls (by number) and hooks make records.
     ///
@@ -56,16 +61,25 @@ pub trait Source {
     /// When the kernel refuses.
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()>;
 
-    /// Hands every record that is there to `each`, ordered by time across CPUs,
-    /// and waits for at most `wait` when there is none. A record is valid
-    /// during its call only.
+    /// Takes what the source knows of the machine into a new state, before the
+    /// first record and after [`Batch::Section`].
+    ///
+    /// # Errors
+    /// When the source is broken for good.
+    fn restore(&mut self, _state: &mut State) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// Hands every record that is there to `each`, with the number of its event
+    /// (from 1), ordered by time across CPUs, and waits for at most `wait` when
+    /// there is none. A record is valid during its call only.
     ///
     /// # Errors
     /// When the source is broken for good.
     fn read(
         &mut self,
         wait: std::time::Duration,
-        each: &mut dyn FnMut(&[u8]),
+        each: &mut dyn FnMut(u64, &[u8]),
     ) -> anyhow::Result<Batch>;
 
     /// Records written and lost so far.

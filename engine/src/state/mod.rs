@@ -4,6 +4,12 @@
 //! about its thread, then the rules look at it, then [`State::after`] takes out
 //! what ended with it. [`State::tick`] is for the quiet moments.
 
+pub mod address;
+pub mod descriptor;
+pub mod files;
+pub(crate) mod opened;
+mod process;
+pub mod procfd;
 pub mod procfs;
 pub mod table;
 pub mod thread;
@@ -11,18 +17,19 @@ pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, capset, chdir, clone, execve, fchdir, prctl, procexit, setgid, setpgid,
-    setregid, setresgid, setresuid, setreuid, setuid, task_new,
+    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
 };
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::filter::fields::path;
 use crate::metadata::{Container, Containers, cgroup};
+pub use descriptor::{Descriptor, FdKind, Label, Protocol};
+use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
 pub use thread::{Image, Thread, UNSET};
@@ -41,6 +48,15 @@ const SWEEP: usize = 64;
 /// How often in a row a thread is looked for in vain before it is taken out.
 const MISSED: u8 = 3;
 
+/// Traits of the events that change descriptors.
+const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
+
+/// Traits of the events that have to do with a descriptor.
+const WITH_DESCRIPTOR: u16 = traits::CREATES_FD | traits::USES_FD | traits::DESTROYS_FD;
+
+/// Processes whose descriptors are read in one [`State::tick`].
+const READ: usize = 32;
+
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -57,6 +73,9 @@ pub struct Counters {
 pub struct State {
     table: Table,
     proc: Option<ProcFs>,
+    fds: ProcFds,
+    /// Processes whose descriptors were not read yet.
+    unread: Vec<u32>,
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
@@ -64,6 +83,20 @@ pub struct State {
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
     counters: Counters,
+    /// For what is put together and dropped at once.
+    scratch: Bump,
+    times: Times,
+    extractions: AtomicU64,
+}
+
+/// When events happened, in nanoseconds since the epoch; 0 before there were any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// The first event that a rule could see.
+    pub first: u64,
+    /// The event before the one at hand.
+    pub previous: u64,
+    current: u64,
 }
 
 impl State {
@@ -83,6 +116,7 @@ impl State {
         let proc = host_root.join("proc");
         Ok(Self {
             container_users: Some(ContainerUsers::start(proc.clone())?),
+            fds: ProcFds::new(&proc),
             proc: Some(ProcFs::new(&proc)),
             host_users: HostUsers::new(host_root),
             containers,
@@ -96,10 +130,15 @@ impl State {
         let Some(proc) = &self.proc else {
             return 0;
         };
-        for pid in proc.processes() {
-            self.read_process(pid);
+        for mut thread in proc.all_threads() {
+            if thread.container.is_none() {
+                thread.container = self.container_of(&thread.cgroups);
+            }
+            self.table.insert(thread);
         }
         self.table.link();
+        let processes = self.table.iter().filter(|t| t.is_leader());
+        self.unread = processes.map(|t| t.pid).collect();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -109,18 +148,6 @@ impl State {
             }
         }
         self.table.len()
-    }
-
-    fn read_process(&mut self, pid: u32) {
-        self.read_thread(pid);
-        let Some(proc) = &mut self.proc else {
-            return;
-        };
-        for tid in proc.tasks(pid) {
-            if tid != pid {
-                self.read_thread(tid);
-            }
-        }
     }
 
     fn read_thread(&mut self, tid: u32) -> bool {
@@ -135,6 +162,39 @@ impl State {
             thread.container = self.container_of(&thread.cgroups);
         }
         self.table.insert(thread)
+    }
+
+    /// Takes in a thread that a source knows of. [`State::link`] follows when
+    /// all are in. `false`: there is no room.
+    pub fn add_thread(&mut self, mut thread: Thread) -> bool {
+        if thread.container.is_none() {
+            thread.container = self.container_of(&thread.cgroups);
+        }
+        self.table.insert(thread)
+    }
+
+    /// Takes in an open descriptor of a thread, for all that share its table.
+    /// `cloexec`: it ends with the next program.
+    pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
+        if let Some(files) = self.table.files_mut(tid) {
+            files.insert(num, Arc::new(descriptor), cloexec);
+        }
+    }
+
+    /// Takes in a user of the machine that the events are of.
+    pub fn add_user(&mut self, uid: u32, user: User) {
+        self.host_users.users_mut().add_user(uid, user);
+    }
+
+    /// Takes in a group of that machine.
+    pub fn add_group(&mut self, gid: u32, name: &str) {
+        self.host_users.users_mut().add_group(gid, name);
+    }
+
+    /// Makes threads that were taken in the children of their parents, in
+    /// whichever order they came.
+    pub fn link(&mut self) {
+        self.table.link();
     }
 
     fn container_of(&self, groups: &[u8]) -> Option<Arc<Container>> {
@@ -159,6 +219,11 @@ impl State {
         self.thread(header.tid).or_else(|| self.thread(header.pid))
     }
 
+    /// Sets how many threads are kept at most.
+    pub fn set_thread_limit(&mut self, limit: usize) {
+        self.table.set_limit(limit);
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -172,6 +237,16 @@ impl State {
     /// Gives the machine a name.
     pub fn set_hostname(&mut self, name: &str) {
         self.hostname = name.into();
+    }
+
+    /// When the first event and the one before this one happened.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
+    /// Counts a use of the field that counts its uses.
+    pub(crate) fn count_extraction(&self) -> u64 {
+        self.extractions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// What the state had to do.
@@ -221,8 +296,18 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
+        if !event.is_notice() {
+            let times = &mut self.times;
+            times.previous = std::mem::replace(&mut times.current, event.time);
+            if times.first == 0 {
+                times.first = event.time;
+            }
+        }
         if event.kind == Kind::TaskNew {
             self.task_new(event);
+            return;
+        }
+        if self.user_changed(event) {
             return;
         }
         let tid = event.header.tid;
@@ -245,24 +330,46 @@ impl State {
             Kind::Setsid | Kind::Setpgid => self.grouped(event),
             Kind::Prctl => self.named(event),
             Kind::Capset => self.capable(event),
+            Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
+            Kind::Switch => self.switched(event),
+            Kind::Setrlimit | Kind::Prlimit => self.limited(event),
+            Kind::Unshare => self.unshared(event),
+            Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
+        }
+        if event.info().traits & WITH_DESCRIPTOR != 0 && self.proc.is_some() {
+            self.read_before(event);
+        }
+        if event.info().traits & DESCRIPTORS != 0 || event.kind == Kind::Unshare {
+            self.opened(event);
         }
         self.want_users(tid);
     }
 
     /// Takes out what ended with the event, after the rules looked at it.
     pub fn after(&mut self, event: &Event<'_>) {
+        if event.kind == Kind::Close {
+            self.closed(event);
+        }
         if event.kind == Kind::Procexit {
+            let tid = event.header.tid;
             let reaper = event.int(procexit::Slot::reaper_tid as usize);
-            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok()).unwrap_or(0);
+            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
+            let reaper = reaper.filter(|&tid| tid != 0);
             self.table
-                .remove(event.header.tid, if reaper == 0 { 1 } else { reaper });
+                .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
         }
     }
 
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
+        for _ in 0..READ {
+            let Some(pid) = self.unread.pop() else {
+                break;
+            };
+            self.read_files(pid);
+        }
         let now = Instant::now();
         if self
             .refreshed
@@ -300,6 +407,45 @@ impl State {
         }
     }
 
+    /// Reads what a process had open before its first event, when an event has
+    /// to do with a descriptor: most processes never need it, and a start does
+    /// not wait for it.
+    fn read_before(&mut self, event: &Event<'_>) {
+        let pid = match self.table.entry(event.header.tid) {
+            Some(thread) => thread.pid,
+            None => return,
+        };
+        let unread = |t: &Thread| t.unread;
+        if self.table.entry(pid).is_some_and(unread) {
+            self.read_files(pid);
+        }
+    }
+
+    /// Takes in what a process has open, but for what events told already.
+    fn read_files(&mut self, pid: u32) {
+        let Some(process) = self.table.get_mut(pid).filter(|t| t.unread) else {
+            return;
+        };
+        process.unread = false;
+        for open in self.fds.all(pid) {
+            if let Some(files) = self.table.files_mut(pid)
+                && files.get(open.num).is_none()
+            {
+                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+            }
+        }
+    }
+
+    /// Takes in what one number of the event's process refers to by now.
+    fn read_file(&mut self, event: &Event<'_>, num: u32) {
+        if self.proc.is_some()
+            && let Some(open) = self.fds.one(event.header.pid, num)
+            && let Some(files) = self.table.files_mut(event.header.tid)
+        {
+            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+        }
+    }
+
     /// Looks for a thread whose making was missed.
     fn heal(&mut self, event: &Event<'_>) {
         let (tid, pid) = (event.header.tid, event.header.pid);
@@ -322,12 +468,56 @@ impl State {
         }
         self.counters.unknown += 1;
         // So that it is not looked for again.
-        self.table.insert(Thread {
-            tid,
-            pid: if pid == 0 { tid } else { pid },
-            loginuid: UNSET,
-            ..Thread::default()
-        });
+        let mut thread = Thread::new(tid, if pid == 0 { tid } else { pid });
+        thread.known = false;
+        self.table.insert(thread);
+    }
+
+    /// A recorder saw a user or a group come or go. Those of containers it
+    /// would have to tell by the container's own files, which are read here.
+    fn user_changed(&mut self, event: &Event<'_>) -> bool {
+        macro_rules! slots {
+            ($event:ident, $id:ident) => {
+                (
+                    $event::Slot::$id as usize,
+                    $event::Slot::container_id as usize,
+                    $event::Slot::name as usize,
+                )
+            };
+        }
+        // Slots of the id, the container and the name.
+        let (id, container, name) = match event.kind {
+            Kind::Useradded => slots!(useradded, uid),
+            Kind::Userdeleted => slots!(userdeleted, uid),
+            Kind::Groupadded => slots!(groupadded, gid),
+            Kind::Groupdeleted => slots!(groupdeleted, gid),
+            _ => return false,
+        };
+        let text = |slot: usize| {
+            let bytes = event.bytes(slot).unwrap_or_default();
+            String::from_utf8_lossy(bytes)
+        };
+        let Some(id) = event.number(id).map(|id| id as u32) else {
+            return true;
+        };
+        if !text(container).is_empty() {
+            return true;
+        }
+        let users = self.host_users.users_mut();
+        match event.kind {
+            Kind::Useradded => {
+                let user = User {
+                    name: text(name).into(),
+                    home: text(useradded::Slot::home as usize).into(),
+                    shell: text(useradded::Slot::shell as usize).into(),
+                };
+                users.add_user(id, user);
+            }
+            Kind::Userdeleted => users.remove_user(id),
+            Kind::Groupadded => users.add_group(id, &text(name)),
+            _ => users.remove_group(id),
+        }
+        true
     }
 
     fn want_users(&self, tid: u32) {
@@ -338,322 +528,6 @@ impl State {
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);
-        }
-    }
-
-    /// A task was made, seen by its parent: the child is the parent's copy.
-    fn task_new(&mut self, event: &Event<'_>) {
-        use task_new::Slot;
-        let id = |slot: Slot| {
-            let number = event.int(slot as usize)?;
-            u32::try_from(number).ok()
-        };
-        let Some(tid) = id(Slot::tid).filter(|&tid| tid != 0) else {
-            return;
-        };
-        let pid = id(Slot::pid).unwrap_or(tid);
-        let maker = event.header.tid;
-        if maker != 0 && self.table.entry(maker).is_none() {
-            self.heal(event);
-        }
-        let mut child = match self.table.get(maker) {
-            Some(parent) => parent.copy(),
-            None => Thread {
-                loginuid: UNSET,
-                ..Thread::default()
-            },
-        };
-        child.known = true;
-        child.tid = tid;
-        child.pid = pid;
-        child.ptid = id(Slot::ptid).unwrap_or(event.header.pid);
-        child.vtid = id(Slot::vtid).unwrap_or(tid);
-        child.vpid = id(Slot::vpid).unwrap_or(pid);
-        child.start = event.number(Slot::start as usize).unwrap_or(event.time);
-        if let Some(comm) = event.bytes(Slot::comm as usize) {
-            child.rename(comm);
-        }
-        if let Some(pidns) = event.number(Slot::pidns as usize) {
-            let pidns = pidns as u32;
-            if child.pidns != 0 && child.pidns != pidns {
-                // The first process of a namespace.
-                child.pidns_start = child.start;
-                child.sid = 0;
-                child.vpgid = 0;
-            }
-            child.pidns = pidns;
-        }
-        self.table.insert(child);
-    }
-
-    /// A program was started. It has one thread, whichever called.
-    fn execve(&mut self, event: &Event<'_>) {
-        use execve::Slot;
-        if event.int(Slot::res as usize) != Some(0) {
-            return;
-        }
-        let bytes = |slot: Slot| event.bytes(slot as usize);
-        let number = |slot: Slot| event.number(slot as usize);
-        let id = |slot: Slot| {
-            let number = event.int(slot as usize)?;
-            u32::try_from(number).ok()
-        };
-        let tid = event.header.tid;
-        let pid = if event.header.pid == 0 {
-            tid
-        } else {
-            event.header.pid
-        };
-        if pid != tid {
-            // A record that still has the caller's old id.
-            self.table.remove(tid, 0);
-        }
-        self.table.keep_leader_alone(pid);
-        let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
-        if self.table.entry(pid).is_none() {
-            self.table.insert(Thread {
-                tid: pid,
-                pid,
-                loginuid: UNSET,
-                ..Thread::default()
-            });
-        }
-        let Some(thread) = self.table.get_mut(pid) else {
-            return;
-        };
-        thread.known = true;
-        let exepath = bytes(Slot::trusted_exepath).or(bytes(Slot::filename));
-        let image = Image {
-            exe: bytes(Slot::exe).unwrap_or_default().into(),
-            exepath: exepath.unwrap_or_default().into(),
-            args: bytes(Slot::args).unwrap_or_default().into(),
-            env: bytes(Slot::env).unwrap_or_default().into(),
-            flags: number(Slot::flags).unwrap_or_default() as u32,
-            ino: number(Slot::exe_ino).unwrap_or_default(),
-            ctime: number(Slot::exe_ino_ctime).unwrap_or_default(),
-            mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
-        };
-        let comm: Arc<[u8]> = match bytes(Slot::comm) {
-            Some(comm) => comm.into(),
-            None => Arc::clone(&thread.comm),
-        };
-        thread.run(&comm, image);
-        if let Some(groups) = bytes(Slot::cgroups) {
-            if *thread.cgroups != *groups {
-                thread.cgroups = groups.into();
-            }
-            thread.container = container.flatten();
-        }
-        if let Some(cwd) = bytes(Slot::cwd) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-        let set = |field: &mut u32, value: Option<u32>| {
-            if let Some(value) = value {
-                *field = value;
-            }
-        };
-        let word = |slot: Slot| number(slot).map(|n| n as u32);
-        set(&mut thread.vtid, id(Slot::vtid));
-        set(&mut thread.vpid, id(Slot::vpid));
-        set(&mut thread.sid, id(Slot::sid));
-        set(&mut thread.pgid, id(Slot::pgid));
-        set(&mut thread.vpgid, id(Slot::vpgid));
-        set(&mut thread.uid, word(Slot::uid));
-        set(&mut thread.gid, word(Slot::gid));
-        set(&mut thread.ruid, word(Slot::ruid));
-        set(&mut thread.rgid, word(Slot::rgid));
-        set(&mut thread.loginuid, word(Slot::loginuid));
-        set(&mut thread.tty, word(Slot::tty));
-        set(&mut thread.pidns, word(Slot::pidns));
-        let usage = &mut thread.usage;
-        set(&mut usage.vm_size, word(Slot::vm_size));
-        set(&mut usage.vm_rss, word(Slot::vm_rss));
-        set(&mut usage.vm_swap, word(Slot::vm_swap));
-        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
-        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
-        usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
-        let caps = &mut thread.caps;
-        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
-        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
-        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
-        if let Some(parent) = id(Slot::ptid) {
-            self.table.adopt(parent, pid);
-        }
-    }
-
-    /// What the result of the clone family tells of the caller.
-    fn cloned(&mut self, event: &Event<'_>) {
-        // The four have the same parameters.
-        use clone::Slot;
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let number = |slot: Slot| event.number(slot as usize);
-        let usage = &mut thread.usage;
-        usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
-        usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
-        usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
-        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
-        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
-        usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
-        if let Some(start) = number(Slot::pidns_init_start_ts).filter(|&start| start != 0) {
-            thread.pidns_start = start;
-        }
-        if let Some(comm) = event.bytes(Slot::comm as usize) {
-            thread.rename(comm);
-        }
-    }
-
-    /// The working directory was changed; the kernel says what it is now.
-    fn entered(&mut self, event: &Event<'_>) {
-        let slot = match event.kind {
-            Kind::Chdir => chdir::Slot::cwd as usize,
-            _ => fchdir::Slot::cwd as usize,
-        };
-        let cwd = event.bytes(slot).filter(|cwd| cwd.starts_with(b"/"));
-        if let (Some(cwd), Some(thread)) = (cwd, self.table.get_mut(event.header.tid)) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-    }
-
-    /// A session was made, or a process was put into a group. Both belong to
-    /// the process; its first thread and the caller have them.
-    fn grouped(&mut self, event: &Event<'_>) {
-        let Some(result) = event.result().and_then(|res| u32::try_from(res).ok()) else {
-            return;
-        };
-        let (tid, pid) = (event.header.tid, event.header.pid);
-        let Some((vpid, own)) = self.table.get(tid).map(|t| (t.vpid, t.vpid == t.pid)) else {
-            return;
-        };
-        let (target, group) = match event.kind {
-            Kind::Setsid => (pid, result),
-            _ => {
-                let id = |slot: setpgid::Slot| {
-                    let id = event.int(slot as usize)?;
-                    u32::try_from(id).ok()
-                };
-                let (Some(target), Some(group)) = (id(setpgid::Slot::pid), id(setpgid::Slot::pgid))
-                else {
-                    return;
-                };
-                let named = if target == 0 { vpid } else { target };
-                // The ids of other processes are those of the caller's namespace.
-                let target = match named {
-                    named if named == vpid => pid,
-                    named if own => named,
-                    _ => return,
-                };
-                (target, if group == 0 { named } else { group })
-            }
-        };
-        for tid in [target, tid] {
-            let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
-                continue;
-            };
-            thread.vpgid = group;
-            if group == thread.vpid {
-                thread.pgid = thread.pid;
-            } else if own {
-                thread.pgid = group;
-            }
-            if event.kind == Kind::Setsid {
-                thread.sid = group;
-                thread.tty = 0;
-            }
-        }
-    }
-
-    /// The caller gave itself a name.
-    fn named(&mut self, event: &Event<'_>) {
-        const SET_NAME: u64 = 15;
-        use prctl::Slot;
-        if event.number(Slot::option as usize) != Some(SET_NAME) || event.result() != Some(0) {
-            return;
-        }
-        let name = event.bytes(Slot::arg2_str as usize);
-        if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {
-            // The kernel keeps no more.
-            thread.rename(&name[..name.len().min(15)]);
-        }
-    }
-
-    /// The caller's capabilities as they are now.
-    fn capable(&mut self, event: &Event<'_>) {
-        use capset::Slot;
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let number = |slot: Slot| event.number(slot as usize);
-        let caps = &mut thread.caps;
-        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
-        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
-        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
-    }
-
-    /// A path that starts from the working directory tells which that is, even
-    /// when the record of the change was lost.
-    fn moved(&mut self, event: &Event<'_>, kind: Kind) {
-        let Some(cwd) = path::working_directory(event, kind) else {
-            return;
-        };
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        if !thread::is_directory(&thread.cwd, cwd) {
-            thread.cwd = thread::with_slash(cwd);
-        }
-    }
-
-    /// Ids were changed.
-    fn credentials(&mut self, event: &Event<'_>) {
-        if event.int(0) != Some(0) {
-            return;
-        }
-        let Some(thread) = self.table.get_mut(event.header.tid) else {
-            return;
-        };
-        let id = |slot: usize| event.number(slot).map(|id| id as u32);
-        // The value -1 leaves an id as it is.
-        let set = |field: &mut u32, value: Option<u32>| {
-            if let Some(value) = value.filter(|&id| id != UNSET) {
-                *field = value;
-            }
-        };
-        match event.kind {
-            Kind::Setuid => {
-                let uid = id(setuid::Slot::uid as usize);
-                // Without the capability the real id stays; that a thread
-                // whose effective id is 0 has it is nearly always so.
-                if thread.uid == 0 {
-                    set(&mut thread.ruid, uid);
-                }
-                set(&mut thread.uid, uid);
-            }
-            Kind::Setgid => {
-                let gid = id(setgid::Slot::gid as usize);
-                if thread.uid == 0 {
-                    set(&mut thread.rgid, gid);
-                }
-                set(&mut thread.gid, gid);
-            }
-            Kind::Setreuid => {
-                set(&mut thread.ruid, id(setreuid::Slot::ruid as usize));
-                set(&mut thread.uid, id(setreuid::Slot::euid as usize));
-            }
-            Kind::Setregid => {
-                set(&mut thread.rgid, id(setregid::Slot::rgid as usize));
-                set(&mut thread.gid, id(setregid::Slot::egid as usize));
-            }
-            Kind::Setresuid => {
-                set(&mut thread.ruid, id(setresuid::Slot::ruid as usize));
-                set(&mut thread.uid, id(setresuid::Slot::euid as usize));
-            }
-            Kind::Setresgid => {
-                set(&mut thread.rgid, id(setresgid::Slot::rgid as usize));
-                set(&mut thread.gid, id(setresgid::Slot::egid as usize));
-            }
-            _ => {}
         }
     }
 }

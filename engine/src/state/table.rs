@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use super::files::{FileTable, Files, FilesId};
 use super::thread::Thread;
+use crate::event::Event;
+use crate::paths::{self, Slots};
 
-/// Most threads that are kept; beyond it new ones stay unknown.
-pub const MAX_THREADS: usize = 131_072;
+/// Most threads that are kept unless [`Table::set_limit`] says otherwise; beyond
+/// it new ones stay unknown.
+pub const MAX_THREADS: usize = 262_144;
 
 /// Most ancestors that are walked: a stale parent must not lead in a circle.
 const MAX_ANCESTORS: usize = 128;
@@ -34,10 +38,22 @@ impl Hasher for IdHasher {
 }
 
 /// All living threads by id. Boxed, for the map to stay small when it grows.
-#[derive(Default)]
 pub struct Table {
     threads: HashMap<u32, Box<Thread>, BuildHasherDefault<IdHasher>>,
+    files: Files,
+    limit: usize,
     refused: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            threads: HashMap::default(),
+            files: Files::default(),
+            limit: MAX_THREADS,
+            refused: 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for Table {
@@ -55,6 +71,11 @@ impl Table {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.threads.is_empty()
+    }
+
+    /// Sets how many threads are kept at most.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// How many threads found no room.
@@ -107,6 +128,138 @@ impl Table {
             .take(MAX_ANCESTORS)
     }
 
+    /// The table of descriptors that the thread uses.
+    pub fn files(&self, thread: &Thread) -> Option<&FileTable> {
+        self.files_id(thread).map(|id| self.files.get(id))
+    }
+
+    fn files_id(&self, thread: &Thread) -> Option<FilesId> {
+        let leader = || self.threads.get(&thread.pid)?.files;
+        thread.files.or_else(leader)
+    }
+
+    /// The directory that a path of the event starts from.
+    pub(crate) fn base<'a>(
+        &'a self,
+        event: &Event<'a>,
+        thread: Option<&'a Thread>,
+        slots: Slots,
+    ) -> Option<&'a [u8]> {
+        if let Some(base) = paths::base(event, slots) {
+            return Some(base);
+        }
+        let directory = paths::descriptor(event.kind, slots).and_then(|slot| event.int(slot));
+        match directory {
+            None | Some(paths::AT_FDCWD) => thread.map(|t| &*t.cwd),
+            Some(num) => {
+                let files = self.files(thread?)?;
+                let descriptor = files.get(u32::try_from(num).ok()?)?;
+                Some(descriptor.name()).filter(|name| !name.is_empty())
+            }
+        }
+    }
+
+    /// The table of descriptors that the thread uses, made if there is none.
+    pub(super) fn files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
+        let thread = self.threads.get(&tid)?;
+        let id = match self.files_id(thread) {
+            Some(id) => id,
+            None => {
+                let owner = match self.threads.contains_key(&thread.pid) {
+                    true => thread.pid,
+                    false => tid,
+                };
+                let id = self.files.add(FileTable::default());
+                self.threads.get_mut(&owner)?.files = Some(id);
+                id
+            }
+        };
+        Some(self.files.get_mut(id))
+    }
+
+    /// Gives a thread its own table, with what `from` has open.
+    pub(super) fn copy_files(&mut self, from: u32, to: u32) {
+        let Some(parent) = self.threads.get(&from) else {
+            return;
+        };
+        let Some(table) = self.files(parent).cloned() else {
+            return;
+        };
+        let id = self.files.add(table);
+        self.set_files(to, id);
+    }
+
+    /// Makes a thread use the same table as `from`.
+    pub(super) fn share_files(&mut self, from: u32, to: u32) {
+        if self.files_mut(from).is_none() {
+            return;
+        }
+        let Some(id) = self.threads.get(&from).and_then(|t| self.files_id(t)) else {
+            return;
+        };
+        self.files.share(id);
+        self.set_files(to, id);
+    }
+
+    /// Gives a thread a table that nobody shares.
+    pub(super) fn own_files(&mut self, tid: u32) {
+        let Some(thread) = self.threads.get(&tid) else {
+            return;
+        };
+        let Some(id) = self.files_id(thread) else {
+            return;
+        };
+        // The other threads keep the one that they had.
+        for other in thread.tasks.clone() {
+            let Some(other) = self.threads.get_mut(&other) else {
+                continue;
+            };
+            if other.files.is_none() {
+                other.files = Some(self.files.share(id));
+            }
+        }
+        self.copy_files(tid, tid);
+    }
+
+    /// A new program was started: it shares its table with nobody, and some
+    /// descriptors are closed.
+    pub(super) fn exec_files(&mut self, pid: u32) {
+        let Some(id) = self.threads.get(&pid).and_then(|t| t.files) else {
+            return;
+        };
+        if self.files.users(id) > 1 {
+            self.copy_files(pid, pid);
+        }
+        if let Some(id) = self.threads.get(&pid).and_then(|t| t.files) {
+            self.files.get_mut(id).exec();
+        }
+    }
+
+    fn set_files(&mut self, tid: u32, id: FilesId) {
+        match self.threads.get_mut(&tid) {
+            Some(thread) => {
+                if let Some(old) = thread.files.replace(id) {
+                    self.files.release(old);
+                }
+            }
+            None => self.files.release(id),
+        }
+    }
+
+    /// How many tables of descriptors there are.
+    pub fn file_tables(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Takes the entry out, and gives back its table of descriptors.
+    fn take(&mut self, tid: u32) -> Option<Box<Thread>> {
+        let thread = self.threads.remove(&tid)?;
+        if let Some(files) = thread.files {
+            self.files.release(files);
+        }
+        Some(thread)
+    }
+
     /// Living threads of the process, its first one included.
     pub fn thread_count(&self, pid: u32) -> u64 {
         self.get(pid)
@@ -120,7 +273,7 @@ impl Table {
             Some(false) => self.remove(thread.tid, 0),
             None => {}
         }
-        if self.threads.len() >= MAX_THREADS {
+        if self.threads.len() >= self.limit {
             self.refused += 1;
             return false;
         }
@@ -134,6 +287,32 @@ impl Table {
         true
     }
 
+    /// A thread is about to end, and counts no more.
+    pub(super) fn ends(&mut self, tid: u32) {
+        let Some(thread) = self.threads.get_mut(&tid) else {
+            return;
+        };
+        if tid == thread.pid {
+            thread.dead = true;
+        } else if let Some(leader) = {
+            let pid = thread.pid;
+            self.threads.get_mut(&pid)
+        } {
+            forget(&mut leader.tasks, tid);
+        }
+    }
+
+    /// Who gets the children of a thread that ends: the nearest ancestor that
+    /// takes in orphans, or the first process.
+    pub(super) fn reaper(&self, tid: u32) -> u32 {
+        let Some(thread) = self.entry(tid) else {
+            return 1;
+        };
+        let mut above = self.ancestors(thread);
+        let reaper = above.find(|t| t.subreaper || (t.vpid == 1 && t.pidns == thread.pidns));
+        reaper.map_or(1, |t| t.pid)
+    }
+
     /// Takes out a thread that ended. `reaper` gets its children, if known.
     pub(super) fn remove(&mut self, tid: u32, reaper: u32) {
         let Some(thread) = self.threads.get_mut(&tid) else {
@@ -141,7 +320,7 @@ impl Table {
         };
         if tid != thread.pid {
             let pid = thread.pid;
-            self.threads.remove(&tid);
+            self.take(tid);
             let Some(leader) = self.threads.get_mut(&pid) else {
                 return;
             };
@@ -168,17 +347,17 @@ impl Table {
         };
         leader.dead = false;
         for tid in std::mem::take(&mut leader.tasks) {
-            self.threads.remove(&tid);
+            self.take(tid);
         }
     }
 
     /// Takes out the process with all its threads.
     pub(super) fn remove_process(&mut self, pid: u32, reaper: u32) {
-        let Some(process) = self.threads.remove(&pid) else {
+        let Some(process) = self.take(pid) else {
             return;
         };
         for tid in process.tasks {
-            self.threads.remove(&tid);
+            self.take(tid);
         }
         if let Some(parent) = self.threads.get_mut(&process.ptid) {
             forget(&mut parent.children, pid);
@@ -295,6 +474,17 @@ mod tests {
         table.remove(10, 0);
         table.keep_leader_alone(10);
         assert_eq!((table.len(), table.thread_count(10)), (1, 1));
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        let mut table = Table::default();
+        table.set_limit(2);
+        assert!(table.insert(thread(1, 1, 0)) && table.insert(thread(2, 2, 1)));
+        assert!(!table.insert(thread(3, 3, 1)));
+        // The same id takes the place of its own.
+        assert!(table.insert(thread(2, 2, 1)));
+        assert_eq!((table.len(), table.refused()), (2, 1));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use falco_abi::flags::exec;
 
+use super::files::FilesId;
 use crate::metadata::Container;
 
 /// Value of [`Thread::loginuid`] and of other ids that were never set.
@@ -91,6 +92,22 @@ pub struct Usage {
     pub fd_limit: i64,
 }
 
+/// Which events of its making were seen: each of the two that tell of it comes
+/// once, so another one means another thread with the same id.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Birth {
+    pub(super) told_by_parent: bool,
+    pub(super) told_by_child: bool,
+}
+
+impl Birth {
+    /// It was made before the first event.
+    pub(super) const PAST: Self = Self {
+        told_by_parent: true,
+        told_by_child: true,
+    };
+}
+
 /// One thread.
 #[derive(Clone, Debug, Default)]
 pub struct Thread {
@@ -144,6 +161,14 @@ pub struct Thread {
     pub start: u64,
     /// When its pid namespace was made, nanoseconds since the epoch; 0 if unknown.
     pub pidns_start: u64,
+    /// Its table of open descriptors. `None`: that of the process's first thread.
+    pub(super) files: Option<FilesId>,
+    /// What the process has open was not read yet; the first thread has it.
+    pub(super) unread: bool,
+    /// What of its making was seen.
+    pub(super) birth: Birth,
+    /// Orphans below it become its children.
+    pub(super) subreaper: bool,
     /// Anything but the ids is known.
     pub(super) known: bool,
     /// Ended while other threads of its process live.
@@ -157,6 +182,27 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// A thread of which nothing but the ids is told yet.
+    pub fn new(tid: u32, pid: u32) -> Self {
+        Self {
+            tid,
+            pid,
+            vtid: tid,
+            vpid: pid,
+            sid: UNSET,
+            pgid: UNSET,
+            vpgid: UNSET,
+            uid: UNSET,
+            gid: UNSET,
+            ruid: UNSET,
+            rgid: UNSET,
+            loginuid: UNSET,
+            birth: Birth::PAST,
+            known: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether it is the first thread of its process.
     pub fn is_leader(&self) -> bool {
         self.tid == self.pid
@@ -181,13 +227,21 @@ impl Thread {
     pub fn cgroups(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         strings(&self.cgroups).filter_map(|entry| {
             let equals = entry.iter().position(|&b| b == b'=')?;
-            Some((&entry[..equals], &entry[equals + 1..]))
+            // The unified hierarchy has another name for it.
+            let name = match &entry[..equals] {
+                b"io" => b"blkio",
+                name => name,
+            };
+            Some((name, &entry[equals + 1..]))
         })
     }
 
     /// What a new task takes over from the one that made it.
     pub(super) fn copy(&self) -> Self {
         Self {
+            files: None,
+            // Not inherited.
+            subreaper: false,
             dead: false,
             missed: 0,
             tasks: Vec::new(),
@@ -203,7 +257,7 @@ impl Thread {
     }
 
     /// Gives the thread a name; the command line starts with it.
-    pub(super) fn rename(&mut self, comm: &[u8]) {
+    pub fn rename(&mut self, comm: &[u8]) {
         if *self.comm == *comm {
             return;
         }
@@ -212,7 +266,7 @@ impl Thread {
     }
 
     /// Gives the thread a name and a program.
-    pub(super) fn run(&mut self, comm: &[u8], image: Image) {
+    pub fn run(&mut self, comm: &[u8], image: Image) {
         self.comm = comm.into();
         self.cmdline = cmdline(comm, &image);
         self.image = Arc::new(image);
@@ -220,7 +274,7 @@ impl Thread {
 }
 
 /// The path of a directory with a slash at its end.
-pub(super) fn with_slash(path: &[u8]) -> Arc<[u8]> {
+pub fn with_slash(path: &[u8]) -> Arc<[u8]> {
     match path {
         [] | [.., b'/'] => path.into(),
         path => [path, b"/"].concat().into(),

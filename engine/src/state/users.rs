@@ -65,6 +65,26 @@ impl Users {
         this
     }
 
+    /// Takes in a user, in place of one with the same id.
+    pub fn add_user(&mut self, uid: u32, user: User) {
+        self.users.insert(uid, user);
+    }
+
+    /// Takes in a group, likewise.
+    pub fn add_group(&mut self, gid: u32, name: &str) {
+        self.groups.insert(gid, name.into());
+    }
+
+    /// Takes out a user.
+    pub fn remove_user(&mut self, uid: u32) {
+        self.users.remove(&uid);
+    }
+
+    /// Takes out a group.
+    pub fn remove_group(&mut self, gid: u32) {
+        self.groups.remove(&gid);
+    }
+
     /// The user with this id.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)
@@ -131,6 +151,11 @@ impl HostUsers {
     /// The users.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    /// The users, to take in one that the files do not have.
+    pub fn users_mut(&mut self) -> &mut Users {
+        &mut self.users
     }
 }
 

@@ -7,16 +7,19 @@
 use std::fmt::Write;
 
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
-use falco_abi::event::{Event as Kind, Param, ParamType, Source};
+use falco_abi::event::{Category, Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
-use super::fd::{Address, Fd, FdKind};
+use super::descriptor::Fd;
 use super::names::{errno, signal};
 use super::user::signed;
 use super::{joined, path, text_in};
 use crate::clock::Civil;
-use crate::event::syscall_name;
+use crate::event::{Event, syscall_name};
 use crate::filter::field::{Context, FieldArg, Value};
+use crate::paths;
+use crate::state::FdKind;
+use crate::state::address::Address;
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -57,6 +60,10 @@ fn printable<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
 
 fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
     let mut left = value as u32;
+    if left == 0 {
+        let none = table.entries.iter().find(|(_, bits)| *bits == 0);
+        return none.map(|(name, _)| name.as_bytes());
+    }
     let mut names = BumpString::new_in(ctx.arena);
     for &(name, bits) in table.entries {
         // A name uses its bits up, so that the one for two bits keeps the ones
@@ -84,30 +91,37 @@ fn enum_name<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a
 
 /// The descriptor as `<kind>name`, if the event tells.
 fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> {
-    if num == path::AT_FDCWD {
+    if num == paths::AT_FDCWD {
         return Some(b"AT_FDCWD");
     }
     if num < 0 {
         return errno(num).map(str::as_bytes);
     }
-    if let Some(directory) = path::of_descriptor(ctx.event, slot) {
+    if let Some(directory) = paths::of_descriptor(ctx.event, slot) {
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
-    // A copy is what the original is.
-    let copies = matches!(ctx.event.kind, Kind::Dup | Kind::Dup2 | Kind::Dup3);
-    let fd = Fd::of(ctx).filter(|fd| copies || fd.num == num)?;
     // A directory may have the number that the call returned.
-    let returned = ctx.event.info().params[0].source == Source::Return
-        && matches!(ctx.event.info().params[0].ty, ParamType::Fd);
-    if returned && slot != 0 && !copies {
-        return None;
-    }
+    let fd = match Fd::of(ctx).filter(|fd| fd.num == num) {
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => Some(fd),
+        other => Fd::open(ctx, num).or(other.filter(|_| is_copy(ctx))),
+    }?;
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
         name => name.unwrap_or_default(),
     };
     let kind = text_in!(ctx.arena, "<{}{}>", fd.kind.letter(), fd.proto_letter());
     Some(joined(ctx.arena, b"", [kind, name]))
+}
+
+/// Whether the first parameter is a descriptor that the call made.
+fn returns_descriptor(ctx: &Context<'_>) -> bool {
+    let info = ctx.event.info();
+    matches!(info.params[0].ty, ParamType::Fd) && info.params[0].source == Source::Return
+}
+
+/// A copy is what the original is.
+fn is_copy(ctx: &Context<'_>) -> bool {
+    matches!(ctx.event.kind, Kind::Dup | Kind::Dup2 | Kind::Dup3)
 }
 
 /// Name of a task. A number that the program itself gave is one of its own
@@ -117,7 +131,7 @@ fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
         return errno(id).map(str::as_bytes);
     }
     let own = ctx.thread.is_none_or(|t| t.vtid == t.tid);
-    let global = matches!(param.source, Source::Task(_) | Source::Hook);
+    let global = matches!(param.source, Source::Task(_) | Source::Hook | Source::None);
     if !own && !global {
         return None;
     }
@@ -149,6 +163,9 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
         ParamType::Int(_) => (decimal(), None),
+        // Falco prints large numbers with a sign, as offsets have one.
+        ParamType::Uint(8) => (decimal(), None),
+        ParamType::Uint(4) => (text_in!(arena, "{}", signed(value as u32)), None),
         ParamType::Uint(_) => (text_in!(arena, "{value}"), None),
         ParamType::Hex(_) => (text_in!(arena, "{value:X}"), None),
         ParamType::Octal(_) => (octal(ctx, value), None),
@@ -159,7 +176,10 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::RelTime => {
             let (seconds, rest) = (value / 1_000_000_000, value % 1_000_000_000);
-            let human = text_in!(arena, "{seconds}.{:06}s", rest / 1000);
+            let human = match value {
+                0 => b"0s",
+                _ => text_in!(arena, "{seconds}.{:06}s", rest / 1000),
+            };
             (text_in!(arena, "{value}"), Some(human))
         }
         ParamType::SigSet => (signals(ctx, value), None),
@@ -183,7 +203,8 @@ fn signals<'a>(ctx: &Context<'a>, set: u64) -> &'a [u8] {
     joined(ctx.arena, b" ", names)
 }
 
-/// A list of descriptors as `number:bits`, the bits in hexadecimal.
+/// A list of descriptors as number, colon, letter of the kind and bits in
+/// hexadecimal.
 fn waited<'a>(ctx: &Context<'a>, list: &[u8]) -> &'a [u8] {
     let mut text = BumpString::new_in(ctx.arena);
     for entry in list.chunks_exact(10) {
@@ -191,7 +212,13 @@ fn waited<'a>(ctx: &Context<'a>, list: &[u8]) -> &'a [u8] {
         let number = i64::from_le_bytes(number.try_into().unwrap_or_default());
         let bits = u16::from_le_bytes(bits.try_into().unwrap_or_default());
         let gap = if text.is_empty() { "" } else { " " };
-        let _ = write!(text, "{gap}{number}:{bits:x}");
+        let kind = match Fd::open(ctx, number) {
+            Some(fd) => fd.kind.letter(),
+            None => "?",
+        };
+        // A number that is left out is -1, and is shown without its sign.
+        let number = number.cast_unsigned();
+        let _ = write!(text, "{gap}{number}:{kind}{bits:x}");
     }
     text.into_bump_str().as_bytes()
 }
@@ -231,11 +258,12 @@ fn octal<'a>(ctx: &Context<'a>, value: u64) -> &'a [u8] {
 fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> Rendered<'a> {
     match param.ty {
         ParamType::Path | ParamType::RelPath => {
-            let slots = path::in_slot(ctx.event.kind, slot);
+            let slots = paths::in_slot(ctx.event.kind, slot);
             let whole = slots.and_then(|slots| path::absolute(ctx, slots));
             Rendered {
                 own: bytes,
-                resolved: whole.filter(|whole| *whole != bytes),
+                // One that needs no directory is shown as it is.
+                resolved: whole.filter(|whole| *whole != bytes && !bytes.starts_with(b"/")),
             }
         }
         ParamType::Strings => {
@@ -249,11 +277,11 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
         }
         ParamType::Bytes => Rendered::own(printable(ctx, bytes)),
         ParamType::SockAddr => Rendered::own(match Address::of_addr(bytes) {
-            Some(address) => address.text(ctx),
+            Some(address) => address.text(ctx.arena),
             None => missing(param.ty),
         }),
         ParamType::SockTuple => Rendered::own(match Address::of_tuple(bytes) {
-            Some(address) => address.text(ctx),
+            Some(address) => address.text(ctx.arena),
             None => missing(param.ty),
         }),
         ParamType::FdList => Rendered::own(waited(ctx, bytes)),
@@ -273,13 +301,23 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
     Rendered::own(missing(param.ty))
 }
 
+/// How many parameters are shown: of old captures, only as many as the event
+/// had then.
+fn shown(event: &Event<'_>) -> usize {
+    let params = event.info().params;
+    let own = params.iter().filter(|p| !p.extra).count();
+    let told = (0..own).rev().find(|&slot| event.has(slot));
+    match (event.kind, told) {
+        // A call without parameters of its own.
+        (Kind::Syscall, _) | (_, None) => 0,
+        (Kind::Procexit, Some(last)) => last + 1,
+        _ => own,
+    }
+}
+
 pub(super) fn all<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let mut text = BumpVec::new_in(ctx.arena);
-    // A call without parameters of its own shows none.
-    let params = match ctx.event.kind {
-        Kind::Syscall => &[],
-        _ => ctx.event.info().params,
-    };
+    let params = &ctx.event.info().params[..shown(ctx.event)];
     for (slot, param) in params.iter().enumerate().filter(|(_, p)| !p.extra) {
         if !text.is_empty() {
             text.push(b' ');
@@ -325,8 +363,14 @@ pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     ctx.event.bytes(data(ctx)?).map(Value::Bytes)
 }
 
+/// What a call on a descriptor returned, for calls that read, write or do other
+/// things with one that is known.
 pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    data(ctx)?;
+    let category = ctx.event.info().category;
+    let io = [Category::IoRead, Category::IoWrite, Category::IoOther];
+    if !io.contains(&category) || !Fd::of(ctx)?.is_known() {
+        return None;
+    }
     let len = u64::try_from(ctx.event.result()?).ok()?;
     Some(Value::Uint(len))
 }

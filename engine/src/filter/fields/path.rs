@@ -1,214 +1,23 @@
-//! Paths of the event, made absolute, and the getters of `fs.path.*`.
+//! Getters of `fs.path.*` and `evt.abspath`.
 
-use falco_abi::event::{
-    Event as Kind, ParamType, access, chmod, chown, chroot, creat, fchmod, fchmodat, fchmodat2,
-    fchown, fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open, openat,
-    openat2, rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink, unlinkat,
-};
+use falco_abi::event::Event as Kind;
 
-use bumpalo::Bump;
-use bumpalo::collections::Vec as BumpVec;
-
+use super::descriptor::Fd;
 use crate::event::Event;
 use crate::filter::field::{Context, FieldArg, Value};
+use crate::paths::{self, Slots};
 
 type Answer<'a> = Option<Value<'a>>;
 
-/// The working directory in place of a descriptor.
-pub(super) const AT_FDCWD: i64 = -100;
-
-/// Slots of a path and of the directory that it starts from.
-#[derive(Clone, Copy)]
-pub(super) struct Slots {
-    path: usize,
-    /// `None`: the working directory.
-    base: Option<usize>,
-}
-
-macro_rules! slots {
-    ($event:ident, $path:ident) => {
-        Slots {
-            path: $event::Slot::$path as usize,
-            base: None,
-        }
-    };
-    ($event:ident, $path:ident, $base:ident) => {
-        Slots {
-            path: $event::Slot::$path as usize,
-            base: Some($event::Slot::$base as usize),
-        }
-    };
-}
-
-/// The one path of a call.
-pub(super) fn one(kind: Kind) -> Option<Slots> {
-    Some(match kind {
-        Kind::Open => slots!(open, name, base),
-        Kind::Openat => slots!(openat, name, base),
-        Kind::Openat2 => slots!(openat2, name, base),
-        Kind::Creat => slots!(creat, name, base),
-        Kind::Unlink => slots!(unlink, path, base),
-        Kind::Unlinkat => slots!(unlinkat, name, base),
-        Kind::Chmod => slots!(chmod, filename, base),
-        Kind::Fchmodat => slots!(fchmodat, filename, base),
-        Kind::Fchmodat2 => slots!(fchmodat2, filename, base),
-        Kind::Fchmod => slots!(fchmod, path),
-        Kind::Mkdir => slots!(mkdir, path, base),
-        Kind::Mkdirat => slots!(mkdirat, path, base),
-        Kind::Rmdir => slots!(rmdir, path, base),
-        Kind::Chown => slots!(chown, path, base),
-        Kind::Lchown => slots!(lchown, path, base),
-        Kind::Fchown => slots!(fchown, path),
-        Kind::Fchownat => slots!(fchownat, pathname, base),
-        Kind::Umount2 => slots!(umount2, name),
-        _ => return None,
-    })
-}
-
-/// Source and target of a call with two paths.
-fn two(kind: Kind) -> Option<(Slots, Slots)> {
-    Some(match kind {
-        Kind::Rename => (
-            slots!(rename, oldpath, oldbase),
-            slots!(rename, newpath, newbase),
-        ),
-        Kind::Renameat => (
-            slots!(renameat, oldpath, oldbase),
-            slots!(renameat, newpath, newbase),
-        ),
-        Kind::Renameat2 => (
-            slots!(renameat2, oldpath, oldbase),
-            slots!(renameat2, newpath, newbase),
-        ),
-        Kind::Mount => (slots!(mount, dev), slots!(mount, dir)),
-        // The source is what was made.
-        Kind::Link => (
-            slots!(link, newpath, newbase),
-            slots!(link, oldpath, oldbase),
-        ),
-        Kind::Linkat => (
-            slots!(linkat, newpath, newbase),
-            slots!(linkat, oldpath, oldbase),
-        ),
-        Kind::Symlink => (slots!(symlink, linkpath, base), slots!(symlink, target)),
-        Kind::Symlinkat => (slots!(symlinkat, linkpath, base), slots!(symlinkat, target)),
-        _ => return None,
-    })
-}
-
-/// The path of a call that `fs.path.*` leaves out.
-fn other(kind: Kind) -> Option<Slots> {
-    Some(match kind {
-        Kind::Access => slots!(access, name, base),
-        Kind::Mknod => slots!(mknod, path, base),
-        Kind::Mknodat => slots!(mknodat, path, base),
-        Kind::Chroot => slots!(chroot, path),
-        _ => return None,
-    })
-}
-
-/// The slots of whichever path is in this slot.
-pub(super) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
-    let (source, target) = two(kind).unzip();
-    [one(kind), source, target, other(kind)]
-        .into_iter()
-        .flatten()
-        .find(|slots| slots.path == slot)
-}
-
-/// Slot of the descriptor that the path starts from.
-fn descriptor(kind: Kind, slots: Slots) -> Option<usize> {
-    let params = kind.info().params;
-    let before = slots.path.checked_sub(1)?;
-    let is_descriptor = matches!(params[slots.path].ty, ParamType::RelPath)
-        && matches!(params[before].ty, ParamType::Fd);
-    is_descriptor.then_some(before)
-}
-
-/// Directory of the descriptor in this slot, if a path starts from it.
-pub(super) fn of_descriptor<'a>(event: &Event<'a>, slot: usize) -> Option<&'a [u8]> {
-    let slots = in_slot(event.kind, slot + 1)?;
-    descriptor(event.kind, slots).filter(|&at| at == slot)?;
-    event.bytes(slots.base?)
-}
-
-/// The working directory, if the event tells it.
-pub(crate) fn working_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
-    let (source, target) = two(kind).unzip();
-    let mut all = [one(kind), source, target, other(kind)]
-        .into_iter()
-        .flatten();
-    all.find_map(|slots| {
-        let base = event.bytes(slots.base?)?;
-        let from_cwd = match descriptor(kind, slots) {
-            Some(slot) => event.int(slot) == Some(AT_FDCWD),
-            None => true,
-        };
-        (from_cwd && base.starts_with(b"/")).then_some(base)
-    })
-}
-
-/// The path as the program gave it.
-pub(super) fn given<'a>(event: &Event<'a>, slots: Slots) -> Option<&'a [u8]> {
-    event.bytes(slots.path)
-}
-
 /// The absolute path.
 pub(super) fn absolute<'a>(ctx: &Context<'a>, slots: Slots) -> Option<&'a [u8]> {
-    let path = given(ctx.event, slots)?;
-    let base = slots.base.and_then(|slot| ctx.event.bytes(slot));
-    let base = base.or(ctx.thread.map(|t| &*t.cwd)).unwrap_or_default();
-    Some(join(ctx.arena, base, path))
-}
-
-/// Whether a path has nothing that must be taken out.
-fn is_clean(path: &[u8]) -> bool {
-    if !path.starts_with(b"/") || (path.len() > 1 && path.ends_with(b"/")) {
-        return false;
-    }
-    // `//`, `/.` at the end of a part, `/..` at the end of a part.
-    let part_ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
-    !path.iter().enumerate().any(|(at, &byte)| {
-        byte == b'/'
-            && match &path[at + 1..] {
-                [b'/', ..] => true,
-                [b'.', b'.', rest @ ..] | [b'.', rest @ ..] => part_ends(rest),
-                _ => false,
-            }
-    })
-}
-
-/// `path` from the directory `base`, without `.`, `..`, and empty parts.
-/// Symbolic links are not followed: what the program named counts.
-pub(super) fn join<'a>(arena: &'a Bump, base: &'a [u8], path: &'a [u8]) -> &'a [u8] {
-    let base = match path {
-        [b'/', ..] => b"",
-        _ => base,
-    };
-    if is_clean(path) || (base.is_empty() && !path.starts_with(b"/")) {
-        return path;
-    }
-    let mut whole = BumpVec::with_capacity_in(base.len() + path.len() + 1, arena);
-    for part in [base, path]
-        .into_iter()
-        .flat_map(|p| p.split(|&b| b == b'/'))
-    {
-        match part {
-            b"" | b"." => {}
-            b".." => {
-                let parent = whole.iter().rposition(|&b| b == b'/').unwrap_or(0);
-                whole.truncate(parent);
-            }
-            part => {
-                whole.push(b'/');
-                whole.extend_from_slice_copy(part);
-            }
-        }
-    }
-    if whole.is_empty() {
-        whole.push(b'/');
-    }
-    whole.into_bump_slice()
+    let path = paths::given(ctx.event, slots)?;
+    let base = ctx
+        .state
+        .threads()
+        .base(ctx.event, ctx.thread, slots)
+        .unwrap_or_default();
+    Some(paths::join(ctx.arena, base, path))
 }
 
 fn text(path: &[u8]) -> Answer<'_> {
@@ -221,19 +30,27 @@ fn named(event: &Event<'_>) -> Option<Slots> {
         event.kind,
         Kind::Open | Kind::Openat | Kind::Openat2 | Kind::Creat
     );
-    (opens || event.result()? >= 0).then(|| one(event.kind))?
+    (opens || event.result()? >= 0).then(|| paths::one(event.kind))?
 }
 
 fn pair(event: &Event<'_>) -> Option<(Slots, Slots)> {
-    (event.result()? >= 0).then(|| two(event.kind))?
+    (event.result()? >= 0).then(|| paths::two(event.kind))?
+}
+
+/// The file of a call that is given a descriptor in place of a path.
+fn file<'a>(ctx: &Context<'a>) -> Option<Fd<'a>> {
+    matches!(ctx.event.kind, Kind::Fchmod | Kind::Fchown).then(|| Fd::of(ctx))?
 }
 
 pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(absolute(ctx, named(ctx.event)?)?)
+    let slots = named(ctx.event)?;
+    text(absolute(ctx, slots).or_else(|| file(ctx)?.name(ctx))?)
 }
 
 pub(super) fn nameraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(given(ctx.event, named(ctx.event)?)?)
+    let slots = named(ctx.event)?;
+    let given = paths::given(ctx.event, slots);
+    text(given.or_else(|| Some(file(ctx)?.name_given(ctx)))?)
 }
 
 pub(super) fn source<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -241,7 +58,7 @@ pub(super) fn source<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn sourceraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(given(ctx.event, pair(ctx.event)?.0)?)
+    text(paths::given(ctx.event, pair(ctx.event)?.0)?)
 }
 
 pub(super) fn target<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -249,7 +66,7 @@ pub(super) fn target<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn targetraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(given(ctx.event, pair(ctx.event)?.1)?)
+    text(paths::given(ctx.event, pair(ctx.event)?.1)?)
 }
 
 pub(super) fn abspath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
@@ -261,17 +78,17 @@ pub(super) fn abspath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
         | Kind::Fchmodat
         | Kind::Fchmodat2
         | Kind::Fchownat
-        | Kind::Mkdirat => one(kind)?,
-        Kind::Symlinkat => two(kind)?.0,
+        | Kind::Mkdirat => paths::one(kind)?,
+        Kind::Symlinkat => paths::two(kind)?.0,
         Kind::Linkat => {
-            let (made, old) = two(kind)?;
+            let (made, old) = paths::two(kind)?;
             match arg {
                 FieldArg::Key(end) if &**end == "dst" => made,
                 _ => old,
             }
         }
         Kind::Renameat | Kind::Renameat2 => {
-            let (source, target) = two(kind)?;
+            let (source, target) = paths::two(kind)?;
             match arg {
                 FieldArg::Key(end) if &**end == "dst" => target,
                 _ => source,
@@ -280,44 +97,4 @@ pub(super) fn abspath<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
         _ => return None,
     };
     text(absolute(ctx, slots)?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_made_absolute() {
-        let arena = Bump::new();
-        let cases: &[(&str, &str, &str)] = &[
-            ("/tmp/", "/etc/passwd", "/etc/passwd"),
-            ("/tmp/", "a", "/tmp/a"),
-            ("/tmp", "a", "/tmp/a"),
-            ("/tmp/", "../etc/./passwd", "/etc/passwd"),
-            ("/tmp/", "../../../x", "/x"),
-            ("/", "a//b", "/a/b"),
-            ("/tmp/", "/a/../..", "/"),
-            ("/tmp/", "/a/", "/a"),
-            ("/tmp/", ".", "/tmp"),
-            ("/tmp/", "", "/tmp"),
-            ("/", "", "/"),
-            ("", "a/b", "a/b"),
-            ("", "/..a/.b", "/..a/.b"),
-        ];
-        for (base, path, whole) in cases {
-            let joined = join(&arena, base.as_bytes(), path.as_bytes());
-            assert_eq!(
-                std::str::from_utf8(joined).unwrap(),
-                *whole,
-                "{base} {path}"
-            );
-        }
-    }
-
-    #[test]
-    fn clean_paths_are_not_copied() {
-        let arena = Bump::new();
-        let path = b"/usr/lib/libc.so";
-        assert!(std::ptr::eq(join(&arena, b"/tmp/", path), path));
-    }
 }

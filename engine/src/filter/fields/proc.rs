@@ -1,11 +1,15 @@
 //! Getters of `proc.*` and `thread.*`.
 
+use falco_abi::event::Event as Kind;
 use falco_abi::flags::exec;
 
+use super::descriptor::Fd;
 use super::names::CAPABILITIES;
-use super::{blanks, joined, list};
+use super::user::signed;
+use super::{blanks, joined, list, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
-use crate::state::Thread;
+use crate::state::files::FileTable;
+use crate::state::{Thread, UNSET};
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -17,7 +21,7 @@ fn text(text: &[u8]) -> Answer<'_> {
 }
 
 fn int<'a>(number: u32) -> Answer<'a> {
-    Some(Value::Int(i64::from(number)))
+    Some(Value::Int(signed(number)))
 }
 
 fn uint<'a>(number: impl Into<u64>) -> Answer<'a> {
@@ -198,22 +202,30 @@ pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(parent(ctx)?.vpid)
 }
 
-/// The process that made the session. The id is one of the thread's pid
-/// namespace, so it is looked for among the ancestors.
-fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+/// The process after which a group or a session is called. When it ended, or
+/// when the id that is known is one of the thread's pid namespace, the highest
+/// ancestor with the same id stands for it.
+fn leader<'a>(
+    ctx: &Context<'a>,
+    id: fn(&Thread) -> u32,
+    own: fn(&Thread) -> u32,
+) -> Option<&'a Thread> {
     let thread = ctx.thread?;
-    let leads = |t: &&Thread| t.sid == thread.sid && t.vpid == thread.sid;
-    let leader = ctx
-        .thread
-        .into_iter()
-        .chain(ancestors(ctx))
-        .filter(|t| t.pidns == thread.pidns)
-        .find(leads);
-    // Outside of namespaces the id is enough.
-    leader.or_else(|| {
-        let other = ctx.state.thread(thread.sid);
-        other.filter(|t| thread.vpid == thread.pid && leads(t))
-    })
+    let wanted = id(thread);
+    if wanted == UNSET {
+        return None;
+    }
+    if own(thread) == wanted {
+        return ctx.state.threads().leader(thread);
+    }
+    // Outside of namespaces, and for ids of none, the id is enough.
+    let is_global = thread.vtid == thread.tid || own(thread) == thread.pid;
+    let named = is_global.then(|| ctx.state.thread(wanted)).flatten();
+    named.or_else(|| ancestors(ctx).take_while(|t| id(t) == wanted).last())
+}
+
+fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    leader(ctx, |t| t.sid, |t| t.vpid)
 }
 
 pub(super) fn sid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -235,9 +247,12 @@ pub(super) fn sid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(session_leader(ctx).map_or(b"", Thread::exepath))
 }
 
-/// The leader of the process group. Both ids of a group name the same process.
 fn group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    ctx.state.thread(ctx.thread?.pgid)
+    leader(ctx, |t| t.pgid, |t| t.pid)
+}
+
+fn own_group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    leader(ctx, |t| t.vpgid, |t| t.vpid)
 }
 
 pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -246,6 +261,21 @@ pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn pgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(ctx.thread?.pgid)
+}
+
+pub(super) fn vpgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", |t| &t.comm))
+}
+
+pub(super) fn vpgid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", Thread::exe))
+}
+
+pub(super) fn vpgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", Thread::exepath))
 }
 
 pub(super) fn pgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -285,11 +315,11 @@ pub(super) fn ppid_duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(start(ctx, ctx.thread?))
+    nonzero(start(ctx, ctx.thread?))
 }
 
 pub(super) fn ppid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(start(ctx, parent(ctx)?))
+    nonzero(start(ctx, parent(ctx)?))
 }
 
 fn exe_flag<'a>(ctx: &Context<'a>, bit: u32) -> Answer<'a> {
@@ -388,7 +418,7 @@ pub(super) fn fdlimit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn tid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    int(ctx.event.header.tid)
+    Some(Value::Int(ctx.event.header.tid.cast_signed().into()))
 }
 
 pub(super) fn vtid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -418,7 +448,9 @@ pub(super) fn cap_effective<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn cgroups<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(blanks(ctx.arena, &ctx.thread?.cgroups))
+    let groups = ctx.thread?.cgroups();
+    let groups = groups.map(|(name, path)| joined(ctx.arena, b"=", [name, path]));
+    text(joined(ctx.arena, b" ", groups))
 }
 
 pub(super) fn cgroup<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
@@ -437,4 +469,98 @@ pub(super) fn pfmajor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn pfminor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     uint(ctx.thread?.usage.minor_faults)
+}
+
+/// The descriptors that the thread has open.
+fn files<'a>(ctx: &Context<'a>) -> Option<&'a FileTable> {
+    ctx.state.threads().files(ctx.thread?)
+}
+
+pub(super) fn fdopencount<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    uint(files(ctx).map_or(0, FileTable::len) as u64)
+}
+
+pub(super) fn fdusage<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let limit = ctx.thread?.usage.fd_limit;
+    let open = files(ctx).map_or(0, FileTable::len);
+    Some(Value::Double(match limit {
+        ..=0 => 0.0,
+        limit => open as f64 * 100.0 / limit as f64,
+    }))
+}
+
+fn kind_of<'a>(ctx: &Context<'a>, num: i64) -> Answer<'a> {
+    text(Fd::open(ctx, num)?.kind.name()?.as_bytes())
+}
+
+fn name_of<'a>(ctx: &Context<'a>, num: i64) -> Answer<'a> {
+    text(Fd::open(ctx, num)?.name(ctx).unwrap_or_default())
+}
+
+pub(super) fn stdin_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 0)
+}
+
+pub(super) fn stdout_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 1)
+}
+
+pub(super) fn stderr_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 2)
+}
+
+pub(super) fn stdin_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 0)
+}
+
+pub(super) fn stdout_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 1)
+}
+
+pub(super) fn stderr_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 2)
+}
+
+pub(super) fn nametid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let tid = text_in!(ctx.arena, "{}", thread.tid);
+    text(joined(ctx.arena, b"", [&*thread.comm, tid]))
+}
+
+/// Memory belongs to the process; its first thread stands for it.
+fn memory<'a>(ctx: &Context<'a>, kib: impl FnOnce(&Thread) -> u32, unit: u64) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let kib = if thread.is_leader() { kib(thread) } else { 0 };
+    uint(u64::from(kib) * unit)
+}
+
+pub(super) fn thread_vmsize<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_size, 1)
+}
+
+pub(super) fn thread_vmrss<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_rss, 1)
+}
+
+pub(super) fn thread_vmsize_bytes<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_size, 1024)
+}
+
+pub(super) fn thread_vmrss_bytes<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_rss, 1024)
+}
+
+/// Time on a processor. Nothing tells it but events of the scheduler, which
+/// nobody records.
+pub(super) fn exectime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    uint(0_u64)
+}
+
+/// Share of a processor in the last second. Events that told it are made no
+/// more.
+pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    (ctx.event.kind == Kind::Procinfo).then_some(Value::Double(0.0))
 }

@@ -1,0 +1,494 @@
+//! From events of captures to records, driven by the table of event types.
+//!
+//! How a type's parameters lie in today's event is worked out once; an event is
+//! then a copy of its bytes with a slot for each parameter. What an exit lacks
+//! is taken from the thread's last entry.
+
+use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
+use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, flag, padded};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+
+use super::entries::{Entries, Lengths};
+use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
+use super::syscalls;
+
+/// One event as it is in the file.
+#[derive(Clone, Copy)]
+pub(super) struct Raw<'a> {
+    pub(super) time: u64,
+    pub(super) tid: u64,
+    pub(super) cpu: u16,
+    pub(super) code: u16,
+    pub(super) lengths: Lengths<'a>,
+    pub(super) data: &'a [u8],
+}
+
+/// What became of an event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It is [`Converter::record`].
+    Record,
+    /// It counts, but nobody looks at it.
+    Counted,
+    /// It does not count: what it told comes with another.
+    Kept,
+    /// The lengths of its parameters are not those of its data.
+    Broken,
+}
+
+/// How the bytes of a parameter become a slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    Unsigned,
+    Signed,
+    /// Up to the NUL at the end.
+    Text,
+    /// The same for unix sockets.
+    Address,
+    Bytes,
+    /// Number of a system call in captures.
+    Syscall,
+    /// Behind the byte that tells the type.
+    Dynamic,
+    /// Behind the number of descriptors.
+    FdList,
+}
+
+/// A parameter and its slot.
+#[derive(Clone, Copy)]
+struct Take {
+    param: u8,
+    slot: u8,
+    how: How,
+}
+
+/// What the state must see, whatever the rules ask for.
+const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
+
+/// Thread of events that none made.
+const NOBODY: u32 = u32::MAX;
+
+/// Slot of a parameter that today's event does not have.
+const NOWHERE: u8 = u8::MAX;
+
+/// How events of one type become records.
+struct Plan {
+    role: Role,
+    event: Kind,
+    syscall: u32,
+    slots: usize,
+    /// In the order of the file.
+    takes: Box<[Take]>,
+    /// What the entry of the call tells.
+    entry: Box<[Take]>,
+    /// Slots that are all there are.
+    full: u64,
+    /// Slots that came later and are 0 in older events.
+    zero: Box<[u8]>,
+    /// Slot with the process id.
+    pid: Option<u8>,
+    /// Whether anybody looks at these events.
+    wanted: bool,
+}
+
+/// Turns events into records, one at a time.
+pub(super) struct Converter {
+    plans: Box<[Option<Plan>]>,
+    native: Vec<Option<u16>>,
+    calls: [u64; SYSCALL_MAX.div_ceil(64)],
+    entries: Entries,
+    record: Vec<u8>,
+    /// An event came that does not tell what was known before.
+    began: bool,
+}
+
+impl Converter {
+    pub(super) fn new() -> Self {
+        let mut plans: Vec<Option<Plan>> = (0..CODES).map(|_| None).collect();
+        for ty in EVENT_TYPES {
+            plans[usize::from(ty.code)] = plan(ty);
+        }
+        Self {
+            plans: plans.into(),
+            native: syscalls::native_numbers(),
+            calls: [u64::MAX; SYSCALL_MAX.div_ceil(64)],
+            entries: Entries::default(),
+            record: Vec::new(),
+            began: false,
+        }
+    }
+
+    /// Events of other system calls are counted, no more.
+    pub(super) fn set_interest(&mut self, calls: &[u64]) {
+        for (mine, wanted) in self.calls.iter_mut().zip(calls) {
+            *mine = *wanted;
+        }
+        let wanted = |number: u32| {
+            let word = calls.get(number as usize / 64);
+            word.is_some_and(|word| word >> (number % 64) & 1 != 0)
+        };
+        for plan in self.plans.iter_mut().flatten() {
+            // Several calls may make the same event.
+            let mut same = SYSCALLS.iter().filter(|call| call.event == plan.event);
+            plan.wanted = plan.event == Kind::Syscall
+                || plan.syscall == NO_SYSCALL
+                || plan.event.info().traits & STATE != 0
+                || wanted(plan.syscall)
+                || same.any(|call| wanted(call.number().into()));
+        }
+    }
+
+    /// Forgets what a former section told.
+    pub(super) fn restart(&mut self) {
+        self.entries.clear();
+        self.began = false;
+    }
+
+    /// Most parameters that an event of this type can have, if there is one.
+    pub(super) fn most_params(&self, code: u16) -> Option<usize> {
+        events::event_type(code).map(|ty| ty.params.len())
+    }
+
+    /// The last event as a record.
+    pub(super) fn record(&self) -> &[u8] {
+        &self.record
+    }
+
+    /// A record that says no more than when a thread did something: what it was
+    /// comes with the exit.
+    fn seen(&mut self, raw: &Raw<'_>) {
+        let record = Record::new(&mut self.record, Kind::Syscall.info().params.len(), b"");
+        record.finish(Kind::Syscall, None, raw, NO_SYSCALL, flag::KNOWN);
+    }
+
+    pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
+        let Some(plan) = self
+            .plans
+            .get(usize::from(raw.code))
+            .and_then(Option::as_ref)
+        else {
+            return not_planned(raw.code);
+        };
+        match plan.role {
+            Role::Enter => {
+                self.began = true;
+                self.entries.keep(raw);
+                return Outcome::Kept;
+            }
+            Role::Early => {
+                self.began = true;
+                self.entries.keep(raw);
+                self.seen(raw);
+                return Outcome::Record;
+            }
+            _ if !plan.wanted => return Outcome::Counted,
+            _ => {}
+        }
+        self.began |= !events::tells_known(raw.code);
+        let mut record = Record::new(&mut self.record, plan.slots, raw.data);
+        let mut at = 0;
+        let mut filled = 0;
+        for (take, len) in plan.takes.iter().zip(raw.lengths.iter()) {
+            let end = at + len;
+            let Some(bytes) = raw.data.get(at..end) else {
+                return Outcome::Broken;
+            };
+            if take.slot != NOWHERE {
+                filled |= 1 << take.slot;
+                record.put(*take, bytes, at, &self.native);
+            }
+            at = end;
+        }
+        if filled != plan.full && !plan.entry.is_empty() {
+            let zero = plan.role == Role::Exit;
+            match self.entries.take(raw.tid, raw.code - 1) {
+                Some(entry) => record.merge(plan, filled, entry, &self.native),
+                None if zero => record.zero(plan, filled),
+                None => {}
+            }
+        }
+        for &slot in &plan.zero {
+            if record.get(slot.into()).is_none() {
+                record.set(slot, 0);
+            }
+        }
+        let mut syscall = plan.syscall;
+        if plan.event == Kind::Syscall && raw.code <= 1 {
+            syscall = record.generic();
+            if syscall != NO_SYSCALL && self.calls[syscall as usize / 64] >> (syscall % 64) & 1 == 0
+            {
+                return Outcome::Counted;
+            }
+        }
+        let flags = if self.began { 0 } else { flag::KNOWN };
+        record.finish(plan.event, plan.pid, raw, syscall, flags);
+        Outcome::Record
+    }
+}
+
+/// Events of which nothing is told still have a number, but for entries of calls.
+fn not_planned(code: u16) -> Outcome {
+    match events::event_type(code) {
+        Some(ty) if ty.role_counts() => Outcome::Counted,
+        _ => Outcome::Kept,
+    }
+}
+
+impl EventType {
+    fn role_counts(&self) -> bool {
+        self.kind != Role::Enter
+    }
+}
+
+/// Works out how a type of events becomes records. `None`: there is no event
+/// for it today.
+fn plan(ty: &EventType) -> Option<Plan> {
+    let (event, syscall) = event_of(ty.name)?;
+    let params = event.info().params;
+    let takes = takes(ty, event);
+    let entry = match ty.kind {
+        Role::Exit | Role::ExitEmpty => events::event_type(ty.code - 1),
+        _ => None,
+    };
+    let entry: Vec<Take> = entry.map_or_else(Vec::new, |entry| self::takes(entry, event));
+    let told = takes.iter().chain(&entry).filter(|t| t.slot != NOWHERE);
+    let full = told.fold(0, |all, take| all | 1 << take.slot);
+    // What is told of another process must not be taken for the caller's id.
+    let names_caller = matches!(
+        event,
+        Kind::Execve | Kind::Execveat | Kind::Clone | Kind::Clone3 | Kind::Fork | Kind::Vfork
+    );
+    let pid = names_caller
+        .then(|| params.iter().position(|p| p.name == "pid"))
+        .flatten();
+    Some(Plan {
+        role: ty.kind,
+        event,
+        syscall,
+        slots: params.len(),
+        takes: takes.into(),
+        entry: entry.into_iter().filter(|t| t.slot != NOWHERE).collect(),
+        full,
+        zero: zero_if_missing(ty.code)
+            .iter()
+            .filter_map(|name| params.iter().position(|p| p.name == *name))
+            .map(|slot| slot as u8)
+            .collect(),
+        pid: pid.map(|slot| slot as u8),
+        wanted: true,
+    })
+}
+
+/// Parameters that came later than the type and are 0 where they are missing.
+fn zero_if_missing(code: u16) -> &'static [&'static str] {
+    match code {
+        19 => &["flags"],
+        27 | 57 => &["queuelen", "queuemax"],
+        51 | 55 => &["res"],
+        151 => &["arg"],
+        _ => &[],
+    }
+}
+
+/// Today's event with this name, and the number of the call that makes it. Calls
+/// whose parameters nobody records are generic events.
+fn event_of(name: &str) -> Option<(Kind, u32)> {
+    let number = |of: &dyn Fn(&&falco_abi::syscall::Syscall) -> bool| {
+        let call = SYSCALLS.iter().find(of)?;
+        Some(call.number()).filter(|&n| n != NONE).map(u32::from)
+    };
+    if name == "syscall" {
+        return Some((Kind::Syscall, NO_SYSCALL));
+    }
+    if let Some(at) = EVENTS.iter().position(|event| event.name == name) {
+        let event = Kind::from_number(at as u16)?;
+        // `pread` is the event of `pread64`.
+        let long = |of: &str| of.strip_suffix("64") == Some(name);
+        let by_name = number(&|call| call.name == name).or_else(|| number(&|call| long(call.name)));
+        let by_event = || number(&|call| call.event == event);
+        return Some((event, by_name.or_else(by_event).unwrap_or(NO_SYSCALL)));
+    }
+    let number = number(&|call| call.name == name)?;
+    Some((Kind::Syscall, number))
+}
+
+fn takes(ty: &EventType, event: Kind) -> Vec<Take> {
+    let params = event.info().params;
+    let take = |(at, param): (usize, &events::Param)| {
+        let slot = params.iter().position(|p| p.name == param.name);
+        Take {
+            param: at as u8,
+            slot: slot.map_or(NOWHERE, |slot| slot as u8),
+            how: slot.map_or(How::Bytes, |slot| how(param.ty, params[slot].ty)),
+        }
+    };
+    ty.params.iter().enumerate().map(take).collect()
+}
+
+fn how(from: Type, to: ParamType) -> How {
+    match (from, to) {
+        (Type::Text | Type::Path | Type::RelPath, _) => How::Text,
+        (Type::SockAddr | Type::SockTuple, _) => How::Address,
+        (Type::Syscall, _) => How::Syscall,
+        (Type::FdList, _) => How::FdList,
+        (_, to) if to.is_span() => How::Bytes,
+        (Type::Dynamic, _) => How::Dynamic,
+        (_, ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_)) => How::Signed,
+        _ => How::Unsigned,
+    }
+}
+
+/// A number of 1, 2, 4 or 8 bytes.
+fn number(bytes: &[u8], signed: bool) -> Option<u64> {
+    let value = match *bytes {
+        [a] if signed => i64::from(a.cast_signed()).cast_unsigned(),
+        [a] => u64::from(a),
+        [a, b] if signed => i64::from(i16::from_le_bytes([a, b])).cast_unsigned(),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] if signed => i64::from(i32::from_le_bytes([a, b, c, d])).cast_unsigned(),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        _ => u64::from_le_bytes(bytes.try_into().ok()?),
+    };
+    Some(value)
+}
+
+/// A record that is being put together: slots first, then the bytes of the
+/// event as they are in the file.
+struct Record<'a> {
+    bytes: &'a mut Vec<u8>,
+    slots: usize,
+    missing: u64,
+}
+
+impl<'a> Record<'a> {
+    fn new(bytes: &'a mut Vec<u8>, slots: usize, data: &[u8]) -> Self {
+        bytes.clear();
+        bytes.resize(HEADER_SIZE + 8 * slots, 0);
+        bytes.extend_from_slice(data);
+        Self {
+            bytes,
+            slots,
+            missing: u64::MAX >> (64 - slots.clamp(1, 64)),
+        }
+    }
+
+    fn data(&self) -> usize {
+        HEADER_SIZE + 8 * self.slots
+    }
+
+    fn set(&mut self, slot: u8, value: u64) {
+        let at = HEADER_SIZE + 8 * usize::from(slot);
+        self.bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        self.missing &= !(1 << slot);
+    }
+
+    fn get(&self, slot: usize) -> Option<u64> {
+        if self.missing & (1 << slot) != 0 {
+            return None;
+        }
+        let at = HEADER_SIZE + 8 * slot;
+        let word = self.bytes[at..at + 8].try_into().ok()?;
+        Some(u64::from_ne_bytes(word))
+    }
+
+    /// Fills a slot from a parameter whose bytes are at `at` of the data.
+    #[inline]
+    fn put(&mut self, take: Take, bytes: &[u8], at: usize, native: &[Option<u16>]) {
+        // Without bytes it has no value.
+        if bytes.is_empty() {
+            return;
+        }
+        let value = match take.how {
+            How::Unsigned => number(bytes, false),
+            How::Signed => number(bytes, true),
+            How::Text => Some(self.span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes))),
+            How::Address if bytes[0] == falco_abi::event::sockaddr::UNIX => {
+                Some(self.span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes)))
+            }
+            How::Address | How::Bytes => Some(self.span(at, bytes)),
+            How::Syscall => number(bytes, false)
+                .and_then(|id| *native.get(usize::try_from(id).ok()?)?)
+                .map(u64::from),
+            How::Dynamic => number(&bytes[1..], false),
+            How::FdList => bytes.get(2..).map(|list| self.span(at + 2, list)),
+        };
+        if let Some(value) = value {
+            self.set(take.slot, value);
+        }
+    }
+
+    fn span(&self, at: usize, bytes: &[u8]) -> u64 {
+        let offset = (self.data() + at) as u32;
+        let len = bytes.len() as u32;
+        Span { offset, len }.pack()
+    }
+
+    /// Fills what is still open from the entry of the call.
+    fn merge(
+        &mut self,
+        plan: &Plan,
+        filled: u64,
+        entry: (Lengths<'_>, &[u8]),
+        native: &[Option<u16>],
+    ) {
+        let (lengths, data) = entry;
+        let base = self.bytes.len() - self.data();
+        self.bytes.extend_from_slice(data);
+        let mut at = 0;
+        let mut open = plan.entry.iter().peekable();
+        for (param, len) in lengths.iter().enumerate() {
+            let Some(bytes) = data.get(at..at + len) else {
+                return;
+            };
+            while let Some(take) = open.next_if(|take| usize::from(take.param) <= param) {
+                if usize::from(take.param) == param && filled & (1 << take.slot) == 0 {
+                    self.put(*take, bytes, base + at, native);
+                }
+            }
+            at += len;
+        }
+    }
+
+    /// Numbers that the missing entry would have told are 0.
+    fn zero(&mut self, plan: &Plan, filled: u64) {
+        for take in &plan.entry {
+            if filled & (1 << take.slot) == 0 && matches!(take.how, How::Signed | How::Unsigned) {
+                self.set(take.slot, 0);
+            }
+        }
+    }
+
+    /// Number of the call of a generic event. Calls that came later than our
+    /// list of them have their native number alone.
+    fn generic(&mut self) -> u32 {
+        use falco_abi::event::syscall::Slot;
+        let id = self.get(Slot::ID as usize);
+        let call = id.or_else(|| self.get(Slot::nativeID as usize));
+        match call.and_then(|call| u32::try_from(call).ok()) {
+            Some(call) if (call as usize) < SYSCALL_MAX => {
+                self.set(Slot::ID as u8, call.into());
+                call
+            }
+            _ => NO_SYSCALL,
+        }
+    }
+
+    fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
+        let len = padded(self.bytes.len());
+        self.bytes.resize(len, 0);
+        let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
+        let pid = pid.and_then(|slot| self.get(slot.into()));
+        let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
+        let head = &mut self.bytes[..HEADER_SIZE];
+        head[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
+        head[4..6].copy_from_slice(&(event as u16).to_ne_bytes());
+        head[6..8].copy_from_slice(&raw.cpu.to_ne_bytes());
+        head[8..16].copy_from_slice(&raw.time.to_ne_bytes());
+        head[16..24].copy_from_slice(&self.missing.to_ne_bytes());
+        head[24..28].copy_from_slice(&tid.to_ne_bytes());
+        head[28..32].copy_from_slice(&pid.to_ne_bytes());
+        head[32..34].copy_from_slice(&(self.slots as u16).to_ne_bytes());
+        head[34..36].copy_from_slice(&flags.to_ne_bytes());
+        head[36..40].copy_from_slice(&syscall.to_ne_bytes());
+    }
+}

@@ -1,0 +1,361 @@
+//! Captures (.scap) as a source of events.
+
+mod convert;
+mod entries;
+pub mod events;
+pub mod format;
+mod snapshot;
+mod stream;
+pub mod syscalls;
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use falco_abi::control::Interest;
+use log::warn;
+
+use self::convert::{Converter, Outcome, Raw};
+use self::entries::Lengths;
+use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
+pub use self::snapshot::Machine;
+pub use self::stream::CaptureError;
+use self::stream::Stream;
+use super::{Batch, Counters, Source};
+use crate::state::State;
+
+/// Longest block that is read. Lists of processes are the long ones.
+const MAX_BLOCK: usize = 96 << 20;
+
+/// Events of one batch; in between the caller looks at other things.
+const BATCH: usize = 4096;
+
+/// Events of types that told their length wrong before they told their number of
+/// parameters.
+const WRONG_LENGTHS: [u16; 2] = [280, 286];
+
+/// A capture file, read from its beginning to its end.
+pub struct CaptureSource {
+    stream: Stream,
+    converter: Converter,
+    machine: Machine,
+    /// Events that count so far.
+    events: u64,
+    ended: bool,
+}
+
+/// A block whose body is next in the stream.
+#[derive(Clone, Copy)]
+struct Found {
+    block: Option<Block>,
+    /// With header and trailer.
+    len: usize,
+}
+
+impl CaptureSource {
+    /// Opens a capture; `-` is standard input.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no capture.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let name = path.display();
+        let stream = Stream::open(path).with_context(|| format!("cannot open capture {name}"))?;
+        Self::of(stream).with_context(|| format!("cannot read capture {name}"))
+    }
+
+    /// Reads a capture from anything.
+    ///
+    /// # Errors
+    /// When it is no capture.
+    pub fn new(source: impl io::Read + Send + 'static) -> anyhow::Result<Self> {
+        Self::of(Stream::new(source)?)
+    }
+
+    fn of(mut stream: Stream) -> anyhow::Result<Self> {
+        if stream.fill(4)? < 4 || stream.bytes()[..4] != format::SECTION.to_le_bytes() {
+            anyhow::bail!("this is no capture: it does not begin with a section header");
+        }
+        Ok(Self {
+            stream,
+            converter: Converter::new(),
+            machine: Machine::default(),
+            events: 0,
+            ended: false,
+        })
+    }
+
+    /// The machine that the events are of, once [`Source::restore`] has run.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    fn error(&self, message: impl Into<String>) -> CaptureError {
+        CaptureError {
+            offset: self.stream.offset(),
+            message: message.into(),
+        }
+    }
+
+    /// The end, in the middle of a block.
+    #[cold]
+    fn cut_off(&mut self) {
+        self.ended = true;
+        let there = self.stream.bytes().len();
+        let offset = self.stream.offset();
+        warn!(
+            "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
+        );
+        self.stream.consume(there);
+    }
+
+    /// Looks at the next block. `None`: there is none.
+    #[inline]
+    fn next_block(&mut self) -> Result<Option<Found>, CaptureError> {
+        let there = self.stream.fill(BLOCK_HEADER)?;
+        if there < BLOCK_HEADER {
+            if there > 0 {
+                self.cut_off();
+            }
+            self.ended = true;
+            return Ok(None);
+        }
+        let bytes = self.stream.bytes();
+        let ty = u32_at(bytes, 0);
+        let len = u32_at(bytes, 4) as usize;
+        if len < BLOCK_HEADER + BLOCK_TRAILER {
+            return Err(self.error(format!("a block has the impossible length {len}")));
+        }
+        let block = format::block(ty);
+        Ok(Some(Found { block, len }))
+    }
+
+    /// Gets the whole block into the buffer. `false`: it is cut off.
+    #[inline]
+    fn load(&mut self, found: Found) -> Result<bool, CaptureError> {
+        if self.stream.bytes().len() < found.len {
+            if found.len > MAX_BLOCK {
+                let message = format!("a block of {} bytes is too long", found.len);
+                return Err(self.error(message));
+            }
+            if self.stream.fill(found.len)? < found.len {
+                self.cut_off();
+                return Ok(false);
+            }
+        }
+        let trailer = u32_at(self.stream.bytes(), found.len - BLOCK_TRAILER) as usize;
+        if trailer != found.len {
+            let message = format!(
+                "a block says at its start that it has {} bytes and at its end {trailer}",
+                found.len
+            );
+            return Err(self.error(message));
+        }
+        Ok(true)
+    }
+
+    /// Goes past a block that nobody can read.
+    fn skip(&mut self, found: Found) -> Result<(), CaptureError> {
+        let mut left = found.len;
+        while left > 0 {
+            let there = self.stream.fill(1)?;
+            if there == 0 {
+                self.cut_off();
+                return Ok(());
+            }
+            let some = there.min(left);
+            self.stream.consume(some);
+            left -= some;
+        }
+        Ok(())
+    }
+
+    fn section(&mut self, found: Found) -> Result<(), CaptureError> {
+        let body = &self.stream.bytes()[BLOCK_HEADER..found.len];
+        if body.len() < 8 || u32_at(body, 0) != format::BYTE_ORDER {
+            return Err(self.error("a section is not in little endian"));
+        }
+        let major = u16::from_le_bytes([body[4], body[5]]);
+        if major > format::MAJOR {
+            let message = format!("the capture has the later version {major} of the format");
+            return Err(self.error(message));
+        }
+        Ok(())
+    }
+
+    /// Takes in a block of what was known before the first event.
+    fn known(&mut self, block: Block, found: Found, state: &mut State) -> Result<(), CaptureError> {
+        let body = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
+        let result = match block {
+            Block::Machine => snapshot::machine(body).map(|machine| {
+                state.set_hostname(&machine.hostname);
+                self.machine = machine;
+            }),
+            Block::Users { sized } => snapshot::users(body, sized, state),
+            Block::Processes(version) => snapshot::processes(body, version, state),
+            Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
+            Block::Interfaces | Block::Section | Block::Event(_) => Ok(()),
+        };
+        result.map_err(|bad| CaptureError {
+            offset: self.stream.offset() + (BLOCK_HEADER + bad.at) as u64,
+            message: bad.what.to_owned(),
+        })
+    }
+
+    /// Translates the event in the block. `true`: it is the converter's record.
+    #[inline]
+    fn event(&mut self, layout: EventBlock, found: Found) -> Result<bool, CaptureError> {
+        let block = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
+        let Some(raw) = parse(block, layout, &self.converter) else {
+            return Err(self.error("an event is longer than its block, or its parameters are"));
+        };
+        let Some(raw) = raw else {
+            return Ok(false);
+        };
+        match self.converter.convert(&raw) {
+            Outcome::Record => {
+                self.events += 1;
+                Ok(true)
+            }
+            Outcome::Counted => {
+                self.events += 1;
+                Ok(false)
+            }
+            Outcome::Kept => Ok(false),
+            Outcome::Broken => Err(self.error("the parameters of an event are longer than it")),
+        }
+    }
+}
+
+/// Takes an event apart. `Some(None)`: one of a type that is not known. `None`:
+/// its lengths are wrong.
+#[inline]
+fn parse<'a>(
+    block: &'a [u8],
+    layout: EventBlock,
+    converter: &Converter,
+) -> Option<Option<Raw<'a>>> {
+    let header = block.get(layout.prefix()..)?;
+    let (header, _) = header.split_at_checked(layout.header())?;
+    let cpu = u16::from_le_bytes([block[0], block[1]]);
+    let time = u64_at(header, 0);
+    let tid = u64_at(header, 8);
+    let mut len = u32_at(header, 16) as usize;
+    let code = u16::from_le_bytes([header[20], header[21]]);
+    let Some(most) = converter.most_params(code) else {
+        return Some(None);
+    };
+    if !layout.counted && WRONG_LENGTHS.contains(&code) {
+        len = len.checked_sub(3)?;
+    }
+    let event = block.get(layout.prefix()..)?.get(..len)?;
+    let params = event.get(layout.header()..)?;
+    let count = match layout.counted {
+        true => u32_at(header, 22) as usize,
+        false => count_params(params, most)?,
+    };
+    let lengths = count.checked_mul(layout.length())?;
+    let (lengths, data) = params.split_at_checked(lengths)?;
+    let lengths = Lengths::new(lengths, layout.large);
+    Some(Some(Raw {
+        time,
+        tid,
+        cpu,
+        code,
+        lengths,
+        data,
+    }))
+}
+
+/// The number of parameters of an event that does not tell it: their lengths
+/// add up to that of the event.
+fn count_params(params: &[u8], most: usize) -> Option<usize> {
+    (0..=most).rev().find(|&count| {
+        let Some((lengths, data)) = params.split_at_checked(2 * count) else {
+            return false;
+        };
+        Lengths::new(lengths, false).sum() == data.len()
+    })
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut word = [0; 4];
+    word.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(word)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
+
+impl Source for CaptureSource {
+    fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        self.converter.set_interest(&interest.syscalls);
+        Ok(())
+    }
+
+    fn restore(&mut self, state: &mut State) -> anyhow::Result<()> {
+        self.converter.restart();
+        let mut first = true;
+        while let Some(found) = self.next_block()? {
+            match found.block {
+                Some(Block::Section) if !first => break,
+                Some(Block::Event(_)) => break,
+                None => self.skip(found)?,
+                Some(block) => {
+                    if !self.load(found)? {
+                        break;
+                    }
+                    match block {
+                        Block::Section => self.section(found)?,
+                        block => self.known(block, found, state)?,
+                    }
+                    self.stream.consume(found.len);
+                }
+            }
+            first = false;
+        }
+        state.link();
+        Ok(())
+    }
+
+    fn read(&mut self, _: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+        for _ in 0..BATCH {
+            if self.ended {
+                return Ok(Batch::End);
+            }
+            let Some(found) = self.next_block()? else {
+                continue;
+            };
+            match found.block {
+                Some(Block::Event(layout)) => {
+                    if !self.load(found)? {
+                        continue;
+                    }
+                    if self.event(layout, found)? {
+                        each(self.events, self.converter.record());
+                    }
+                    self.stream.consume(found.len);
+                }
+                Some(Block::Section) => return Ok(Batch::Section),
+                // What was known comes before the events.
+                _ => self.skip(found)?,
+            }
+        }
+        Ok(Batch::Some)
+    }
+
+    fn counters(&self) -> anyhow::Result<Counters> {
+        Ok(Counters {
+            records: self.events,
+            lost: Vec::new(),
+        })
+    }
+
+    fn epoch_offset(&self) -> i64 {
+        // Times are of the epoch already.
+        0
+    }
+}

@@ -1,0 +1,380 @@
+//! What a capture says of the machine before its first event: threads with
+//! their programs, open descriptors, users.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use falco_abi::flags::exec;
+
+use super::format::{HOSTNAME, fd, l4, user};
+use crate::state::address::End;
+use crate::state::procfs::past_title;
+use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
+use crate::state::users::User;
+use crate::state::{Descriptor, FdKind, Label, Protocol, State};
+
+/// What is wrong with an entry of a list, and how far into the block it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct BadEntry {
+    pub(super) at: usize,
+    pub(super) what: &'static str,
+}
+
+/// Reads little-endian fields one after the other.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    end: usize,
+    what: &'static str,
+}
+
+type Read<T> = Result<T, BadEntry>;
+
+impl<'a> Fields<'a> {
+    fn new(bytes: &'a [u8], what: &'static str) -> Self {
+        Self {
+            bytes,
+            at: 0,
+            end: bytes.len(),
+            what,
+        }
+    }
+
+    fn bad(&self) -> BadEntry {
+        BadEntry {
+            at: self.at,
+            what: self.what,
+        }
+    }
+
+    /// Whether there may be another entry: what is shorter is padding.
+    fn more(&self) -> bool {
+        self.bytes.len() - self.at >= 4
+    }
+
+    fn take(&mut self, len: usize) -> Read<&'a [u8]> {
+        let end = self.at.checked_add(len).filter(|&end| end <= self.end);
+        let end = end.ok_or_else(|| self.bad())?;
+        let bytes = &self.bytes[self.at..end];
+        self.at = end;
+        Ok(bytes)
+    }
+
+    fn array<const N: usize>(&mut self) -> Read<[u8; N]> {
+        let bytes = self.take(N)?;
+        bytes.try_into().map_err(|_| self.bad())
+    }
+
+    fn u8(&mut self) -> Read<u8> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    fn u16(&mut self) -> Read<u16> {
+        Ok(u16::from_le_bytes(self.array()?))
+    }
+
+    fn u32(&mut self) -> Read<u32> {
+        Ok(u32::from_le_bytes(self.array()?))
+    }
+
+    fn u64(&mut self) -> Read<u64> {
+        Ok(u64::from_le_bytes(self.array()?))
+    }
+
+    /// A 64-bit id; what is no id is 0.
+    fn id(&mut self) -> Read<u32> {
+        Ok(u32::try_from(self.u64()?).unwrap_or(0))
+    }
+
+    /// Text after its length.
+    fn text(&mut self) -> Read<&'a [u8]> {
+        let len = self.u16()?;
+        self.take(len.into())
+    }
+
+    /// Goes on within an entry that begins with its length.
+    fn enter(&mut self, sized: bool) -> Read<()> {
+        self.end = self.bytes.len();
+        if sized {
+            let start = self.at;
+            let len = self.u32()? as usize;
+            let end = start
+                .checked_add(len)
+                .filter(|&end| end <= self.end && len >= 4);
+            self.end = end.ok_or_else(|| self.bad())?;
+        }
+        Ok(())
+    }
+
+    /// Goes on behind it: later versions append what we do not know.
+    fn leave(&mut self, sized: bool) {
+        if sized {
+            self.at = self.end;
+        }
+        self.end = self.bytes.len();
+    }
+
+    fn left(&self) -> usize {
+        self.end - self.at
+    }
+}
+
+/// What the machine block says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Machine {
+    /// Its name.
+    pub hostname: String,
+    /// Processors.
+    pub cpus: u32,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// When it was started, nanoseconds since the epoch; 0 if unknown.
+    pub boot: u64,
+}
+
+/// Reads the machine.
+pub(super) fn machine(block: &[u8]) -> Result<Machine, BadEntry> {
+    let mut fields = Fields::new(block, "the machine is cut off");
+    let cpus = fields.u32()?;
+    let memory = fields.u64()?;
+    let _max_pid = fields.u64()?;
+    let name = fields.take(HOSTNAME)?;
+    let name = name.split(|&b| b == 0).next().unwrap_or_default();
+    // Old versions have something else there.
+    let boot = fields.u64().unwrap_or(0);
+    Ok(Machine {
+        hostname: String::from_utf8_lossy(name).into_owned(),
+        cpus,
+        memory,
+        boot,
+    })
+}
+
+/// Takes in a list of users and groups.
+pub(super) fn users(block: &[u8], sized: bool, state: &mut State) -> Result<(), BadEntry> {
+    let mut fields = Fields::new(block, "an entry of the list of users is cut off");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    while fields.more() {
+        fields.enter(sized)?;
+        if fields.u8()? == user::USER {
+            let uid = fields.u32()?;
+            let _gid = fields.u32()?;
+            let name = text(fields.text()?).into();
+            let home = text(fields.text()?).into();
+            let shell = text(fields.text()?).into();
+            state.add_user(uid, User { name, home, shell });
+        } else {
+            let gid = fields.u32()?;
+            let name = text(fields.text()?);
+            state.add_group(gid, &name);
+        }
+        fields.leave(sized);
+    }
+    Ok(())
+}
+
+/// Bytes of an entry behind its root directory in files that lack two fields
+/// which were put before others later.
+const SHORT_TAIL: usize = 29;
+
+/// Takes in a list of threads.
+pub(super) fn processes(block: &[u8], version: u8, state: &mut State) -> Result<(), BadEntry> {
+    let mut fields = Fields::new(block, "an entry of the list of processes is cut off");
+    let sized = version >= 9;
+    while fields.more() {
+        fields.enter(sized)?;
+        let thread = thread(&mut fields, version)?;
+        state.add_thread(thread);
+        fields.leave(sized);
+    }
+    Ok(())
+}
+
+fn thread(fields: &mut Fields<'_>, version: u8) -> Result<Thread, BadEntry> {
+    let (tid, pid) = (fields.id()?, fields.id()?);
+    let mut thread = Thread::new(tid, pid);
+    thread.ptid = fields.id()?;
+    if version >= 6 {
+        thread.sid = fields.id()?;
+    }
+    if version >= 8 {
+        thread.vpgid = fields.id()?;
+    }
+    let comm = fields.text()?;
+    let mut image = Image {
+        exe: fields.text()?.into(),
+        ..Image::default()
+    };
+    if version >= 7 {
+        let path = fields.text()?;
+        image.exepath = path.strip_suffix(b" (deleted)").unwrap_or(path).into();
+    }
+    image.args = past_title(fields.text()?).into();
+    thread.cwd = with_slash(fields.text()?);
+    let mut usage = Usage {
+        fd_limit: fields.u64()?.cast_signed(),
+        ..Usage::default()
+    };
+    let _clone_flags = fields.u32()?;
+    thread.uid = fields.u32()?;
+    thread.gid = fields.u32()?;
+    (thread.ruid, thread.rgid) = (thread.uid, thread.gid);
+    if version >= 2 {
+        usage.vm_size = fields.u32()?;
+        usage.vm_rss = fields.u32()?;
+        usage.vm_swap = fields.u32()?;
+        usage.major_faults = fields.u64()?;
+        usage.minor_faults = fields.u64()?;
+    }
+    thread.usage = usage;
+    if version >= 3 {
+        image.env = fields.text()?.into();
+    }
+    if version >= 4 {
+        thread.vtid = fields.id()?;
+        thread.vpid = fields.id()?;
+        thread.cgroups = fields.text()?.into();
+    }
+    if version >= 5 {
+        let _root = fields.text()?;
+    }
+    if version >= 9 {
+        tail(fields, &mut thread, &mut image)?;
+    }
+    thread.run(comm, image);
+    Ok(thread)
+}
+
+/// The fields that were appended over time; an entry may end before any.
+fn tail(fields: &mut Fields<'_>, thread: &mut Thread, image: &mut Image) -> Result<(), BadEntry> {
+    if fields.left() > SHORT_TAIL {
+        thread.pidns_start = fields.u64()?;
+        thread.tty = fields.u32()?;
+    }
+    if fields.left() >= 4 {
+        thread.loginuid = fields.u32()?;
+    }
+    let flag = |fields: &mut Fields<'_>, image: &mut Image, bit| {
+        if fields.left() >= 1 && fields.u8()? != 0 {
+            image.flags |= bit;
+        }
+        Ok(())
+    };
+    flag(fields, image, exec::WRITABLE)?;
+    let word = |fields: &mut Fields<'_>| match fields.left() {
+        8.. => fields.u64(),
+        _ => Ok(0),
+    };
+    thread.caps = Capabilities {
+        inheritable: word(fields)?,
+        permitted: word(fields)?,
+        effective: word(fields)?,
+    };
+    flag(fields, image, exec::UPPER_LAYER)?;
+    image.ino = word(fields)?;
+    image.ctime = word(fields)?;
+    image.mtime = word(fields)?;
+    flag(fields, image, exec::FROM_MEMFD)?;
+    flag(fields, image, exec::LOWER_LAYER)
+}
+
+/// Takes in the open descriptors of one thread.
+pub(super) fn descriptors(block: &[u8], sized: bool, state: &mut State) -> Result<(), BadEntry> {
+    let mut fields = Fields::new(block, "an entry of the list of descriptors is cut off");
+    let tid = fields.id()?;
+    while fields.more() {
+        fields.enter(sized)?;
+        let num = fields.u64()?;
+        let ino = fields.u64()?;
+        let mut descriptor = descriptor(&mut fields, sized)?;
+        descriptor.ino = ino;
+        if let Ok(num) = u32::try_from(num) {
+            state.add_descriptor(tid, num, descriptor, false);
+        }
+        fields.leave(sized);
+    }
+    Ok(())
+}
+
+fn protocol(number: u8) -> Protocol {
+    match number {
+        l4::TCP => Protocol::Tcp,
+        l4::UDP => Protocol::Udp,
+        l4::ICMP => Protocol::Icmp,
+        l4::RAW => Protocol::Raw,
+        _ => Protocol::Unknown,
+    }
+}
+
+fn ipv4(fields: &mut Fields<'_>) -> Read<IpAddr> {
+    Ok(Ipv4Addr::from(fields.array::<4>()?).into())
+}
+
+fn ipv6(fields: &mut Fields<'_>) -> Read<IpAddr> {
+    Ok(Ipv6Addr::from(fields.array::<16>()?).to_canonical())
+}
+
+fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEntry> {
+    let ty = fields.u8()?;
+    let address = |fields: &mut Fields<'_>| match ty {
+        fd::IPV4 | fd::IPV4_SERVER => ipv4(fields),
+        _ => ipv6(fields),
+    };
+    let mut descriptor = Descriptor::new(kind(ty));
+    match ty {
+        fd::IPV4 | fd::IPV6 => {
+            let (source, destination) = (address(fields)?, address(fields)?);
+            let ends: (End, End) = ((source, fields.u16()?), (destination, fields.u16()?));
+            descriptor.label = Label::Ends(ends.into());
+            descriptor.protocol = protocol(fields.u8()?);
+            descriptor.connected = true;
+        }
+        fd::IPV4_SERVER | fd::IPV6_SERVER => {
+            let end: End = (address(fields)?, fields.u16()?);
+            descriptor.label = Label::Bound(end.into());
+            descriptor.protocol = protocol(fields.u8()?);
+            descriptor.server = true;
+        }
+        fd::UNIX => {
+            // The path alone is the name of what was open before.
+            let (_source, _destination) = (fields.u64()?, fields.u64()?);
+            descriptor.label = Label::name(fields.text()?);
+        }
+        fd::FILE_V2 => {
+            descriptor.flags = fields.u32()?;
+            descriptor.label = Label::name(fields.text()?);
+            if sized && fields.left() >= 4 {
+                descriptor.dev = fields.u32()?;
+            }
+        }
+        fd::FILE | fd::DIRECTORY..=fd::PIDFD => {
+            descriptor.label = Label::name(fields.text()?);
+        }
+        // Its layout is of a later version; its length says where it ends.
+        _ if sized => {}
+        _ => return Err(fields.bad()),
+    }
+    Ok(descriptor)
+}
+
+fn kind(ty: u8) -> FdKind {
+    match ty {
+        fd::FILE | fd::FILE_V2 => FdKind::File,
+        fd::DIRECTORY => FdKind::Directory,
+        fd::IPV4 | fd::IPV4_SERVER => FdKind::Ipv4,
+        fd::IPV6 | fd::IPV6_SERVER => FdKind::Ipv6,
+        fd::FIFO => FdKind::Pipe,
+        fd::UNIX => FdKind::Unix,
+        fd::EVENT => FdKind::Event,
+        fd::SIGNAL => FdKind::Signal,
+        fd::EPOLL => FdKind::Eventpoll,
+        fd::INOTIFY => FdKind::Inotify,
+        fd::TIMER => FdKind::Timer,
+        fd::NETLINK => FdKind::Netlink,
+        fd::BPF => FdKind::Bpf,
+        fd::USERFAULT => FdKind::Userfault,
+        fd::IO_URING => FdKind::IoUring,
+        fd::MEMFD => FdKind::Memfd,
+        fd::PIDFD => FdKind::Pidfd,
+        _ => FdKind::Unknown,
+    }
+}

@@ -1,0 +1,332 @@
+//! One open descriptor: what it refers to.
+
+use super::address::{Address, End};
+
+/// Kind of a descriptor.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum FdKind {
+    #[default]
+    Unknown,
+    File,
+    Directory,
+    Ipv4,
+    Ipv6,
+    Unix,
+    Netlink,
+    /// A packet socket, or one of a family that has no addresses to show.
+    Socket,
+    Pipe,
+    Event,
+    Signal,
+    Eventpoll,
+    Inotify,
+    Timer,
+    Bpf,
+    Userfault,
+    IoUring,
+    Memfd,
+    Pidfd,
+}
+
+impl FdKind {
+    /// All kinds, indexed by their numbers.
+    pub const ALL: [Self; 19] = [
+        Self::Unknown,
+        Self::File,
+        Self::Directory,
+        Self::Ipv4,
+        Self::Ipv6,
+        Self::Unix,
+        Self::Netlink,
+        Self::Socket,
+        Self::Pipe,
+        Self::Event,
+        Self::Signal,
+        Self::Eventpoll,
+        Self::Inotify,
+        Self::Timer,
+        Self::Bpf,
+        Self::Userfault,
+        Self::IoUring,
+        Self::Memfd,
+        Self::Pidfd,
+    ];
+
+    /// Name and letter: `fd.type`, `fd.typechar`.
+    const fn names(self) -> (Option<&'static str>, &'static str) {
+        match self {
+            Self::Unknown | Self::Socket => (None, "o"),
+            Self::File => (Some("file"), "f"),
+            Self::Directory => (Some("directory"), "d"),
+            Self::Ipv4 => (Some("ipv4"), "4"),
+            Self::Ipv6 => (Some("ipv6"), "6"),
+            Self::Unix => (Some("unix"), "u"),
+            Self::Netlink => (Some("netlink"), "n"),
+            Self::Pipe => (Some("pipe"), "p"),
+            Self::Event => (Some("event"), "e"),
+            Self::Signal => (Some("signalfd"), "s"),
+            Self::Eventpoll => (Some("eventpoll"), "l"),
+            Self::Inotify => (Some("inotify"), "i"),
+            Self::Timer => (Some("timerfd"), "t"),
+            Self::Bpf => (Some("bpf"), "b"),
+            Self::Userfault => (Some("userfaultfd"), "u"),
+            Self::IoUring => (Some("io_uring"), "r"),
+            Self::Memfd => (Some("memfd"), "m"),
+            Self::Pidfd => (Some("pidfd"), "P"),
+        }
+    }
+
+    /// Its name, if it has one.
+    pub const fn name(self) -> Option<&'static str> {
+        self.names().0
+    }
+
+    /// Its letter.
+    pub const fn letter(self) -> &'static str {
+        self.names().1
+    }
+
+    /// Kind of the sockets of a family (`AF_*`).
+    pub const fn of_family(family: u64) -> Self {
+        match family {
+            1 => Self::Unix,
+            2 => Self::Ipv4,
+            10 => Self::Ipv6,
+            16 => Self::Netlink,
+            _ => Self::Socket,
+        }
+    }
+
+    /// A socket with addresses of the internet.
+    pub const fn is_ip(self) -> bool {
+        matches!(self, Self::Ipv4 | Self::Ipv6)
+    }
+
+    /// A socket of whichever family.
+    pub const fn is_socket(self) -> bool {
+        matches!(
+            self,
+            Self::Ipv4 | Self::Ipv6 | Self::Unix | Self::Netlink | Self::Socket
+        )
+    }
+
+    /// Something with a path.
+    pub const fn is_file(self) -> bool {
+        matches!(self, Self::File | Self::Directory)
+    }
+}
+
+/// Protocol of a socket above IP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Protocol {
+    #[default]
+    Unknown,
+    Tcp,
+    Udp,
+    Icmp,
+    Raw,
+}
+
+impl Protocol {
+    /// By its number (`IPPROTO_*`).
+    pub const fn of_number(number: u64) -> Self {
+        match number {
+            6 => Self::Tcp,
+            17 => Self::Udp,
+            1 | 58 => Self::Icmp,
+            255 => Self::Raw,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Of a socket that was made with this type (`SOCK_*`, perhaps with flags)
+    /// and this protocol.
+    pub const fn of_socket(ty: u64, protocol: u64) -> Self {
+        match (ty & 0xff, protocol) {
+            (1, 0 | 6) => Self::Tcp,
+            (2, 0 | 17) => Self::Udp,
+            (2, 1 | 58) => Self::Icmp,
+            (3, _) => Self::Raw,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Its name.
+    pub const fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Unknown => None,
+            Self::Tcp => Some("tcp"),
+            Self::Udp => Some("udp"),
+            Self::Icmp => Some("icmp"),
+            Self::Raw => Some("raw"),
+        }
+    }
+
+    /// Its letter in arguments: `<4t>`.
+    pub const fn letter(self) -> &'static str {
+        match self {
+            Self::Unknown => "",
+            Self::Tcp => "t",
+            Self::Udp => "u",
+            Self::Icmp => "i",
+            Self::Raw => "r",
+        }
+    }
+}
+
+/// What a descriptor is called by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Label {
+    /// Nothing.
+    #[default]
+    None,
+    /// A path or another text.
+    Name {
+        /// The name, and behind it what the program gave if that is another.
+        text: Box<[u8]>,
+        /// Length of the name.
+        len: u32,
+    },
+    /// The address that a socket is bound to.
+    Bound(Box<End>),
+    /// Both ends of a connection, source first.
+    Ends(Box<(End, End)>),
+    /// A unix socket: identities of both ends, and the path.
+    Unix(Box<(u64, u64, Box<[u8]>)>),
+}
+
+impl Label {
+    /// A name.
+    pub fn name(name: &[u8]) -> Self {
+        Self::Name {
+            text: name.into(),
+            len: name.len() as u32,
+        }
+    }
+
+    /// A path, and how the program named it.
+    pub fn path(path: &[u8], given: &[u8]) -> Self {
+        if path == given {
+            return Self::name(path);
+        }
+        Self::Name {
+            text: [path, given].concat().into(),
+            len: path.len() as u32,
+        }
+    }
+}
+
+impl From<Address<'_>> for Label {
+    fn from(address: Address<'_>) -> Self {
+        match address {
+            Address::Ip(end) => Self::Bound(end.into()),
+            Address::IpPair(source, destination) => Self::Ends((source, destination).into()),
+            // One that is bound has a path alone.
+            Address::Unix(path) => Self::name(path),
+            Address::UnixPair(source, destination, path) => {
+                Self::Unix((source, destination, path.into()).into())
+            }
+        }
+    }
+}
+
+/// What an open descriptor refers to. Copies of a descriptor, and the tables of
+/// forks, share one until one of them changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Descriptor {
+    /// Kind.
+    pub kind: FdKind,
+    /// Protocol of a socket.
+    pub protocol: Protocol,
+    /// This process is the server of the connection.
+    pub server: bool,
+    /// The socket is connected.
+    pub connected: bool,
+    /// A connection was begun that may still fail.
+    pub pending: bool,
+    /// Bits of [`falco_abi::flags::open`].
+    pub flags: u32,
+    /// Device of the file; 0 if unknown.
+    pub dev: u32,
+    /// Number of its mount; 0 if unknown.
+    pub mount: u32,
+    /// Inode; 0 if unknown.
+    pub ino: u64,
+    /// Its name.
+    pub label: Label,
+}
+
+impl Descriptor {
+    /// One of this kind without a name.
+    pub fn new(kind: FdKind) -> Self {
+        Self {
+            kind,
+            ..Self::default()
+        }
+    }
+
+    /// A name that is no address; empty if there is none.
+    pub fn name(&self) -> &[u8] {
+        match &self.label {
+            Label::Name { text, len } => text.get(..*len as usize).unwrap_or_default(),
+            _ => b"",
+        }
+    }
+
+    /// The path as the program gave it.
+    pub fn given(&self) -> &[u8] {
+        match &self.label {
+            Label::Name { text, len } if self.kind.is_file() => match text.get(*len as usize..) {
+                None | Some([]) => text,
+                Some(given) => given,
+            },
+            _ => b"",
+        }
+    }
+
+    /// The address of a socket that has one.
+    pub fn address(&self) -> Option<Address<'_>> {
+        Some(match &self.label {
+            Label::None | Label::Name { .. } => return None,
+            Label::Bound(end) => Address::Ip(**end),
+            Label::Ends(ends) => Address::IpPair(ends.0, ends.1),
+            Label::Unix(unix) => Address::UnixPair(unix.0, unix.1, &unix.2),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_are_at_their_numbers() {
+        for (number, kind) in FdKind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, number);
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_what_was_given() {
+        let label = |path: &[u8], given: &[u8]| Descriptor {
+            label: Label::path(path, given),
+            ..Descriptor::new(FdKind::File)
+        };
+        let same = label(b"/etc/a", b"/etc/a");
+        assert_eq!(
+            (same.name(), same.given()),
+            (&b"/etc/a"[..], &b"/etc/a"[..])
+        );
+        let other = label(b"/etc/a", b"a");
+        assert_eq!((other.name(), other.given()), (&b"/etc/a"[..], &b"a"[..]));
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert!(size_of::<Descriptor>() <= 56, "{}", size_of::<Descriptor>());
+    }
+}

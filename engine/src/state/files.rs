@@ -1,0 +1,283 @@
+//! Tables of open descriptors. A process has one for all of its threads; a fork
+//! has the contents of its parent's until either changes.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use super::descriptor::Descriptor;
+
+/// Most descriptors that are kept of one table.
+const MAX_OPEN: usize = 65_536;
+
+/// One open descriptor of a table.
+#[derive(Clone, Debug)]
+struct Entry {
+    num: u32,
+    /// It ends with the next program.
+    cloexec: bool,
+    descriptor: Arc<Descriptor>,
+}
+
+/// The open descriptors of a process, by number.
+#[derive(Clone, Debug, Default)]
+pub struct FileTable {
+    // Ascending. Numbers are given from the lowest, so an entry is mostly at
+    // the place that its number tells.
+    entries: Arc<Vec<Entry>>,
+}
+
+impl FileTable {
+    fn find(&self, num: u32) -> Result<usize, usize> {
+        match self.entries.get(num as usize) {
+            Some(entry) if entry.num == num => Ok(num as usize),
+            _ => self.entries.binary_search_by_key(&num, |entry| entry.num),
+        }
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What the number refers to.
+    pub fn get(&self, num: u32) -> Option<&Descriptor> {
+        let at = self.find(num).ok()?;
+        Some(&self.entries[at].descriptor)
+    }
+
+    /// What the number refers to, to be shared.
+    pub fn shared(&self, num: u32) -> Option<Arc<Descriptor>> {
+        let at = self.find(num).ok()?;
+        Some(Arc::clone(&self.entries[at].descriptor))
+    }
+
+    /// All with their numbers, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, &Descriptor)> {
+        self.entries.iter().map(|e| (e.num, &*e.descriptor))
+    }
+
+    /// Opens a number, in place of what it referred to.
+    pub fn insert(&mut self, num: u32, descriptor: Arc<Descriptor>, cloexec: bool) {
+        let entry = Entry {
+            num,
+            cloexec,
+            descriptor,
+        };
+        match self.find(num) {
+            Ok(at) => Arc::make_mut(&mut self.entries)[at] = entry,
+            Err(at) if self.entries.len() < MAX_OPEN => {
+                Arc::make_mut(&mut self.entries).insert(at, entry);
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Closes a number.
+    pub fn remove(&mut self, num: u32) {
+        if let Ok(at) = self.find(num) {
+            Arc::make_mut(&mut self.entries).remove(at);
+        }
+    }
+
+    /// Changes what the number refers to.
+    pub fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
+        if let Ok(at) = self.find(num) {
+            let entry = &mut Arc::make_mut(&mut self.entries)[at];
+            change(Arc::make_mut(&mut entry.descriptor));
+        }
+    }
+
+    /// Sets whether a number ends with the next program.
+    pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
+        self.set_cloexec_range(num, num, cloexec);
+    }
+
+    /// Does so for all numbers from `first` to `last`.
+    pub fn set_cloexec_range(&mut self, first: u32, last: u32, cloexec: bool) {
+        let within = |entry: &Entry| (first..=last).contains(&entry.num);
+        if !self
+            .entries
+            .iter()
+            .any(|e| within(e) && e.cloexec != cloexec)
+        {
+            return;
+        }
+        for entry in Arc::make_mut(&mut self.entries) {
+            if within(entry) {
+                entry.cloexec = cloexec;
+            }
+        }
+    }
+
+    /// Closes all numbers from `first` to `last`.
+    pub fn remove_range(&mut self, first: u32, last: u32) {
+        self.retain(|entry| !(first..=last).contains(&entry.num));
+    }
+
+    /// Closes what ends with a new program.
+    pub fn exec(&mut self) {
+        self.retain(|entry| !entry.cloexec);
+    }
+
+    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+        if !self.entries.iter().all(&keep) {
+            Arc::make_mut(&mut self.entries).retain(keep);
+        }
+    }
+}
+
+/// Number of a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilesId(NonZeroU32);
+
+#[derive(Debug, Default)]
+struct Slot {
+    users: u32,
+    table: FileTable,
+}
+
+/// All tables. Threads hold numbers of them, and give them back.
+#[derive(Debug, Default)]
+pub struct Files {
+    slots: Vec<Slot>,
+    free: Vec<FilesId>,
+}
+
+impl Files {
+    fn slot(&mut self, id: FilesId) -> &mut Slot {
+        &mut self.slots[id.0.get() as usize - 1]
+    }
+
+    /// A new table with one user.
+    pub fn add(&mut self, table: FileTable) -> FilesId {
+        let slot = Slot { users: 1, table };
+        if let Some(id) = self.free.pop() {
+            *self.slot(id) = slot;
+            return id;
+        }
+        self.slots.push(slot);
+        let number = NonZeroU32::new(self.slots.len() as u32);
+        FilesId(number.unwrap_or(NonZeroU32::MAX))
+    }
+
+    /// Another user of the table.
+    pub fn share(&mut self, id: FilesId) -> FilesId {
+        self.slot(id).users += 1;
+        id
+    }
+
+    /// A user less; the last one takes the table with it.
+    pub fn release(&mut self, id: FilesId) {
+        let slot = self.slot(id);
+        slot.users = slot.users.saturating_sub(1);
+        if slot.users == 0 {
+            slot.table = FileTable::default();
+            self.free.push(id);
+        }
+    }
+
+    /// How many threads hold its number.
+    pub fn users(&self, id: FilesId) -> u32 {
+        self.slots[id.0.get() as usize - 1].users
+    }
+
+    /// The table.
+    pub fn get(&self, id: FilesId) -> &FileTable {
+        &self.slots[id.0.get() as usize - 1].table
+    }
+
+    /// The table, to be changed.
+    pub fn get_mut(&mut self, id: FilesId) -> &mut FileTable {
+        &mut self.slot(id).table
+    }
+
+    /// How many tables there are.
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::descriptor::FdKind;
+
+    fn table(nums: &[u32]) -> FileTable {
+        let mut table = FileTable::default();
+        for &num in nums {
+            table.insert(num, Descriptor::new(FdKind::File).into(), num >= 10);
+        }
+        table
+    }
+
+    fn nums(table: &FileTable) -> Vec<u32> {
+        table.iter().map(|(num, _)| num).collect()
+    }
+
+    #[test]
+    fn numbers_are_found_wherever_they_are() {
+        let table = table(&[255, 1, 0, 7, 2]);
+        assert_eq!(nums(&table), [0, 1, 2, 7, 255]);
+        for num in [0, 1, 2, 7, 255] {
+            assert!(table.get(num).is_some(), "{num}");
+        }
+        assert!(table.get(3).is_none() && table.get(256).is_none());
+    }
+
+    #[test]
+    fn a_fork_has_a_copy() {
+        let mut parent = table(&[0, 1]);
+        let mut child = parent.clone();
+        assert!(Arc::ptr_eq(&parent.entries, &child.entries));
+        child.remove(9);
+        child.remove_range(5, 9);
+        child.exec();
+        assert!(Arc::ptr_eq(&parent.entries, &child.entries));
+        child.change(0, |d| d.kind = FdKind::Pipe);
+        parent.remove(1);
+        assert_eq!(nums(&parent), [0]);
+        assert_eq!(nums(&child), [0, 1]);
+        assert_eq!(parent.get(0).unwrap().kind, FdKind::File);
+        assert_eq!(child.get(0).unwrap().kind, FdKind::Pipe);
+    }
+
+    #[test]
+    fn ranges_and_programs_close() {
+        let mut table = table(&[0, 1, 5, 9, 10, 11]);
+        table.set_cloexec(11, false);
+        table.exec();
+        assert_eq!(nums(&table), [0, 1, 5, 9, 11]);
+        table.remove_range(1, 9);
+        assert_eq!(nums(&table), [0, 11]);
+        table.set_cloexec_range(0, u32::MAX, true);
+        table.exec();
+        assert!(table.is_empty());
+    }
+
+    #[test]
+    fn tables_are_given_back() {
+        let mut files = Files::default();
+        let first = files.add(table(&[0]));
+        let second = files.add(FileTable::default());
+        files.share(first);
+        files.release(first);
+        assert_eq!(files.get(first).len(), 1);
+        files.release(first);
+        assert_eq!(files.len(), 1);
+        let third = files.add(FileTable::default());
+        assert!(third == first && files.get(third).is_empty());
+        files.release(second);
+        files.release(third);
+        assert!(files.is_empty());
+    }
+}

@@ -1,0 +1,595 @@
+//! What events do to open descriptors.
+
+use std::sync::Arc;
+
+use bumpalo::Bump;
+use falco_abi::event::{
+    Event as Kind, accept, accept4, bind, close, close_range, connect, creat, dup, dup3,
+    epoll_create1, eventfd2, fcntl, inotify_init1, memfd_create, open, open_by_handle_at, openat,
+    openat2, pidfd_getfd, pidfd_open, pipe, pipe2, recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg,
+    sendto, signalfd4, socket, socketpair, unshare, userfaultfd,
+};
+use falco_abi::flags::{clone, open as bits};
+
+use super::State;
+use super::address::Address;
+use super::descriptor::{Descriptor, FdKind, Label, Protocol};
+use super::files::FileTable;
+use crate::event::Event;
+use crate::paths;
+
+/// Commands of `fcntl` in the portable encoding.
+mod command {
+    pub(super) const DUPFD: u64 = 1;
+    pub(super) const SETFD: u64 = 3;
+    pub(super) const DUPFD_CLOEXEC: u64 = 26;
+}
+
+/// Whether a command of `fcntl` copies the descriptor.
+pub(crate) fn is_copy(command: u64) -> bool {
+    matches!(command, command::DUPFD | command::DUPFD_CLOEXEC)
+}
+
+/// Close-on-exec in the argument of `F_SETFD`.
+const FD_CLOEXEC: u64 = 1;
+
+/// Slots of the calls that open a path by flags.
+struct Opening {
+    flags: usize,
+    dev: usize,
+    ino: usize,
+}
+
+macro_rules! opening {
+    ($event:ident, $flags:ident) => {
+        Opening {
+            flags: $event::Slot::$flags as usize,
+            dev: $event::Slot::dev as usize,
+            ino: $event::Slot::ino as usize,
+        }
+    };
+}
+
+fn opening(kind: Kind) -> Option<Opening> {
+    Some(match kind {
+        Kind::Open => opening!(open, flags),
+        Kind::Openat => opening!(openat, flags),
+        Kind::Openat2 => opening!(openat2, flags),
+        Kind::Creat => opening!(creat, creat_flags),
+        Kind::OpenByHandleAt => opening!(open_by_handle_at, flags),
+        _ => return None,
+    })
+}
+
+/// Kind of the descriptor that a call made which has no name, and whether it
+/// ends with the next program.
+pub(crate) fn made_nameless(event: &Event<'_>) -> Option<(FdKind, bool)> {
+    let bit = |slot: usize, bit: u32| {
+        let flags = event.number(slot).unwrap_or_default();
+        flags & u64::from(bit) != 0
+    };
+    Some(match event.kind {
+        Kind::Eventfd => (FdKind::Event, false),
+        Kind::Eventfd2 => {
+            let slot = eventfd2::Slot::flags as usize;
+            (FdKind::Event, bit(slot, bits::CLOEXEC))
+        }
+        Kind::EpollCreate => (FdKind::Eventpoll, false),
+        Kind::EpollCreate1 => (
+            FdKind::Eventpoll,
+            bit(epoll_create1::Slot::flags as usize, 1),
+        ),
+        Kind::InotifyInit => (FdKind::Inotify, false),
+        Kind::InotifyInit1 => {
+            let slot = inotify_init1::Slot::flags as usize;
+            (FdKind::Inotify, bit(slot, bits::CLOEXEC))
+        }
+        Kind::Signalfd => (FdKind::Signal, false),
+        Kind::Signalfd4 => {
+            let slot = signalfd4::Slot::flags as usize;
+            (FdKind::Signal, bit(slot, bits::CLOEXEC))
+        }
+        // The record's flags are none of this call.
+        Kind::TimerfdCreate => (FdKind::Timer, false),
+        Kind::Userfaultfd => {
+            let slot = userfaultfd::Slot::flags as usize;
+            (FdKind::Userfault, bit(slot, bits::CLOEXEC))
+        }
+        // The kernel always sets it on these.
+        Kind::Bpf => (FdKind::Bpf, true),
+        Kind::IoUringSetup => (FdKind::IoUring, true),
+        _ => return None,
+    })
+}
+
+/// Slots of the socket calls that carry bytes: descriptor and tuple.
+fn carried(kind: Kind) -> Option<(usize, usize, bool)> {
+    macro_rules! slots {
+        ($event:ident, $incoming:literal) => {
+            (
+                $event::Slot::fd as usize,
+                $event::Slot::tuple as usize,
+                $incoming,
+            )
+        };
+    }
+    Some(match kind {
+        Kind::Sendto => slots!(sendto, false),
+        Kind::Sendmsg => slots!(sendmsg, false),
+        Kind::Sendmmsg => slots!(sendmmsg, false),
+        Kind::Recvfrom => slots!(recvfrom, true),
+        Kind::Recvmsg => slots!(recvmsg, true),
+        Kind::Recvmmsg => slots!(recvmmsg, true),
+        _ => return None,
+    })
+}
+
+/// The descriptors that came with a message (`SCM_RIGHTS`).
+fn rights(mut control: &[u8]) -> impl Iterator<Item = u32> {
+    const HEADER: usize = 16;
+    const SOL_SOCKET: u32 = 1;
+    const SCM_RIGHTS: u32 = 1;
+    let word = |bytes: &[u8], at: usize| {
+        let word = bytes.get(at..at + 4)?;
+        Some(u32::from_ne_bytes(word.try_into().ok()?))
+    };
+    let messages = std::iter::from_fn(move || {
+        let len = u64::from_ne_bytes(control.get(..8)?.try_into().ok()?);
+        let len = usize::try_from(len).ok().filter(|&len| len >= HEADER)?;
+        let (level, kind) = (word(control, 8)?, word(control, 12)?);
+        let data = control.get(HEADER..len.min(control.len()))?;
+        let next = len.min(control.len()).next_multiple_of(8);
+        control = control.get(next..).unwrap_or_default();
+        Some((level, kind, data))
+    });
+    messages
+        .filter(|&(level, kind, _)| level == SOL_SOCKET && kind == SCM_RIGHTS)
+        .flat_map(|(_, _, data)| data.chunks_exact(4))
+        .filter_map(|num| Some(u32::from_ne_bytes(num.try_into().ok()?)))
+}
+
+/// A number that was returned or given.
+fn number(num: i64) -> Option<u32> {
+    u32::try_from(num).ok()
+}
+
+impl State {
+    /// Takes in what the event tells of descriptors that were opened, copied or
+    /// changed.
+    pub(super) fn opened(&mut self, event: &Event<'_>) {
+        let num = |slot: usize| event.int(slot).and_then(number);
+        let bytes = |slot: usize| event.bytes(slot);
+        let flag = |slot: usize, bit: u32| {
+            let flags = event.number(slot).unwrap_or_default();
+            flags & u64::from(bit) != 0
+        };
+        let Some(result) = event.result() else {
+            return;
+        };
+        let pending = event.kind == Kind::Connect && result == -i64::from(libc::EINPROGRESS);
+        if result < 0 && !pending {
+            return;
+        }
+        if let Some(slots) = opening(event.kind) {
+            self.opened_path(event, &slots);
+            return;
+        }
+        if let Some((kind, cloexec)) = made_nameless(event) {
+            self.put(event, result, Descriptor::new(kind), cloexec);
+            return;
+        }
+        if let Some((fd, tuple, incoming)) = carried(event.kind) {
+            if let Some(tuple) = bytes(tuple).and_then(Address::of_tuple) {
+                self.addressed(event, num(fd), tuple, incoming);
+            }
+            if incoming && let Some(slot) = control_slot(event.kind) {
+                self.received(event, bytes(slot).unwrap_or_default());
+            }
+            return;
+        }
+        match event.kind {
+            Kind::Socket => {
+                use socket::Slot;
+                let value = |slot: Slot| event.number(slot as usize).unwrap_or_default();
+                let ty = value(Slot::r#type);
+                let cloexec = flag(Slot::flags as usize, bits::CLOEXEC)
+                    || ty & u64::from(libc::SOCK_CLOEXEC.cast_unsigned()) != 0;
+                let descriptor = Descriptor {
+                    protocol: Protocol::of_socket(ty, value(Slot::proto)),
+                    ..Descriptor::new(FdKind::of_family(value(Slot::domain)))
+                };
+                self.put(event, result, descriptor, cloexec);
+            }
+            Kind::Connect => {
+                use connect::Slot;
+                let address = bytes(Slot::tuple as usize)
+                    .and_then(Address::of_tuple)
+                    .or_else(|| bytes(Slot::addr as usize).and_then(Address::of_addr));
+                let proto = event.number(Slot::proto as usize);
+                self.socket(event, num(Slot::fd as usize), |socket| {
+                    if let Some(address) = address {
+                        socket.kind = address.kind();
+                        socket.label = address.into();
+                    }
+                    socket.server = false;
+                    socket.connected = true;
+                    socket.pending = pending;
+                    match proto {
+                        Some(proto) => socket.protocol = Protocol::of_number(proto),
+                        // Whatever was lost, most connections are of this one.
+                        None if socket.protocol == Protocol::Unknown && socket.kind.is_ip() => {
+                            socket.protocol = Protocol::Tcp;
+                        }
+                        None => {}
+                    }
+                });
+            }
+            Kind::Accept | Kind::Accept4 => {
+                let (tuple, proto, cloexec) = match event.kind {
+                    Kind::Accept => (
+                        accept::Slot::tuple as usize,
+                        accept::Slot::proto as usize,
+                        false,
+                    ),
+                    // Captures have the portable bit, the module has the kernel's.
+                    _ => (
+                        accept4::Slot::tuple as usize,
+                        accept4::Slot::proto as usize,
+                        flag(
+                            accept4::Slot::flags as usize,
+                            bits::CLOEXEC | libc::SOCK_CLOEXEC.cast_unsigned(),
+                        ),
+                    ),
+                };
+                let address = bytes(tuple).and_then(Address::of_tuple);
+                let kind = address.map_or(FdKind::Unknown, Address::kind);
+                let protocol = match event.number(proto) {
+                    Some(proto) => Protocol::of_number(proto),
+                    None if kind.is_ip() => Protocol::Tcp,
+                    None => Protocol::Unknown,
+                };
+                let descriptor = Descriptor {
+                    protocol,
+                    server: true,
+                    connected: true,
+                    label: address.map_or(Label::None, Label::from),
+                    ..Descriptor::new(kind)
+                };
+                self.put(event, result, descriptor, cloexec);
+            }
+            Kind::Bind => {
+                use bind::Slot;
+                let address = bytes(Slot::addr as usize).and_then(Address::of_addr);
+                let proto = event.number(Slot::proto as usize);
+                self.socket(event, num(Slot::fd as usize), |socket| {
+                    if let Some(address) = address {
+                        socket.kind = address.kind();
+                        socket.label = address.into();
+                    }
+                    // Without a port of its own it waits for nobody.
+                    socket.server = !matches!(address, Some(Address::Ip((_, 0))));
+                    if let Some(proto) = proto {
+                        socket.protocol = Protocol::of_number(proto);
+                    }
+                });
+            }
+            Kind::Socketpair => {
+                use socketpair::Slot;
+                let value = |slot: Slot| event.number(slot as usize).unwrap_or_default();
+                let kind = FdKind::of_family(value(Slot::domain));
+                let ty = value(Slot::r#type);
+                let cloexec = ty & u64::from(libc::SOCK_CLOEXEC.cast_unsigned()) != 0;
+                let (source, peer) = (value(Slot::source), value(Slot::peer));
+                for (fd, identity) in [(Slot::fd1, source), (Slot::fd2, peer)] {
+                    let mut socket = Descriptor::new(kind);
+                    socket.connected = true;
+                    socket.ino = identity;
+                    self.put(event, event.int(fd as usize).unwrap_or(-1), socket, cloexec);
+                }
+            }
+            Kind::Pipe | Kind::Pipe2 => {
+                use pipe::Slot;
+                let cloexec =
+                    event.kind == Kind::Pipe2 && flag(pipe2::Slot::flags as usize, bits::CLOEXEC);
+                let ino = event.number(Slot::ino as usize).unwrap_or_default();
+                for (fd, flags) in [(Slot::fd1, bits::RDONLY), (Slot::fd2, bits::WRONLY)] {
+                    let pipe = Descriptor {
+                        ino,
+                        flags,
+                        ..Descriptor::new(FdKind::Pipe)
+                    };
+                    self.put(event, event.int(fd as usize).unwrap_or(-1), pipe, cloexec);
+                }
+            }
+            Kind::MemfdCreate => {
+                use memfd_create::Slot;
+                let name = bytes(Slot::name as usize).unwrap_or_default();
+                let mut file = Descriptor::new(FdKind::Memfd);
+                file.label = Label::name(name);
+                self.put(event, result, file, flag(Slot::flags as usize, 1));
+            }
+            Kind::PidfdOpen => {
+                let target = event.number(pidfd_open::Slot::pid as usize);
+                let mut pidfd = Descriptor::new(FdKind::Pidfd);
+                // Of a process the number of the process takes the inode's place.
+                pidfd.ino = target.unwrap_or_default();
+                self.put(event, result, pidfd, true);
+            }
+            Kind::PidfdGetfd => {
+                use pidfd_getfd::Slot;
+                let copied = self.of_other(
+                    event.header.tid,
+                    num(Slot::pid_fd as usize),
+                    num(Slot::target_fd as usize),
+                );
+                let known = copied.is_some();
+                self.put_shared(event, result, copied, true);
+                if let (false, Some(num)) = (known, number(result)) {
+                    self.read_file(event, num);
+                }
+            }
+            Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
+                let cloexec =
+                    event.kind == Kind::Dup3 && flag(dup3::Slot::flags as usize, bits::CLOEXEC);
+                self.copied(event, num(dup::Slot::oldfd as usize), result, cloexec);
+            }
+            Kind::Fcntl => {
+                use fcntl::Slot;
+                let fd = num(Slot::fd as usize);
+                match event.number(Slot::cmd as usize) {
+                    Some(command::DUPFD) => self.copied(event, fd, result, false),
+                    Some(command::DUPFD_CLOEXEC) => self.copied(event, fd, result, true),
+                    Some(command::SETFD) => {
+                        let arg = event.number(Slot::arg as usize).unwrap_or_default();
+                        if let (Some(fd), Some(files)) = (fd, self.files_of(event)) {
+                            files.set_cloexec(fd, arg & FD_CLOEXEC != 0);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            Kind::CloseRange => self.closed_range(event),
+            Kind::Unshare if flag(unshare::Slot::flags as usize, clone::FILES) => {
+                self.table.own_files(event.header.tid);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes out what was closed, after the rules looked at the event.
+    pub(super) fn closed(&mut self, event: &Event<'_>) {
+        // The number is free even when the file could not be written to.
+        if event.result() == Some(-i64::from(libc::EBADF)) {
+            return;
+        }
+        let num = event.int(close::Slot::fd as usize).and_then(number);
+        let thread = self.table.get(event.header.tid);
+        let is_open = |num| Some(self.table.files(thread?)?.get(num).is_some());
+        if let Some(num) = num
+            && is_open(num) == Some(true)
+            && let Some(files) = self.files_of(event)
+        {
+            files.remove(num);
+        }
+    }
+
+    fn closed_range(&mut self, event: &Event<'_>) {
+        use close_range::Slot;
+        const UNSHARE: u64 = 1 << 1;
+        const CLOEXEC: u64 = 1 << 2;
+        let value = |slot: Slot| event.number(slot as usize).unwrap_or_default();
+        let (first, last) = (value(Slot::first) as u32, value(Slot::last) as u32);
+        let flags = value(Slot::flags);
+        if flags & UNSHARE != 0 {
+            self.table.own_files(event.header.tid);
+        }
+        let Some(files) = self.files_of(event) else {
+            return;
+        };
+        match flags & CLOEXEC {
+            0 => files.remove_range(first, last),
+            _ => files.set_cloexec_range(first, last, true),
+        }
+    }
+
+    fn files_of(&mut self, event: &Event<'_>) -> Option<&mut FileTable> {
+        self.table.files_mut(event.header.tid)
+    }
+
+    fn put(&mut self, event: &Event<'_>, num: i64, descriptor: Descriptor, cloexec: bool) {
+        self.put_shared(event, num, Some(Arc::new(descriptor)), cloexec);
+    }
+
+    /// Opens a number; of what is unknown it is better to know nothing than to
+    /// know what was there before.
+    fn put_shared(
+        &mut self,
+        event: &Event<'_>,
+        num: i64,
+        descriptor: Option<Arc<Descriptor>>,
+        cloexec: bool,
+    ) {
+        let Some(num) = number(num) else {
+            return;
+        };
+        let Some(files) = self.files_of(event) else {
+            return;
+        };
+        match descriptor {
+            Some(descriptor) => files.insert(num, descriptor, cloexec),
+            None => files.remove(num),
+        }
+    }
+
+    fn copied(&mut self, event: &Event<'_>, from: Option<u32>, to: i64, cloexec: bool) {
+        let Some(files) = self.files_of(event) else {
+            return;
+        };
+        // Nothing was closed when both are the same.
+        if from == number(to) {
+            return;
+        }
+        let descriptor = from.and_then(|from| files.shared(from));
+        self.put_shared(event, to, descriptor, cloexec);
+    }
+
+    /// A descriptor of the process that a descriptor of the caller means.
+    fn of_other(&self, tid: u32, pidfd: Option<u32>, num: Option<u32>) -> Option<Arc<Descriptor>> {
+        let files = self.table.files(self.table.get(tid)?)?;
+        let pid = files
+            .get(pidfd?)
+            .filter(|pidfd| pidfd.kind == FdKind::Pidfd)?;
+        let other = self.table.get(u32::try_from(pid.ino).ok()?)?;
+        self.table.files(other)?.shared(num?)
+    }
+
+    fn opened_path(&mut self, event: &Event<'_>, slots: &Opening) {
+        let value = |slot: usize| event.number(slot).unwrap_or_default();
+        let Some(path) = paths::one(event.kind) else {
+            return;
+        };
+        let given = paths::given(event, path).unwrap_or_default();
+        let thread = self.table.get(event.header.tid);
+        let base = self.table.base(event, thread, path).unwrap_or_default();
+        let flags = value(slots.flags) as u32;
+        let kind = match flags & bits::DIRECTORY {
+            0 => FdKind::File,
+            _ => FdKind::Directory,
+        };
+        // What a path is put together in is dropped at once.
+        let arena = std::mem::take(&mut self.scratch);
+        let descriptor = Descriptor {
+            flags,
+            dev: value(slots.dev) as u32,
+            ino: value(slots.ino),
+            label: Label::path(paths::join(&arena, base, given), given),
+            ..Descriptor::new(kind)
+        };
+        self.recycle(arena);
+        let result = event.result().unwrap_or(-1);
+        self.put(event, result, descriptor, flags & bits::CLOEXEC != 0);
+    }
+
+    pub(super) fn recycle(&mut self, mut arena: Bump) {
+        arena.reset();
+        self.scratch = arena;
+    }
+
+    /// Changes the socket under a number; makes it if it was missed.
+    fn socket(
+        &mut self,
+        event: &Event<'_>,
+        num: Option<u32>,
+        change: impl FnOnce(&mut Descriptor),
+    ) {
+        let (Some(num), Some(files)) = (num, self.files_of(event)) else {
+            return;
+        };
+        if !files.get(num).is_some_and(|d| d.kind.is_socket()) {
+            files.insert(num, Arc::new(Descriptor::new(FdKind::Socket)), false);
+        }
+        files.change(num, change);
+    }
+
+    /// A message tells both ends of a socket that is not connected for good.
+    fn addressed(
+        &mut self,
+        event: &Event<'_>,
+        num: Option<u32>,
+        tuple: Address<'_>,
+        incoming: bool,
+    ) {
+        let (Some(num), Some(files)) = (num, self.files_of(event)) else {
+            return;
+        };
+        let tuple = tuple.settled();
+        let known = files.get(num).filter(|d| d.kind.is_socket());
+        let pair = matches!(
+            known.and_then(Descriptor::address),
+            Some(Address::IpPair(..))
+        );
+        // A connection has its ends for good.
+        if pair && known.is_some_and(|d| d.protocol == Protocol::Tcp) {
+            return;
+        }
+        let server = match known {
+            Some(known) if pair => known.server,
+            _ => incoming,
+        };
+        // The client comes first, whoever sends.
+        let tuple = match server == incoming {
+            true => tuple,
+            false => tuple.turned(),
+        };
+        if known.and_then(Descriptor::address) == Some(tuple) {
+            return;
+        }
+        let protocol = event.param("proto").filter(|(_, param)| param.extra);
+        let protocol = protocol.and_then(|(slot, _)| event.number(slot));
+        self.socket(event, Some(num), |socket| {
+            socket.kind = tuple.kind();
+            socket.label = tuple.into();
+            socket.server = server;
+            match protocol {
+                Some(protocol) => socket.protocol = Protocol::of_number(protocol),
+                None if socket.protocol == Protocol::Unknown && tuple.kind().is_ip() => {
+                    socket.protocol = Protocol::Udp;
+                }
+                None => {}
+            }
+        });
+    }
+
+    /// Descriptors came with a message. What they are only the proc file system
+    /// can tell.
+    fn received(&mut self, event: &Event<'_>, control: &[u8]) {
+        for num in rights(control) {
+            self.put_shared(event, i64::from(num), None, false);
+            self.read_file(event, num);
+        }
+    }
+}
+
+fn control_slot(kind: Kind) -> Option<usize> {
+    match kind {
+        Kind::Recvmsg => Some(recvmsg::Slot::msgcontrol as usize),
+        Kind::Recvmmsg => Some(recvmmsg::Slot::msgcontrol as usize),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(level: u32, kind: u32, data: &[u8]) -> Vec<u8> {
+        let len = 16 + data.len() as u64;
+        let mut bytes = [
+            &len.to_ne_bytes()[..],
+            &level.to_ne_bytes(),
+            &kind.to_ne_bytes(),
+        ]
+        .concat();
+        bytes.extend_from_slice(data);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        bytes
+    }
+
+    #[test]
+    fn descriptors_in_messages() {
+        let fds = [3u32.to_ne_bytes(), 7u32.to_ne_bytes(), 9u32.to_ne_bytes()].concat();
+        let control = [
+            message(1, 2, &[0; 12]),
+            message(1, 1, &fds),
+            message(1, 1, &fds[..4]),
+        ];
+        let control = control.concat();
+        assert_eq!(rights(&control).collect::<Vec<_>>(), [3, 7, 9, 3]);
+        for cut in 0..control.len() {
+            let _ = rights(&control[..cut]).count();
+        }
+        // A length of nothing must not go on for ever.
+        assert_eq!(rights(&[0; 64]).count(), 0);
+        assert_eq!(rights(&[0xFF; 64]).count(), 0);
+    }
+}

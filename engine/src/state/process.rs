@@ -1,0 +1,603 @@
+//! What events tell of threads.
+
+use std::sync::Arc;
+
+use falco_abi::event::{
+    Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setpgid,
+    setregid, setresgid, setresuid, setreuid, setrlimit, setuid, switch, task_new, unshare,
+};
+use falco_abi::flags::clone as bits;
+
+use super::State;
+use super::thread::{self, Birth, Image, Thread, UNSET};
+use crate::event::Event;
+use crate::paths;
+
+fn clone_flags(event: &Event<'_>) -> u32 {
+    let flags = event.number(clone::Slot::flags as usize);
+    flags.unwrap_or_default() as u32
+}
+
+impl State {
+    /// A task was made, seen by its parent: the child is the parent's copy.
+    pub(super) fn task_new(&mut self, event: &Event<'_>) {
+        use task_new::Slot;
+        let id = |slot: Slot| {
+            let number = event.int(slot as usize)?;
+            u32::try_from(number).ok()
+        };
+        let Some(tid) = id(Slot::tid).filter(|&tid| tid != 0) else {
+            return;
+        };
+        let pid = id(Slot::pid).unwrap_or(tid);
+        let maker = event.header.tid;
+        if maker != 0 && self.table.entry(maker).is_none() {
+            self.heal(event);
+        }
+        let mut child = match self.table.get(maker) {
+            Some(parent) => parent.copy(),
+            None => Thread::new(tid, pid),
+        };
+        child.known = true;
+        child.tid = tid;
+        child.pid = pid;
+        child.ptid = id(Slot::ptid).unwrap_or(event.header.pid);
+        child.vtid = id(Slot::vtid).unwrap_or(tid);
+        child.vpid = id(Slot::vpid).unwrap_or(pid);
+        child.start = event.number(Slot::start as usize).unwrap_or(event.time);
+        if let Some(comm) = event.bytes(Slot::comm as usize) {
+            child.rename(comm);
+        }
+        if let Some(pidns) = event.number(Slot::pidns as usize) {
+            let pidns = pidns as u32;
+            if child.pidns != 0 && child.pidns != pidns {
+                // The first process of a namespace.
+                child.pidns_start = child.start;
+                child.sid = 0;
+                child.vpgid = 0;
+            }
+            child.pidns = pidns;
+        }
+        child.birth = Birth::default();
+        // Threads share the table of their process, which is nearly always so.
+        // What says otherwise is in the flags, which the parent's event has.
+        let flags = if pid == tid { 0 } else { bits::FILES };
+        self.put_in(maker, child, flags);
+    }
+
+    /// A program was started. It has one thread, whichever called.
+    pub(super) fn execve(&mut self, event: &Event<'_>) {
+        use execve::Slot;
+        if event.int(Slot::res as usize) != Some(0) {
+            return;
+        }
+        let bytes = |slot: Slot| event.bytes(slot as usize);
+        let number = |slot: Slot| event.number(slot as usize);
+        let id = |slot: Slot| {
+            let number = event.int(slot as usize)?;
+            u32::try_from(number).ok()
+        };
+        let tid = event.header.tid;
+        let pid = if event.header.pid == 0 {
+            tid
+        } else {
+            event.header.pid
+        };
+        if pid != tid {
+            // A record that still has the caller's old id.
+            self.table.remove(tid, 0);
+        }
+        self.table.keep_leader_alone(pid);
+        let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
+        if self.table.entry(pid).is_none() {
+            self.table.insert(Thread::new(pid, pid));
+        }
+        let Some(thread) = self.table.get_mut(pid) else {
+            return;
+        };
+        thread.known = true;
+        let exepath = bytes(Slot::trusted_exepath).or(bytes(Slot::filename));
+        let image = Image {
+            exe: bytes(Slot::exe).unwrap_or_default().into(),
+            exepath: exepath.unwrap_or_default().into(),
+            args: bytes(Slot::args).unwrap_or_default().into(),
+            env: bytes(Slot::env).unwrap_or_default().into(),
+            flags: number(Slot::flags).unwrap_or_default() as u32,
+            ino: number(Slot::exe_ino).unwrap_or_default(),
+            ctime: number(Slot::exe_ino_ctime).unwrap_or_default(),
+            mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
+        };
+        let comm: Arc<[u8]> = match bytes(Slot::comm) {
+            Some(comm) => comm.into(),
+            None => Arc::clone(&thread.comm),
+        };
+        thread.run(&comm, image);
+        if let Some(groups) = bytes(Slot::cgroups) {
+            if *thread.cgroups != *groups {
+                thread.cgroups = groups.into();
+            }
+            thread.container = container.flatten();
+        }
+        if let Some(cwd) = bytes(Slot::cwd) {
+            thread.cwd = thread::with_slash(cwd);
+        }
+        let set = |field: &mut u32, value: Option<u32>| {
+            if let Some(value) = value {
+                *field = value;
+            }
+        };
+        let word = |slot: Slot| number(slot).map(|n| n as u32);
+        set(&mut thread.vtid, id(Slot::vtid));
+        set(&mut thread.vpid, id(Slot::vpid));
+        set(&mut thread.sid, id(Slot::sid));
+        set(&mut thread.pgid, id(Slot::pgid));
+        set(&mut thread.vpgid, id(Slot::vpgid));
+        set(&mut thread.uid, word(Slot::uid));
+        set(&mut thread.gid, word(Slot::gid));
+        set(&mut thread.ruid, word(Slot::ruid));
+        set(&mut thread.rgid, word(Slot::rgid));
+        set(&mut thread.loginuid, word(Slot::loginuid));
+        set(&mut thread.tty, word(Slot::tty));
+        set(&mut thread.pidns, word(Slot::pidns));
+        let usage = &mut thread.usage;
+        set(&mut usage.vm_size, word(Slot::vm_size));
+        set(&mut usage.vm_rss, word(Slot::vm_rss));
+        set(&mut usage.vm_swap, word(Slot::vm_swap));
+        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
+        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+        usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
+        let caps = &mut thread.caps;
+        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
+        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
+        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
+        self.table.exec_files(pid);
+        if let Some(parent) = id(Slot::ptid) {
+            self.table.adopt(parent, pid);
+        }
+    }
+
+    /// The clone family returned, in the caller or in what it made.
+    pub(super) fn cloned(&mut self, event: &Event<'_>) {
+        // The four have the same parameters.
+        use clone::Slot;
+        let number = |slot: Slot| event.number(slot as usize);
+        let tid = event.header.tid;
+        let Some(result) = event.int(Slot::res as usize) else {
+            return;
+        };
+        if result == 0 {
+            self.cloned_child(event);
+        }
+        if let Some(thread) = self.table.get_mut(tid) {
+            let usage = &mut thread.usage;
+            usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
+            usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
+            usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
+            usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
+            usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+            usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
+            if let Some(start) = number(Slot::pidns_init_start_ts).filter(|&start| start != 0) {
+                thread.pidns_start = start;
+            }
+            if let Some(comm) = event.bytes(Slot::comm as usize) {
+                thread.rename(comm);
+            }
+        }
+        if result > 0 {
+            self.cloned_caller(event);
+        }
+    }
+
+    /// The caller is told the id of what it made.
+    fn cloned_caller(&mut self, event: &Event<'_>) {
+        use clone::Slot;
+        let flags = clone_flags(event);
+        let caller = event.header.tid;
+        let Some((own_ids, pidns)) = self.table.get(caller).map(|t| (t.vtid == t.tid, t.pidns))
+        else {
+            return;
+        };
+        // The id is one of the caller's namespace. If that is not the first,
+        // the child's own event tells who it is.
+        if !own_ids || flags & (bits::CHILD_IN_PIDNS | bits::NEWPID) != 0 {
+            return;
+        }
+        let Some(tid) = event
+            .int(Slot::res as usize)
+            .and_then(|id| id.try_into().ok())
+        else {
+            return;
+        };
+        if let Some(child) = self.table.get_mut(tid)
+            && !child.birth.told_by_parent
+        {
+            child.birth.told_by_parent = true;
+            if flags & bits::FILES != 0 && child.is_leader() {
+                self.table.share_files(caller, tid);
+            }
+            return;
+        }
+        // It went first: if it is not there, it is gone already.
+        if flags & bits::VFORK != 0 || event.kind == Kind::Vfork {
+            return;
+        }
+        let mut child = self.made_by(caller, tid, event, flags);
+        child.birth.told_by_parent = true;
+        child.pidns = pidns;
+        self.put_in(caller, child, flags);
+    }
+
+    /// What was made sees its own first event.
+    fn cloned_child(&mut self, event: &Event<'_>) {
+        use clone::Slot;
+        let id = |slot: Slot| {
+            event
+                .int(slot as usize)
+                .and_then(|id| u32::try_from(id).ok())
+        };
+        let tid = event.header.tid;
+        let known = match self.table.get_mut(tid) {
+            Some(child) if child.known && !child.birth.told_by_child => {
+                child.birth.told_by_child = true;
+                child.vtid = id(Slot::vtid).unwrap_or(child.vtid);
+                child.vpid = id(Slot::vpid).unwrap_or(child.vpid);
+                true
+            }
+            _ => false,
+        };
+        if known {
+            return;
+        }
+        let flags = clone_flags(event);
+        let pid = id(Slot::pid).unwrap_or(tid);
+        // A thread is like the others of its process, a process like its maker.
+        let maker = match flags & bits::THREAD {
+            0 => id(Slot::ptid).unwrap_or(0),
+            _ => pid,
+        };
+        let mut child = self.made_by(maker, tid, event, flags);
+        child.pid = pid;
+        child.ptid = id(Slot::ptid).unwrap_or(child.ptid);
+        child.vtid = id(Slot::vtid).unwrap_or(tid);
+        child.vpid = id(Slot::vpid).unwrap_or(pid);
+        child.birth.told_by_child = true;
+        self.put_in(maker, child, flags);
+    }
+
+    /// A copy of its maker, as far as the event does not say otherwise.
+    fn made_by(&self, maker: u32, tid: u32, event: &Event<'_>, flags: u32) -> Thread {
+        use clone::Slot;
+        let bytes = |slot: Slot| event.bytes(slot as usize);
+        let word = |slot: Slot| event.number(slot as usize).map(|n| n as u32);
+        let parent = self.table.get(maker);
+        let mut child = match parent {
+            Some(parent) => parent.copy(),
+            None => {
+                let mut child = Thread::new(tid, tid);
+                let image = Image {
+                    exe: bytes(Slot::exe).unwrap_or_default().into(),
+                    args: bytes(Slot::args).unwrap_or_default().into(),
+                    ..Image::default()
+                };
+                child.run(bytes(Slot::comm).unwrap_or_default(), image);
+                child.cwd = thread::with_slash(bytes(Slot::cwd).unwrap_or_default());
+                child
+            }
+        };
+        child.known = true;
+        child.tid = tid;
+        child.vtid = tid;
+        if flags & bits::THREAD == 0 {
+            child.pid = tid;
+            child.vpid = tid;
+            if flags & bits::PARENT == 0 {
+                child.ptid = parent.map_or(maker, |parent| parent.pid);
+            }
+        }
+        child.start = event.time;
+        child.birth = Birth::default();
+        if let Some(comm) = bytes(Slot::comm) {
+            child.rename(comm);
+        }
+        if let Some(groups) = bytes(Slot::cgroups).filter(|groups| **groups != *child.cgroups) {
+            child.cgroups = groups.into();
+            child.container = self.container_of(groups);
+        }
+        child.uid = word(Slot::uid).unwrap_or(child.uid);
+        child.gid = word(Slot::gid).unwrap_or(child.gid);
+        child
+    }
+
+    /// Takes in what was made, with its descriptors.
+    fn put_in(&mut self, maker: u32, child: Thread, flags: u32) {
+        let (tid, leader) = (child.tid, child.is_leader());
+        self.table.insert(child);
+        match flags & bits::FILES {
+            0 => self.table.copy_files(maker, tid),
+            _ if leader => self.table.share_files(maker, tid),
+            // Threads have the table of their process without being told.
+            _ => {}
+        }
+    }
+
+    /// The working directory was changed. The kernel says what it is now; where
+    /// it does not, it follows from what the call was given.
+    pub(super) fn entered(&mut self, event: &Event<'_>) {
+        if event.result() != Some(0) {
+            return;
+        }
+        let told = match event.kind {
+            Kind::Chdir => event.bytes(chdir::Slot::cwd as usize),
+            _ => event.bytes(fchdir::Slot::cwd as usize),
+        };
+        let tid = event.header.tid;
+        let Some(thread) = self.table.get(tid) else {
+            return;
+        };
+        let arena = std::mem::take(&mut self.scratch);
+        let cwd = match told.filter(|cwd| cwd.starts_with(b"/")) {
+            Some(cwd) => Some(cwd),
+            None if event.kind == Kind::Chdir => event
+                .bytes(chdir::Slot::path as usize)
+                .map(|path| paths::join(&arena, &thread.cwd, path)),
+            None => self.directory(thread, event.int(fchdir::Slot::fd as usize)),
+        };
+        if let Some(cwd) = cwd.map(thread::with_slash)
+            && let Some(thread) = self.table.get_mut(tid)
+        {
+            thread.cwd = cwd;
+        }
+        self.recycle(arena);
+    }
+
+    /// Path of an open directory.
+    fn directory(&self, thread: &Thread, num: Option<i64>) -> Option<&[u8]> {
+        let files = self.table.files(thread)?;
+        let descriptor = files.get(u32::try_from(num?).ok()?)?;
+        Some(descriptor.name()).filter(|name| !name.is_empty())
+    }
+
+    /// How much memory the process has, as calls tell that change it.
+    pub(super) fn sized(&mut self, event: &Event<'_>) {
+        // Others of the four have these at the same places.
+        use brk::Slot;
+        let number = |slot: Slot| event.number(slot as usize).map(|n| n as u32);
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let usage = &mut thread.usage;
+        usage.vm_size = number(Slot::vm_size).unwrap_or(usage.vm_size);
+        usage.vm_rss = number(Slot::vm_rss).unwrap_or(usage.vm_rss);
+        usage.vm_swap = number(Slot::vm_swap).unwrap_or(usage.vm_swap);
+    }
+
+    /// A thread was taken off its processor: what it used until then.
+    pub(super) fn switched(&mut self, event: &Event<'_>) {
+        use switch::Slot;
+        let number = |slot: Slot| event.number(slot as usize);
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let usage = &mut thread.usage;
+        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
+        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+        usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
+        usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
+        usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
+    }
+
+    /// How many descriptors may be open was changed.
+    pub(super) fn limited(&mut self, event: &Event<'_>) {
+        const NOFILE: u64 = 7;
+        let (resource, current, most, pid) = match event.kind {
+            Kind::Setrlimit => {
+                use setrlimit::Slot;
+                (
+                    Slot::resource as usize,
+                    Slot::cur as usize,
+                    Slot::max as usize,
+                    None,
+                )
+            }
+            _ => {
+                use prlimit::Slot;
+                let pid = event.int(Slot::pid as usize).filter(|&pid| pid != 0);
+                (
+                    Slot::resource as usize,
+                    Slot::newcur as usize,
+                    Slot::newmax as usize,
+                    pid,
+                )
+            }
+        };
+        if event.result() != Some(0) || event.number(resource) != Some(NOFILE) {
+            return;
+        }
+        // A call that only asks gives no new limit: -1, or nothing at all.
+        let (Some(current), Some(most)) = (event.int(current), event.int(most)) else {
+            return;
+        };
+        if current < 0 || (current == 0 && most == 0) {
+            return;
+        }
+        let target = match pid {
+            None => event.header.tid,
+            Some(pid) => u32::try_from(pid).unwrap_or_default(),
+        };
+        if let Some(thread) = self.table.get_mut(target) {
+            thread.usage.fd_limit = current;
+        }
+    }
+
+    /// Who makes a user namespace has all capabilities in it.
+    pub(super) fn unshared(&mut self, event: &Event<'_>) {
+        const ALL: u64 = (1 << 41) - 1;
+        let flags = event
+            .number(unshare::Slot::flags as usize)
+            .unwrap_or_default();
+        if event.result() != Some(0) || flags & u64::from(bits::NEWUSER) == 0 {
+            return;
+        }
+        if let Some(thread) = self.table.get_mut(event.header.tid) {
+            thread.caps.permitted = ALL;
+            thread.caps.effective = ALL;
+            thread.caps.inheritable = 0;
+        }
+    }
+
+    /// A session was made, or a process was put into a group. Both belong to
+    /// the process; its first thread and the caller have them.
+    pub(super) fn grouped(&mut self, event: &Event<'_>) {
+        let Some(result) = event.result().and_then(|res| u32::try_from(res).ok()) else {
+            return;
+        };
+        let tid = event.header.tid;
+        let caller = self.table.get(tid).map(|t| (t.pid, t.vpid));
+        let Some((pid, vpid)) = caller else {
+            return;
+        };
+        let own = pid == vpid;
+        let (target, group) = match event.kind {
+            Kind::Setsid => (pid, result),
+            _ => {
+                let id = |slot: setpgid::Slot| {
+                    let id = event.int(slot as usize)?;
+                    u32::try_from(id).ok()
+                };
+                let (Some(target), Some(group)) = (id(setpgid::Slot::pid), id(setpgid::Slot::pgid))
+                else {
+                    return;
+                };
+                let named = if target == 0 { vpid } else { target };
+                // The ids of other processes are those of the caller's namespace.
+                let target = match named {
+                    named if named == vpid => pid,
+                    named if own => named,
+                    _ => return,
+                };
+                (target, if group == 0 { named } else { group })
+            }
+        };
+        for tid in [target, tid] {
+            let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
+                continue;
+            };
+            thread.vpgid = group;
+            if group == thread.vpid {
+                thread.pgid = thread.pid;
+            } else if own {
+                thread.pgid = group;
+            }
+            if event.kind == Kind::Setsid {
+                thread.sid = group;
+                thread.tty = 0;
+            }
+        }
+    }
+
+    /// The caller gave itself a name, or takes in the orphans below it.
+    pub(super) fn named(&mut self, event: &Event<'_>) {
+        const SET_NAME: u64 = 15;
+        const SET_CHILD_SUBREAPER: u64 = 36;
+        use prctl::Slot;
+        if event.result() != Some(0) {
+            return;
+        }
+        match event.number(Slot::option as usize) {
+            Some(SET_NAME) => {}
+            Some(SET_CHILD_SUBREAPER) => {
+                let on = event.int(Slot::arg2_int as usize).unwrap_or_default() != 0;
+                let pid = self.table.get(event.header.tid).map_or(0, |t| t.pid);
+                if let Some(process) = self.table.get_mut(pid) {
+                    process.subreaper = on;
+                }
+                return;
+            }
+            _ => return,
+        }
+        let name = event.bytes(Slot::arg2_str as usize);
+        if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {
+            // The kernel keeps no more.
+            thread.rename(&name[..name.len().min(15)]);
+        }
+    }
+
+    /// The caller's capabilities as they are now.
+    pub(super) fn capable(&mut self, event: &Event<'_>) {
+        use capset::Slot;
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let number = |slot: Slot| event.number(slot as usize);
+        let caps = &mut thread.caps;
+        caps.inheritable = number(Slot::cap_inheritable).unwrap_or(caps.inheritable);
+        caps.permitted = number(Slot::cap_permitted).unwrap_or(caps.permitted);
+        caps.effective = number(Slot::cap_effective).unwrap_or(caps.effective);
+    }
+
+    /// A path that starts from the working directory tells which that is, even
+    /// when the record of the change was lost.
+    pub(super) fn moved(&mut self, event: &Event<'_>, kind: Kind) {
+        let Some(cwd) = paths::working_directory(event, kind) else {
+            return;
+        };
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        if !thread::is_directory(&thread.cwd, cwd) {
+            thread.cwd = thread::with_slash(cwd);
+        }
+    }
+
+    /// Ids were changed.
+    pub(super) fn credentials(&mut self, event: &Event<'_>) {
+        if event.int(0) != Some(0) {
+            return;
+        }
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let id = |slot: usize| event.number(slot).map(|id| id as u32);
+        // The value -1 leaves an id as it is.
+        let set = |field: &mut u32, value: Option<u32>| {
+            if let Some(value) = value.filter(|&id| id != UNSET) {
+                *field = value;
+            }
+        };
+        match event.kind {
+            Kind::Setuid => {
+                let uid = id(setuid::Slot::uid as usize);
+                // Without the capability the real id stays; that a thread
+                // whose effective id is 0 has it is nearly always so.
+                if thread.uid == 0 {
+                    set(&mut thread.ruid, uid);
+                }
+                set(&mut thread.uid, uid);
+            }
+            Kind::Setgid => {
+                let gid = id(setgid::Slot::gid as usize);
+                if thread.uid == 0 {
+                    set(&mut thread.rgid, gid);
+                }
+                set(&mut thread.gid, gid);
+            }
+            Kind::Setreuid => {
+                set(&mut thread.ruid, id(setreuid::Slot::ruid as usize));
+                set(&mut thread.uid, id(setreuid::Slot::euid as usize));
+            }
+            Kind::Setregid => {
+                set(&mut thread.rgid, id(setregid::Slot::rgid as usize));
+                set(&mut thread.gid, id(setregid::Slot::egid as usize));
+            }
+            Kind::Setresuid => {
+                set(&mut thread.ruid, id(setresuid::Slot::ruid as usize));
+                set(&mut thread.uid, id(setresuid::Slot::euid as usize));
+            }
+            Kind::Setresgid => {
+                set(&mut thread.rgid, id(setresgid::Slot::rgid as usize));
+                set(&mut thread.gid, id(setresgid::Slot::egid as usize));
+            }
+            _ => {}
+        }
+    }
+}
