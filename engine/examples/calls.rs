@@ -547,7 +547,7 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "linkat",
         &[cwd, pa, dir, pb, 0x400],
-        &want! { olddir: -100, oldpath: "a", newdir: dir as i64, newpath: "b", flags: 1, oldbase: DIR, newbase: DIR },
+        &want! { olddir: -100, oldpath: "a", newdir: dir as i64, newpath: "b", flags: 0x400, oldbase: DIR, newbase: DIR },
     )?;
     let _ = raw(number("unlink"), &[pb]);
     t.call(
@@ -641,7 +641,7 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "fchownat",
         &[dir, pa, 0, 0, 0x1100],
-        &want! { dirfd: dir as i64, pathname: "a", uid: 0, gid: 0, flags: 3, base: DIR },
+        &want! { dirfd: dir as i64, pathname: "a", uid: 0, gid: 0, flags: 0x1100, base: DIR },
     )?;
     let (none, tmpfs) = (text("none"), text("tmpfs"));
     t.call(

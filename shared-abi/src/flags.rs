@@ -1381,7 +1381,7 @@ pub const fn sockopt_type(option: u32) -> u8 {
 pub const fn keyctl_type(operation: u32, n: u8) -> u8 {
     match (operation, n) {
         // Names of keyrings, types and descriptions.
-        (1, 1) | (10, 2 | 3) | (29, 2 | 3) => 1,
+        (1, 1) | (10 | 29, 2 | 3) => 1,
         // What a key is to hold.
         (2 | 12, 2) => 2,
         _ => 0,
