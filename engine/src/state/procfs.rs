@@ -332,7 +332,9 @@ impl ProcFs {
                 .chunks(share)
                 .map(|pids| scope.spawn(|| Self::new(&self.root).threads_of(pids)))
                 .collect();
-            let threads = workers.into_iter().flat_map(|worker| worker.join());
+            let threads = workers
+                .into_iter()
+                .flat_map(std::thread::ScopedJoinHandle::join);
             threads.flatten().collect()
         })
     }
