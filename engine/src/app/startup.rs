@@ -229,9 +229,12 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),
     };
-    for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
+    let rules = ruleset.interest();
+    for (ours, rules) in wanted.syscalls.iter_mut().zip(rules.syscalls) {
         *ours |= rules;
     }
+    // What we do ourselves is no news.
+    wanted.hooks |= rules.hooks | hook::NO_OWN;
     for name in &config.base_syscalls.custom_set {
         let (name_only, add) = match name.value.strip_prefix('!') {
             Some(name) => (name, false),

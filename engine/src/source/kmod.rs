@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use falco_abi::control::{Interest, Region, map_offset};
+use falco_abi::control::{Interest, Region, Setup, map_offset};
 use falco_abi::event::CLASS_NAMES;
 use falco_abi::record::{HEADER_SIZE, RECORD_ALIGN};
 use falco_abi::ring::{LOSS_NAMES, RING_MAGIC};
@@ -61,8 +61,26 @@ impl KmodSource {
     /// # Errors
     /// [`DeviceError`].
     pub fn open(path: &Path, ring_bytes: u64) -> Result<Self, DeviceError> {
+        Self::open_with(
+            path,
+            Setup {
+                ring_bytes,
+                ..Setup::default()
+            },
+        )
+    }
+
+    /// The same with everything that the module lets its reader choose; version,
+    /// digest and watermark are filled in.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn open_with(path: &Path, setup: Setup) -> Result<Self, DeviceError> {
         let device = Device::open(path)?;
-        device.setup(ring_bytes, 1)?;
+        device.setup(Setup {
+            watermark: 1,
+            ..setup
+        })?;
         let page = page_size(&device)?;
         let mut rings = Vec::new();
         for cpu in 0..device.version().cpus {
