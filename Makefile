@@ -10,7 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench engine kmod node install uninstall dkms-install dkms-uninstall \
+.PHONY: help run test bench engine kmod node install uninstall dkms-install dkms-uninstall deb \
 	fmt lint clean
 
 help: ## Show what there is
@@ -48,6 +48,9 @@ dkms-install: ## Give falco_kmod to DKMS, which builds it for every kernel
 
 dkms-uninstall: ## Take falco_kmod back from DKMS
 	@packaging/dkms.sh --remove
+
+deb: engine ## Build the Debian packages, in target/debian
+	@ENGINE='$(ENGINE)' packaging/deb.sh
 
 fmt: ## Format the Rust code
 	cargo fmt --all

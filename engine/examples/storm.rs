@@ -117,7 +117,7 @@ fn main() -> anyhow::Result<()> {
         loop {
             let finished = done.load(Ordering::Acquire);
             let batch = source.read(Duration::from_millis(20), &mut |_, record| {
-                seen.take(record)
+                seen.take(record);
             })?;
             if finished && batch == Batch::Nothing {
                 return Ok(());

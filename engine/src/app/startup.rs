@@ -11,6 +11,7 @@ use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
 
 use crate::cli::Cli;
+use crate::config::permissions::exposed;
 use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
@@ -25,31 +26,61 @@ use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 use crate::yaml::Node;
 
+/// Rules that can be used.
+pub(super) struct Rules {
+    pub(super) ruleset: Ruleset,
+    /// The files that they come from.
+    pub(super) files: Vec<PathBuf>,
+    /// How many of them are active.
+    pub(super) active: usize,
+}
+
 /// Loads the rules that command line and configuration name.
-pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> {
-    let paths = cli.rules_files(config)?;
+pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
+    let files = cli.rules_files(config)?;
     let options = rule_options(cli, config);
-    for path in &paths {
+    for path in &files {
         info!("loading rules from {}", path.display());
+    }
+    for exposed in config
+        .files
+        .iter()
+        .chain(&files)
+        .filter_map(|path| exposed(path))
+    {
+        warn!("{exposed}");
     }
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&paths, &options);
+    } = read_rules(&files, &options);
     let Some(ruleset) = ruleset else {
-        // On standard error, each with its place, whatever the log is set to.
-        for diagnostic in &diagnostics {
-            eprintln!("{diagnostic}");
-        }
-        bail!("{} error(s) in the rules, see above", errors(&diagnostics));
+        return Err(Refused(diagnostics).into());
     };
     for diagnostic in diagnostics {
         warn!("{diagnostic}");
     }
     let active = ruleset.rules().filter(|rule| rule.active).count();
     info!("{active} of {} rules are active", ruleset.rules().len());
-    Ok(ruleset)
+    Ok(Rules {
+        ruleset,
+        files,
+        active,
+    })
 }
+
+/// What is wrong with rules, so that they cannot be used.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Vec<Diagnostic>);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = errors(&self.0);
+        write!(f, "{count} error(s) in the rules, see above")
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// How rules are loaded, by configuration and command line.
 pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
@@ -61,6 +92,10 @@ pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
         want_fields: config.outputs.format.json,
         match_all: config.rule_matching == RuleMatching::All,
     };
+    let suggested = config.append_output.iter().filter(|entry| entry.suggested);
+    options
+        .append_output
+        .extend(suggested.map(suggested_output));
     for text in &cli.print {
         append_printed(text, &mut options);
     }
@@ -114,6 +149,19 @@ fn append_printed(text: &str, options: &mut LoadOptions) {
     });
 }
 
+/// What `suggested_output` adds to the rules of an entry.
+fn suggested_output(entry: &AppendOutput) -> AppendOutput {
+    const FIELDS: &str = "container_id=%container.id container_name=%container.name \
+         container_image_repository=%container.image.repository \
+         container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
+         k8s_ns_name=%k8s.ns.name";
+    AppendOutput {
+        matches: entry.matches.clone(),
+        extra_output: Some(FIELDS.into()),
+        ..AppendOutput::default()
+    }
+}
+
 fn errors(diagnostics: &[Diagnostic]) -> usize {
     diagnostics
         .iter()
@@ -147,7 +195,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(&source, ruleset.needs_open_files())?;
+            let state = read_state(engine.threads, ruleset.needs_open_files(), &source)?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -158,6 +206,9 @@ pub(super) fn open_source(
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
             let mut state = State::new();
+            if engine.threads > 0 {
+                state.set_thread_limit(engine.threads);
+            }
             source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
                 state.set_hostname(&name);
@@ -170,7 +221,7 @@ pub(super) fn open_source(
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
-fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
+pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     let mut wanted = match ruleset.needs_open_files() {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),
@@ -245,7 +296,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(_capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
+fn read_state(threads: usize, open_files: bool, _capturing: &KmodSource) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     let sockets = cri::default_sockets(&host_root);
@@ -254,6 +305,9 @@ fn read_state(_capturing: &KmodSource, open_files: bool) -> anyhow::Result<State
     containers.set_asker(Box::new(runtimes));
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
+    if threads > 0 {
+        state.set_thread_limit(threads);
+    }
     let threads = state.scan();
     info!("{threads} threads are running");
     if !state.containers().settle(SETTLE) {

@@ -7,7 +7,10 @@
 pub mod channel;
 pub mod format;
 pub mod queue;
+mod recent;
 pub mod statistics;
+mod supervisor;
+mod writer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +19,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 pub use channel::OUTPUTS;
-pub use queue::{DEFAULT_CAPACITY, Outputs, Status};
+pub use queue::{Change, DEFAULT_CAPACITY, Monitor, Outputs, Status};
+pub use recent::Recent;
 pub use statistics::Statistics;
 
 /// Severity of a rule, most severe first, numbered as syslog does.
@@ -147,4 +151,19 @@ pub struct Alert {
     /// Fields of the output by their text in the template (`proc.aname[2]`).
     /// Empty unless some output writes JSON.
     pub fields: Vec<(Arc<str>, FieldValue)>,
+}
+
+impl Alert {
+    /// An alert about the program itself.
+    pub fn internal(rule: &str, priority: Priority, time: u64, message: String) -> Self {
+        Self {
+            time,
+            priority,
+            rule: Arc::from(rule),
+            source: Arc::from("internal"),
+            tags: Arc::from([]),
+            message,
+            fields: Vec::new(),
+        }
+    }
 }

@@ -14,7 +14,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::device::{Device, DeviceError};
 use super::mapping::{Consumer, Data, Producer};
-use super::{Batch, Counters, Lost, Source};
+use super::{Batch, Counters, Lost, RingUse, Source};
 use crate::event::read_header;
 
 /// After a batch the reader sleeps this long before it looks again: under load
@@ -202,9 +202,20 @@ impl Source for KmodSource {
                 count: stats.lost_no_ring,
             });
         }
+        let rings = self.rings.iter().map(|ring| {
+            let page = ring.producer.page();
+            let end = page.reserved.load(Ordering::Relaxed);
+            RingUse {
+                cpu: ring.cpu,
+                records: page.records.load(Ordering::Relaxed),
+                used: end.saturating_sub(ring.position),
+                size: ring.size(),
+            }
+        });
         Ok(Counters {
             records: stats.records,
             lost,
+            rings: rings.collect(),
         })
     }
 
