@@ -195,7 +195,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(engine.threads, ruleset.needs_open_files(), &source)?;
+            let state = read_state(engine.threads, &source, ruleset.needs_open_files())?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -296,7 +296,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(threads: usize, open_files: bool, _capturing: &KmodSource) -> anyhow::Result<State> {
+fn read_state(threads: usize, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     let sockets = cri::default_sockets(&host_root);

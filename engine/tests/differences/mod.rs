@@ -207,6 +207,19 @@ pub(crate) fn matches_here(condition: &str, theirs: usize) -> usize {
     match condition {
         "fd.name glob /etc/*" => 2274,
         "fd.directory = /etc" => 1610,
+        // A thread that gave itself a name has it.
+        r#"toupper(proc.name) in (BASH, PYTHON3)"# => theirs - 45,
+        r#"proc.name in (cat, nc, "python3")"# => theirs - 45,
+        "proc.name startswith oneof (ba, py)" | "proc.name endswith anyof (sh, 3)" => theirs - 45,
+        // No environment is none.
+        "proc.env[LANG] = C" => theirs - 138,
+        // A copy of what nobody knows is not known.
+        "evt.buflen > 100" => theirs - 1,
+        "fd.type = file" => theirs - 269,
+        "proc.fdopencount > 5" => 4267,
+        "fd.types intersects (file)" => 11419,
+        // Padding may be left out.
+        "b64(proc.name) exists" => 16581,
         _ => theirs,
     }
 }
