@@ -98,7 +98,8 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
     let made = event.result().unwrap_or(-1);
     if copies {
         // A copy of what nobody knows is not known either.
-        let known = event.kind != Kind::Fcntl || Fd::open(ctx, made).is_some();
+        let told = event.param("kind").is_some_and(|(slot, _)| event.has(slot));
+        let known = told || given().is_some_and(|original| Fd::open(ctx, original).is_some());
         return if made >= 0 && known {
             Some(made)
         } else {
@@ -112,8 +113,9 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
         },
         // Falco knows it by name alone.
         Kind::Fchmodat2 => given(),
-        // Old recorders left it out of some.
-        _ if traits & (traits::USES_FD | traits::DESTROYS_FD) != 0 => given().or(Some(-1)),
+        // Old recorders left it out.
+        Kind::Setsockopt | Kind::Getsockopt => given().or(Some(-1)),
+        _ if traits & (traits::USES_FD | traits::DESTROYS_FD) != 0 => given(),
         _ if traits & traits::CREATES_FD != 0 => Some(event.result()?.max(-1)),
         _ => None,
     }
@@ -337,7 +339,7 @@ impl<'a> Fd<'a> {
             // One that is not connected has the other end of this message.
             named: tuple.is_some()
                 && !connected
-                && ctx.state.renamed()
+                && (ctx.state.renamed() || Self::open(ctx, num).is_none())
                 && event.kind != Kind::Shutdown,
             text: text.filter(|text| !text.is_empty()),
             protocol: Self::l4proto(ctx).unwrap_or_default(),
