@@ -197,7 +197,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(config, &source, ruleset.needs_open_files())?;
+            let state = read_state(config, &source, needs_files(config, ruleset))?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -208,6 +208,7 @@ pub(super) fn open_source(
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
             let mut state = State::new();
+            state.keep_open_files(needs_files(config, ruleset));
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
@@ -221,10 +222,18 @@ pub(super) fn open_source(
     }
 }
 
+/// Whether the state must know what processes have open.
+fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+    match config.engine.kind {
+        EngineKind::Kmod => ruleset.needs_open_files(),
+        EngineKind::Replay => ruleset.needs_recorded_files(),
+    }
+}
+
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
-    let mut wanted = match ruleset.needs_open_files() {
+    let mut wanted = match needs_files(config, ruleset) {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),
     };
