@@ -67,7 +67,8 @@ struct Take {
 fn changes_processes(event: Kind) -> bool {
     const FILES: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
     let traits = event.info().traits;
-    traits & traits::MODIFIES_STATE != 0 && traits & FILES == 0
+    let files = traits & FILES != 0 || matches!(event, Kind::Fcntl | Kind::Connect | Kind::Bind);
+    traits & traits::MODIFIES_STATE != 0 && !files
 }
 
 /// Thread of events that none made.
