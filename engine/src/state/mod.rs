@@ -180,7 +180,9 @@ impl State {
     /// Takes in an open descriptor of a thread, for all that share its table.
     /// `cloexec`: it ends with the next program.
     pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
-        if let Some(files) = self.table.files_mut(tid) {
+        if !self.without_files
+            && let Some(files) = self.table.files_mut(tid)
+        {
             files.insert(num, Arc::new(descriptor), cloexec);
         }
     }
