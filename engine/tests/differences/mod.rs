@@ -54,21 +54,23 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
         return false;
     }
     let kind = seen.event.kind;
-    // Of a thread of which nothing is known no field has a value.
+    // The environment of a parent that is not known is none, not an empty one.
     let stranger = !seen.thread
-        && seen.is(&[
-            "proc.*",
-            "thread.*",
-            "container.*",
-            "k8s.*",
-            "user.*",
-            "group.*",
-            "fd.*",
-            "evt.arg*",
-        ]);
+        && (seen.is(&["container.*", "k8s.*", "fd.*", "evt.arg*"])
+            || seen.field == "proc.aenv[1]" && seen.own.is_null() && seen.theirs == "");
+    // Never set there: what was in memory before. The open descriptors are
+    // counted in the same place; a number that is no time of a known start.
+    let unset = seen.field == "proc.ppid.duration"
+        && seen.own.is_null()
+        && seen.line.get("proc.ppid.ts").is_some_and(|start| start == 0)
+        || seen.is(&["proc.exe_ino.ctime_duration_*"]) && !seen.line.contains_key("proc.pid.ts");
+    // Not taken there from the records of old recorders, which have it.
+    let untaken = seen.field == "proc.cwd"
+        && seen.theirs == ""
+        && seen.own.as_str().is_some_and(|cwd| cwd.starts_with('/'));
     // What a copy of an unknown descriptor refers to is unknown, not what was
     // there before.
-    let stale = seen.is(&["proc.std*", "fd.types", "proc.fdopencount", "proc.fdusage", "fdlist.*"])
+    let stale = seen.is(&["fd.types", "fdlist.*"])
         && (seen.has_less() || seen.own != seen.theirs && !seen.own_alone())
         || !seen.descriptor
             && seen.kind_there()
@@ -106,58 +108,17 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
         && matches!(kind, Kind::Setsockopt | Kind::Getsockopt);
     let value_of_our_own = seen.own_alone()
         && seen.is(&[
-            "proc.ppid",
             "container.full_id",
             "container.type",
             "fd.types",
-            "proc.aexepath",
-            "proc.aargs",
-            "proc.exe_ino.*",
             "evt.arg*",
             "fd.filename",
             "fdlist.names",
         ]);
     let elsewhere = seen.is(&[
-        // One value there, of all ancestors here.
-        "proc.apid",
-        "proc.aenv",
-        "proc.aargs",
-        // Numbers there that are no times.
-        "proc.ppid.duration",
-        "proc.ppid.ts",
-        // Of the thread there, of the process here.
-        "proc.duration",
-        "proc.pid.ts",
-        // Kept from an older program there, or from an older event.
-        "proc.env",
-        "proc.env[PATH]",
-        "proc.cwd",
-        "proc.exe_ino.*",
-        "thread.pfminor",
-        "thread.pfmajor",
-        "proc.vmrss",
-        "thread.vmrss",
-        "proc.vmsize",
-        "thread.vmsize",
-        "proc.fdlimit",
-        "proc.fdusage",
-        "thread.cap_*",
-        "proc.sid.*",
-        "proc.sname",
-        // A session's first process leads its group.
-        "proc.pgid*",
-        "proc.vpgid*",
-        "proc.is_pgid_leader",
-        "proc.is_vpgid_leader",
         // Stored by the recorder.
         "container.*",
         "k8s.pod.*",
-        // Names that a thread gave itself.
-        "proc.name",
-        "proc.cmdline",
-        "proc.acmdline",
-        "proc.pcmdline",
-        "proc.acmdline[1]",
         // Bytes of another event in front.
         "evt.buffer",
         // A constant text there.
@@ -183,11 +144,10 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
         "fd.sproto",
         // Made absolute there, though it is no path.
         "fs.path.source",
-        // Nothing but the scheduler tells it.
-        "thread.exectime",
-        "thread.cpu*",
     ]);
     stranger
+        || unset
+        || untaken
         || stale
         || arguments
         || without_number
@@ -210,12 +170,6 @@ pub(crate) fn matches_here(condition: &str, theirs: usize) -> usize {
     match condition {
         "fd.name glob /etc/*" => 2274,
         "fd.directory = /etc" => 1610,
-        // A thread that gave itself a name has it.
-        r#"toupper(proc.name) in (BASH, PYTHON3)"# => theirs - 45,
-        r#"proc.name in (cat, nc, "python3")"# => theirs - 45,
-        "proc.name startswith oneof (ba, py)" | "proc.name endswith anyof (sh, 3)" => theirs - 45,
-        // No environment is none.
-        "proc.env[LANG] = C" => theirs - 138,
         // A copy of what nobody knows is not known.
         "evt.buflen > 100" => theirs - 1,
         "fd.type = file" => theirs - 269,
