@@ -232,9 +232,6 @@ fn every_field_of_every_event() {
                     thread: context.thread.is_some_and(|thread| thread.tid != 0),
                     descriptor,
                 };
-                if !same(&own, theirs) && env::var_os("FALCO_DUMP").is_some() && (field.starts_with("proc.")||field.starts_with("thread.")||field.starts_with("user.")||field.starts_with("group.")) {
-                    println!("DUMP\t{field}\t{place}\t{own}\t{theirs}\t{}", context.thread.map_or(0,|t|t.start));
-                }
                 if !same(&own, theirs) && !is_listed(&seen) {
                     note(&mut differences, field, &place, &own, theirs);
                 }

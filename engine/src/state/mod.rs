@@ -271,7 +271,7 @@ impl State {
             event,
             thread: self.thread_of(event).or_else(|| {
                 // The caller of a system call exists, whoever it is.
-                let is_call = !matches!(event.kind, Kind::Procinfo | Kind::Switch);
+                let is_call = !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
                 let exists = is_call && self.table.entry(event.header.tid).is_some();
                 exists.then(|| &*UNKNOWN)
             }),

@@ -123,6 +123,7 @@ impl State {
             ino: number(Slot::exe_ino).unwrap_or_default(),
             ctime: number(Slot::exe_ino_ctime).unwrap_or_default(),
             mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
+            process_start: thread.start,
         };
         let comm: Arc<[u8]> = match bytes(Slot::comm) {
             Some(comm) => comm.into(),
@@ -374,15 +375,17 @@ impl State {
         // Others of the four have these at the same places.
         use brk::Slot;
         let number = |slot: Slot| event.number(slot as usize).map(|n| n as u32);
-        let Some(usage) = self.memory_of(event.header.tid) else {
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
             return;
         };
+        let usage = &mut thread.usage;
         usage.vm_size = number(Slot::vm_size).unwrap_or(usage.vm_size);
         usage.vm_rss = number(Slot::vm_rss).unwrap_or(usage.vm_rss);
         usage.vm_swap = number(Slot::vm_swap).unwrap_or(usage.vm_swap);
     }
 
-    /// Memory belongs to the process: its first thread has it.
+    /// What the scheduler tells of memory is that of the process: its first
+    /// thread has it.
     fn memory_of(&mut self, tid: u32) -> Option<&mut Usage> {
         let pid = self.table.get(tid)?.pid;
         let owner = if self.table.get(pid).is_some() { pid } else { tid };

@@ -30,6 +30,8 @@ pub struct Image {
     pub ctime: u64,
     /// Its time of modification.
     pub mtime: u64,
+    /// When the process that started it was made; 0 if unknown.
+    pub process_start: u64,
 }
 
 impl Image {

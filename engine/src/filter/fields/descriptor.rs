@@ -96,7 +96,7 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
     let made = event.result().unwrap_or(-1);
     if copies {
         // A copy of what nobody knows is not known either.
-        let known = event.kind != Kind::Fcntl || Fd::open(ctx, made).is_some();
+        let known = given().is_some_and(|num| Fd::open(ctx, num).is_some());
         return if made >= 0 && known {
             Some(made)
         } else {

@@ -373,9 +373,9 @@ pub(super) fn exe_mtime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn exe_ctime_to_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let thread = process(ctx)?;
-    let (start, ctime) = (thread.start, thread.image.ctime);
-    if !thread.executed || start == 0 || ctime == 0 {
+    let image = &ctx.thread?.image;
+    let (start, ctime) = (image.process_start, image.ctime);
+    if start == 0 || ctime == 0 {
         return None;
     }
     // A later change gives a huge number, as rules expect it.
@@ -383,7 +383,7 @@ pub(super) fn exe_ctime_to_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<
 }
 
 pub(super) fn exe_ctime_from_pidns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let thread = process(ctx)?;
+    let thread = ctx.thread?;
     if !thread.executed || thread.pidns_start == 0 {
         return None;
     }
@@ -403,22 +403,16 @@ pub(super) fn nchilds<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     uint(threads.saturating_sub(1))
 }
 
-/// The first thread of the process, which has what belongs to all.
-fn process<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    let thread = ctx.thread?;
-    Some(ctx.state.threads().leader(thread).unwrap_or(thread))
-}
-
 pub(super) fn vmsize<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(process(ctx)?.usage.vm_size)
+    uint(ctx.thread?.usage.vm_size)
 }
 
 pub(super) fn vmrss<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(process(ctx)?.usage.vm_rss)
+    uint(ctx.thread?.usage.vm_rss)
 }
 
 pub(super) fn vmswap<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(process(ctx)?.usage.vm_swap)
+    uint(ctx.thread?.usage.vm_swap)
 }
 
 pub(super) fn fdlimit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
