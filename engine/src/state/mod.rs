@@ -16,8 +16,8 @@ pub mod thread;
 pub mod users;
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
@@ -181,7 +181,9 @@ impl State {
     /// Takes in an open descriptor of a thread, for all that share its table.
     /// `cloexec`: it ends with the next program.
     pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
-        if let Some(files) = self.table.files_mut(tid) {
+        if !self.without_files
+            && let Some(files) = self.table.files_mut(tid)
+        {
             files.insert(num, Arc::new(descriptor), cloexec);
         }
     }
@@ -271,7 +273,8 @@ impl State {
             event,
             thread: self.thread_of(event).or_else(|| {
                 // The caller of a system call exists, whoever it is.
-                let is_call = !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+                let is_call =
+                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
                 let exists = is_call && self.table.entry(event.header.tid).is_some();
                 exists.then(|| &*UNKNOWN)
             }),

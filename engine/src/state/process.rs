@@ -101,7 +101,9 @@ impl State {
             self.table.remove(tid, 0);
         }
         self.table.keep_leader_alone(pid);
-        let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
+        let known = self.table.entry(pid).map(|thread| &*thread.cgroups);
+        let groups = bytes(Slot::cgroups).filter(|groups| known != Some(*groups));
+        let moved = groups.map(|groups| (groups, self.container_of(groups)));
         if self.table.entry(pid).is_none() {
             self.table.insert(Thread::new(pid, pid));
         }
@@ -131,11 +133,9 @@ impl State {
         };
         thread.run(&comm, image);
         thread.executed = true;
-        if let Some(groups) = bytes(Slot::cgroups) {
-            if *thread.cgroups != *groups {
-                thread.cgroups = groups.into();
-            }
-            thread.container = container.flatten();
+        if let Some((groups, container)) = moved {
+            thread.cgroups = groups.into();
+            thread.container = container;
         }
         if let Some(cwd) = bytes(Slot::cwd) {
             thread.cwd = thread::with_slash(cwd);
@@ -388,7 +388,11 @@ impl State {
     /// thread has it.
     fn memory_of(&mut self, tid: u32) -> Option<&mut Usage> {
         let pid = self.table.get(tid)?.pid;
-        let owner = if self.table.get(pid).is_some() { pid } else { tid };
+        let owner = if self.table.get(pid).is_some() {
+            pid
+        } else {
+            tid
+        };
         self.table.get_mut(owner).map(|t| &mut t.usage)
     }
 
@@ -416,11 +420,7 @@ impl State {
         let (resource, current, pid) = match event.kind {
             Kind::Setrlimit => {
                 use setrlimit::Slot;
-                (
-                    Slot::resource as usize,
-                    Slot::cur as usize,
-                    None,
-                )
+                (Slot::resource as usize, Slot::cur as usize, None)
             }
             _ => {
                 use prlimit::Slot;

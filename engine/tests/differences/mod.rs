@@ -62,7 +62,10 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
     // counted in the same place; a number that is no time of a known start.
     let unset = seen.field == "proc.ppid.duration"
         && seen.own.is_null()
-        && seen.line.get("proc.ppid.ts").is_some_and(|start| start == 0)
+        && seen
+            .line
+            .get("proc.ppid.ts")
+            .is_some_and(|start| start == 0)
         || seen.is(&["proc.exe_ino.ctime_duration_*"]) && !seen.line.contains_key("proc.pid.ts");
     // Not taken there from the records of old recorders, which have it.
     let untaken = seen.field == "proc.cwd"
@@ -168,8 +171,8 @@ pub(crate) fn is_listed_alert(output: &str) -> bool {
 /// directory for that of what is opened in it.
 pub(crate) fn matches_here(condition: &str, theirs: usize) -> usize {
     match condition {
-        "fd.name glob /etc/*" => 2456,
-        "fd.directory = /etc" => 1792,
+        "fd.name glob /etc/*" => 2459,
+        "fd.directory = /etc" => 1795,
         // Padding may be left out.
         "b64(proc.name) exists" => 16626,
         _ => theirs,
