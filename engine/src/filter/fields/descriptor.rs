@@ -96,7 +96,9 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
     let made = event.result().unwrap_or(-1);
     if copies {
         // A copy of what nobody knows is not known either.
-        let known = given().is_some_and(|num| Fd::open(ctx, num).is_some());
+        let told = event.param("kind").and_then(|(slot, _)| event.number(slot));
+        let open = || given().is_some_and(|num| Fd::open(ctx, num).is_some());
+        let known = told.is_some() || open();
         return if made >= 0 && known {
             Some(made)
         } else {
