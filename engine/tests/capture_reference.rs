@@ -223,7 +223,7 @@ fn every_field_of_every_event() {
                     theirs,
                     line: &line,
                     event,
-                    thread: context.thread.is_some(),
+                    thread: context.thread.is_some_and(|thread| thread.tid != 0),
                 };
                 if !same(&own, theirs) && !is_listed(&seen) {
                     note(&mut differences, field, &place, &own, theirs);

@@ -468,7 +468,7 @@ fn processes() {
         ("proc.acmdline[1]", "bash -l"), ("proc.aargs", "-l"),
         ("proc.exeline", "cat /etc/shadow -n"),
         ("proc.cmdnargs", "2"), ("proc.cmdlenargs", "13"),
-        ("proc.env[HOME]", ""), ("proc.aenv[HOME]", "/root"), ("proc.aenv[NONE]", "<NA>"),
+        ("proc.env[HOME]", "/root"), ("proc.aenv[HOME]", "/root"), ("proc.aenv[NONE]", "<NA>"),
         ("proc.cwd", "/tmp/"), ("proc.loginshellid", "10"), ("proc.tty", "34816"),
         ("proc.pid", "20"), ("proc.ppid", "10"), ("proc.apid[1]", "10"),
         ("proc.vpid", "20"), ("proc.pvpid", "10"),
@@ -729,7 +729,7 @@ fn new_names_have_paths() {
 }
 
 #[test]
-fn unknown_threads_have_no_values() {
+fn unknown_threads_have_values_of_nobody() {
     let record = RecordBuilder::new(Kind::Setuid, 2_000_000_000)
         .number("res", 0)
         .number("uid", 7)
@@ -738,7 +738,8 @@ fn unknown_threads_have_no_values() {
     state.before(&Event::decode(&record, 1, 0).unwrap());
     #[rustfmt::skip]
     check(&state, &record, &[
-        ("proc.name", "<NA>"), ("user.uid", "<NA>"), ("container.id", "<NA>"),
+        ("proc.name", "<NA>"), ("user.uid", "4294967295"), ("container.id", "host"),
+        ("proc.pid", "-1"), ("proc.vpid", "<NA>"), ("proc.exepath", ""),
         ("proc.aname", "<NA>"), ("evt.args", "res=0 uid=7"), ("thread.tid", "2000000000"),
     ]);
     assert_eq!(state.counters().unknown, 1);

@@ -90,6 +90,9 @@ pub enum Print {
     NineDigits,
     /// In the upper-case digits of base 16.
     Hex,
+    /// Without an argument, the value of the thread itself: conditions look at
+    /// the ancestors.
+    OwnThread,
 }
 
 /// The argument that a rule gave.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::ast::{self, Span};
 use super::compile::operand_in;
 use super::error::{Error, ErrorKind};
-use super::field::{ArgKind, Cardinality, Context, FieldType, Print, Value};
+use super::field::{ArgKind, Cardinality, Context, FieldArg, FieldType, Print, Value};
 use super::hosts;
 use super::operand::Operand;
 use super::parser;
@@ -169,7 +169,7 @@ impl Template {
 
 /// Appends the value as its field is printed.
 fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
-    let value = operand.get(ctx);
+    let value = printed(operand, ctx);
     let Operand::Field(field) = operand else {
         return render::render(value, out);
     };
@@ -187,11 +187,16 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
     if let Some(Value::List(ancestors)) = value
         && field.cardinality() == Cardinality::AnyAncestor
     {
-        for (at, ancestor) in ancestors.iter().enumerate() {
-            if at > 0 {
+        let start = out.len();
+        for ancestor in ancestors {
+            // Nothing stands between nothing and the first text.
+            if out.len() > start {
                 out.push(' ');
             }
             render::render(Some(*ancestor), out);
+        }
+        if out.len() == start {
+            render::render(None, out);
         }
         return;
     }
@@ -201,6 +206,18 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
         (Print::Hex, Some(number)) => write!(out, "{number:X}"),
         _ => return render::render(value, out),
     };
+}
+
+/// The value that is printed, which may be another than conditions look at.
+fn printed<'a>(operand: &'a Operand, ctx: &Context<'a>) -> Option<Value<'a>> {
+    match operand {
+        Operand::Field(field)
+            if field.field.print == Print::OwnThread && field.arg == FieldArg::None =>
+        {
+            (field.field.get)(ctx, &FieldArg::Index(0))
+        }
+        operand => operand.get(ctx),
+    }
 }
 
 /// The host, among those in conditions, that has an address.
@@ -213,7 +230,7 @@ fn host(value: Option<Value<'_>>) -> Option<Arc<hosts::Host>> {
 
 /// The event's time is a number for programs, whatever the format for people.
 fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue {
-    let value = operand.get(ctx);
+    let value = printed(operand, ctx);
     if let Operand::Field(field) = operand
         && field.field.ty == FieldType::Host
     {
@@ -227,6 +244,8 @@ fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue 
             FieldValue::Uint(ctx.event.time)
         }
         _ => match operand {
+            // Nothing at all is no text.
+            _ if is_blank(value) => FieldValue::Missing,
             Operand::Field(field) if prints_itself(field, value) => {
                 let mut text = String::new();
                 show(operand, ctx, &mut text);
@@ -235,6 +254,12 @@ fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue 
             _ => render::field_value(value),
         },
     }
+}
+
+/// Whether it is a list of empty texts.
+fn is_blank(value: Option<Value<'_>>) -> bool {
+    let empty = |value: &Value<'_>| *value == Value::Text(b"");
+    matches!(value, Some(Value::List(values)) if values.iter().all(empty))
 }
 
 /// Whether a value is the text that is printed also for programs.

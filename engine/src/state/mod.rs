@@ -16,8 +16,8 @@ pub mod thread;
 pub mod users;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
@@ -56,6 +56,9 @@ const WITH_DESCRIPTOR: u16 = traits::CREATES_FD | traits::USES_FD | traits::DEST
 
 /// Processes whose descriptors are read in one [`State::tick`].
 const READ: usize = 32;
+
+/// Stands for every thread of which nothing could be found out.
+static UNKNOWN: LazyLock<Thread> = LazyLock::new(Thread::unknown);
 
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -276,7 +279,13 @@ impl State {
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
         Context {
             event,
-            thread: self.thread_of(event),
+            thread: self.thread_of(event).or_else(|| {
+                // The caller of a system call exists, whoever it is.
+                let is_call =
+                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+                let exists = is_call && self.table.entry(event.header.tid).is_some();
+                exists.then(|| &*UNKNOWN)
+            }),
             state: self,
             arena,
         }
@@ -353,7 +362,7 @@ impl State {
             | Kind::Setresgid => self.credentials(event),
             Kind::Chdir | Kind::Fchdir => self.entered(event),
             Kind::Setsid | Kind::Setpgid => self.grouped(event),
-            Kind::Prctl => self.named(event),
+            Kind::Prctl => self.reaps(event),
             Kind::Capset => self.capable(event),
             Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
             Kind::Switch => self.switched(event),

@@ -322,11 +322,7 @@ impl State {
                     num(Slot::pid_fd as usize),
                     num(Slot::target_fd as usize),
                 );
-                let known = copied.is_some();
                 self.put_shared(event, result, copied, true);
-                if let (false, Some(num)) = (known, number(result)) {
-                    self.read_file(event, num);
-                }
             }
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
@@ -400,8 +396,8 @@ impl State {
         self.put_shared(event, num, Some(Arc::new(descriptor)), cloexec);
     }
 
-    /// Opens a number; of what is unknown it is better to know nothing than to
-    /// know what was there before.
+    /// Opens a number. What it refers to is read where it can be; else it stays
+    /// what it was.
     fn put_shared(
         &mut self,
         event: &Event<'_>,
@@ -417,7 +413,7 @@ impl State {
         };
         match descriptor {
             Some(descriptor) => files.insert(num, descriptor, cloexec),
-            None => files.remove(num),
+            None => self.read_file(event, num),
         }
     }
 
@@ -556,7 +552,6 @@ impl State {
     fn received(&mut self, event: &Event<'_>, control: &[u8]) {
         for num in rights(control) {
             self.put_shared(event, i64::from(num), None, false);
-            self.read_file(event, num);
         }
     }
 }

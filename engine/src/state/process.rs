@@ -9,13 +9,26 @@ use falco_abi::event::{
 use falco_abi::flags::clone as bits;
 
 use super::State;
-use super::thread::{self, Birth, Image, Thread, UNSET};
+use super::thread::{self, Birth, Image, Thread, UNSET, Usage};
 use crate::event::Event;
 use crate::paths;
 
 fn clone_flags(event: &Event<'_>) -> u32 {
     let flags = event.number(clone::Slot::flags as usize);
     flags.unwrap_or_default() as u32
+}
+
+/// Memory, faults and limit that an event of the clone family tells of what was
+/// made.
+fn used(usage: &mut Usage, event: &Event<'_>) {
+    use clone::Slot;
+    let number = |slot: Slot| event.number(slot as usize);
+    usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
+    usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
+    usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
+    usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
+    usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+    usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
 }
 
 impl State {
@@ -103,17 +116,23 @@ impl State {
             exe: bytes(Slot::exe).unwrap_or_default().into(),
             exepath: exepath.unwrap_or_default().into(),
             args: bytes(Slot::args).unwrap_or_default().into(),
-            env: bytes(Slot::env).unwrap_or_default().into(),
+            // Without any it keeps what it had, as rules are used to.
+            env: match bytes(Slot::env).filter(|env| !env.is_empty()) {
+                Some(env) => env.into(),
+                None => thread.image.env.clone(),
+            },
             flags: number(Slot::flags).unwrap_or_default() as u32,
             ino: number(Slot::exe_ino).unwrap_or_default(),
             ctime: number(Slot::exe_ino_ctime).unwrap_or_default(),
             mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
+            process_start: thread.start,
         };
         let comm: Arc<[u8]> = match bytes(Slot::comm) {
             Some(comm) => comm.into(),
             None => Arc::clone(&thread.comm),
         };
         thread.run(&comm, image);
+        thread.executed = true;
         if let Some((groups, container)) = moved {
             thread.cgroups = groups.into();
             thread.container = container;
@@ -168,20 +187,10 @@ impl State {
         if result == 0 {
             self.cloned_child(event);
         }
-        if let Some(thread) = self.table.get_mut(tid) {
-            let usage = &mut thread.usage;
-            usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
-            usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
-            usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
-            usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
-            usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
-            usage.fd_limit = number(Slot::fdlimit).map_or(usage.fd_limit, u64::cast_signed);
-            if let Some(start) = number(Slot::pidns_init_start_ts).filter(|&start| start != 0) {
-                thread.pidns_start = start;
-            }
-            if let Some(comm) = event.bytes(Slot::comm as usize) {
-                thread.rename(comm);
-            }
+        if let Some(start) = number(Slot::pidns_init_start_ts).filter(|&start| start != 0)
+            && let Some(thread) = self.table.get_mut(tid)
+        {
+            thread.pidns_start = start;
         }
         if result > 0 {
             self.cloned_caller(event);
@@ -239,6 +248,9 @@ impl State {
         let known = match self.table.get_mut(tid) {
             Some(child) if child.known && !child.birth.told_by_child => {
                 child.birth.told_by_child = true;
+                if !child.birth.told_by_parent {
+                    used(&mut child.usage, event);
+                }
                 child.vtid = id(Slot::vtid).unwrap_or(child.vtid);
                 child.vpid = id(Slot::vpid).unwrap_or(child.vpid);
                 true
@@ -296,6 +308,7 @@ impl State {
         }
         child.start = event.time;
         child.birth = Birth::default();
+        used(&mut child.usage, event);
         if let Some(comm) = bytes(Slot::comm) {
             child.rename(comm);
         }
@@ -371,6 +384,18 @@ impl State {
         usage.vm_swap = number(Slot::vm_swap).unwrap_or(usage.vm_swap);
     }
 
+    /// What the scheduler tells of memory is that of the process: its first
+    /// thread has it.
+    fn memory_of(&mut self, tid: u32) -> Option<&mut Usage> {
+        let pid = self.table.get(tid)?.pid;
+        let owner = if self.table.get(pid).is_some() {
+            pid
+        } else {
+            tid
+        };
+        self.table.get_mut(owner).map(|t| &mut t.usage)
+    }
+
     /// A thread was taken off its processor: what it used until then.
     pub(super) fn switched(&mut self, event: &Event<'_>) {
         use switch::Slot;
@@ -381,6 +406,9 @@ impl State {
         let usage = &mut thread.usage;
         usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
         usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+        let Some(usage) = self.memory_of(event.header.tid) else {
+            return;
+        };
         usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
         usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
         usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
@@ -389,37 +417,25 @@ impl State {
     /// How many descriptors may be open was changed.
     pub(super) fn limited(&mut self, event: &Event<'_>) {
         const NOFILE: u64 = 7;
-        let (resource, current, most, pid) = match event.kind {
+        let (resource, current, pid) = match event.kind {
             Kind::Setrlimit => {
                 use setrlimit::Slot;
-                (
-                    Slot::resource as usize,
-                    Slot::cur as usize,
-                    Slot::max as usize,
-                    None,
-                )
+                (Slot::resource as usize, Slot::cur as usize, None)
             }
             _ => {
                 use prlimit::Slot;
                 let pid = event.int(Slot::pid as usize).filter(|&pid| pid != 0);
-                (
-                    Slot::resource as usize,
-                    Slot::newcur as usize,
-                    Slot::newmax as usize,
-                    pid,
-                )
+                (Slot::resource as usize, Slot::newcur as usize, pid)
             }
         };
         if event.result() != Some(0) || event.number(resource) != Some(NOFILE) {
             return;
         }
-        // A call that only asks gives no new limit: -1, or nothing at all.
-        let (Some(current), Some(most)) = (event.int(current), event.int(most)) else {
+        // A call that only asks gives no new limit: -1, or nothing at all. There
+        // are recorders that give 0.
+        let Some(current) = event.int(current).filter(|&current| current >= 0) else {
             return;
         };
-        if current < 0 || (current == 0 && most == 0) {
-            return;
-        }
         let target = match pid {
             None => event.header.tid,
             Some(pid) => u32::try_from(pid).unwrap_or_default(),
@@ -441,7 +457,7 @@ impl State {
         if let Some(thread) = self.table.get_mut(event.header.tid) {
             thread.caps.permitted = ALL;
             thread.caps.effective = ALL;
-            thread.caps.inheritable = 0;
+            thread.caps.inheritable = ALL;
         }
     }
 
@@ -482,43 +498,34 @@ impl State {
             let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
                 continue;
             };
+            if event.kind == Kind::Setsid {
+                // The group is told by the next program.
+                thread.sid = group;
+                thread.tty = 0;
+                continue;
+            }
             thread.vpgid = group;
             if group == thread.vpid {
                 thread.pgid = thread.pid;
             } else if own {
                 thread.pgid = group;
             }
-            if event.kind == Kind::Setsid {
-                thread.sid = group;
-                thread.tty = 0;
-            }
         }
     }
 
-    /// The caller gave itself a name, or takes in the orphans below it.
-    pub(super) fn named(&mut self, event: &Event<'_>) {
-        const SET_NAME: u64 = 15;
+    /// The caller takes in the orphans below it. A name that it gives itself
+    /// counts for what it makes from then on: rules know it by its program.
+    pub(super) fn reaps(&mut self, event: &Event<'_>) {
         const SET_CHILD_SUBREAPER: u64 = 36;
         use prctl::Slot;
-        if event.result() != Some(0) {
+        let option = event.number(Slot::option as usize);
+        if event.result() != Some(0) || option != Some(SET_CHILD_SUBREAPER) {
             return;
         }
-        match event.number(Slot::option as usize) {
-            Some(SET_NAME) => {}
-            Some(SET_CHILD_SUBREAPER) => {
-                let on = event.int(Slot::arg2_int as usize).unwrap_or_default() != 0;
-                let pid = self.table.get(event.header.tid).map_or(0, |t| t.pid);
-                if let Some(process) = self.table.get_mut(pid) {
-                    process.subreaper = on;
-                }
-                return;
-            }
-            _ => return,
-        }
-        let name = event.bytes(Slot::arg2_str as usize);
-        if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {
-            // The kernel keeps no more.
-            thread.rename(&name[..name.len().min(15)]);
+        let on = event.int(Slot::arg2_int as usize).unwrap_or_default() != 0;
+        let pid = self.table.get(event.header.tid).map_or(0, |t| t.pid);
+        if let Some(process) = self.table.get_mut(pid) {
+            process.subreaper = on;
         }
     }
 

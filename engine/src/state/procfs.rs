@@ -286,6 +286,7 @@ impl ProcFs {
             image.env = env.into();
         }
         self.executable(tid, thread.uid, &mut image);
+        image.process_start = thread.start;
         thread.run(&comm, image);
         Some(thread)
     }

@@ -30,6 +30,8 @@ pub struct Image {
     pub ctime: u64,
     /// Its time of modification.
     pub mtime: u64,
+    /// When the process that started it was made; 0 if unknown.
+    pub process_start: u64,
 }
 
 impl Image {
@@ -165,6 +167,8 @@ pub struct Thread {
     pub(super) files: Option<FilesId>,
     /// What the process has open was not read yet; the first thread has it.
     pub(super) unread: bool,
+    /// It runs what it started itself, not what its maker ran.
+    pub executed: bool,
     /// What of its making was seen.
     pub(super) birth: Birth,
     /// Orphans below it become its children.
@@ -197,10 +201,26 @@ impl Thread {
             ruid: UNSET,
             rgid: UNSET,
             loginuid: UNSET,
+            executed: true,
             birth: Birth::PAST,
             known: true,
             ..Self::default()
         }
+    }
+
+    /// A thread that exists but of which nothing could be found out.
+    pub(super) fn unknown() -> Self {
+        let mut thread = Self::new(0, UNSET);
+        thread.ptid = UNSET;
+        thread.vtid = UNSET;
+        thread.known = false;
+        thread.cwd = (*b"./").into();
+        let image = Image {
+            exe: (*b"<NA>").into(),
+            ..Image::default()
+        };
+        thread.run(b"<NA>", image);
+        thread
     }
 
     /// Whether it is the first thread of its process.
@@ -241,6 +261,7 @@ impl Thread {
         Self {
             files: None,
             // Not inherited.
+            executed: false,
             subreaper: false,
             dead: false,
             missed: 0,

@@ -28,6 +28,11 @@ fn uint<'a>(number: impl Into<u64>) -> Answer<'a> {
     Some(Value::Uint(number.into()))
 }
 
+/// No value instead of an id that nobody knows.
+fn known<'a>(id: u32) -> Answer<'a> {
+    (id != UNSET).then_some(Value::Int(id.into()))
+}
+
 /// No value instead of 0.
 fn nonzero<'a>(number: u64) -> Answer<'a> {
     (number != 0).then_some(Value::Uint(number))
@@ -115,9 +120,9 @@ pub(super) fn aargs<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     match arg {
         FieldArg::Index(index) => text(ancestor(ctx, *index)?.joined_args()),
         _ => {
-            ancestors(ctx).next()?;
             let args = ancestors(ctx).map(Thread::joined_args);
-            text(joined(ctx.arena, b" ", args))
+            let args = joined(ctx.arena, b" ", args.skip_while(|args| args.is_empty()));
+            (!args.is_empty()).then_some(Value::Text(args))
         }
     }
 }
@@ -187,15 +192,20 @@ pub(super) fn pid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn ppid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    parent(ctx)?;
     int(ctx.thread?.ptid)
 }
 
 pub(super) fn apid<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    if thread.pid == UNSET {
+        return None;
+    }
     each(ctx, arg, |t| Value::Int(i64::from(t.pid)))
 }
 
 pub(super) fn vpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    int(ctx.thread?.vpid)
+    known(ctx.thread?.vpid)
 }
 
 pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -214,9 +224,6 @@ fn leader<'a>(
     let wanted = id(thread);
     if wanted == UNSET {
         return None;
-    }
-    if own(thread) == wanted {
-        return ctx.state.threads().leader(thread);
     }
     // Outside of namespaces, and for ids of none, the id is enough.
     let is_global = thread.vtid == thread.tid || own(thread) == thread.pid;
@@ -293,14 +300,9 @@ pub(super) fn pgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(group_leader(ctx).map_or(b"", Thread::exepath))
 }
 
-/// When the process was made; 0 if unknown.
-fn start(ctx: &Context<'_>, thread: &Thread) -> u64 {
-    let leader = ctx.state.threads().leader(thread);
-    leader.map_or(thread.start, |leader| leader.start)
-}
-
+/// How long ago the thread was made.
 fn since(ctx: &Context<'_>, thread: &Thread) -> Option<u64> {
-    match start(ctx, thread) {
+    match thread.start {
         0 => None,
         start => Some(ctx.event.time.saturating_sub(start)),
     }
@@ -315,11 +317,11 @@ pub(super) fn ppid_duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    nonzero(start(ctx, ctx.thread?))
+    nonzero(ctx.thread?.start)
 }
 
 pub(super) fn ppid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    nonzero(start(ctx, parent(ctx)?))
+    uint(parent(ctx)?.start)
 }
 
 fn exe_flag<'a>(ctx: &Context<'a>, bit: u32) -> Answer<'a> {
@@ -371,8 +373,8 @@ pub(super) fn exe_mtime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn exe_ctime_to_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let thread = ctx.thread?;
-    let (start, ctime) = (start(ctx, thread), thread.image.ctime);
+    let image = &ctx.thread?.image;
+    let (start, ctime) = (image.process_start, image.ctime);
     if start == 0 || ctime == 0 {
         return None;
     }
@@ -382,7 +384,7 @@ pub(super) fn exe_ctime_to_start<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<
 
 pub(super) fn exe_ctime_from_pidns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
-    if thread.pidns_start == 0 {
+    if !thread.executed || thread.pidns_start == 0 {
         return None;
     }
     nonzero(thread.image.ctime.saturating_sub(thread.pidns_start))
@@ -422,7 +424,7 @@ pub(super) fn tid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn vtid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    int(ctx.thread?.vtid)
+    known(ctx.thread?.vtid)
 }
 
 pub(super) fn ismain<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -448,7 +450,7 @@ pub(super) fn cap_effective<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn cgroups<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let groups = ctx.thread?.cgroups();
+    let groups = ctx.thread.filter(|t| t.pid != UNSET)?.cgroups();
     let groups = groups.map(|(name, path)| joined(ctx.arena, b"=", [name, path]));
     text(joined(ctx.arena, b" ", groups))
 }
@@ -553,7 +555,12 @@ pub(super) fn thread_vmrss_bytes<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<
 
 /// Time on a processor. Nothing tells it but events of the scheduler, which
 /// nobody records.
-pub(super) fn exectime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+pub(super) fn exectime<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    uint(0_u64)
+}
+
+/// The same of all threads.
+pub(super) fn totexectime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     ctx.thread?;
     uint(0_u64)
 }
