@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::LazyLock;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -130,6 +130,36 @@ pub fn now() -> u64 {
     u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// A length of time such as `1h30m`, in the units y, w, d, h, m, s and ms, the
+/// longest first, each at most once.
+pub fn duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u64); 7] = [
+        ("y", 365 * 24 * 3_600_000),
+        ("w", 7 * 24 * 3_600_000),
+        ("d", 24 * 3_600_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let mut rest = text;
+    let mut units = UNITS.iter();
+    let mut total: u64 = 0;
+    while !rest.is_empty() {
+        let digits = rest.find(|char: char| !char.is_ascii_digit())?;
+        let (number, behind) = rest.split_at(digits);
+        let end = behind
+            .find(|char: char| char.is_ascii_digit())
+            .unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(end);
+        let (_, length) = units.find(|(name, _)| *name == unit)?;
+        let number: u64 = number.parse().ok()?;
+        total = total.checked_add(number.checked_mul(*length)?)?;
+        rest = behind;
+    }
+    (!text.is_empty()).then(|| Duration::from_millis(total))
+}
+
 fn timestamp(nanoseconds: u64) -> Timestamp {
     // 64 bits of nanoseconds end in 2554, which a timestamp can hold.
     Timestamp::from_nanosecond(i128::from(nanoseconds)).unwrap_or(Timestamp::UNIX_EPOCH)
@@ -138,6 +168,26 @@ fn timestamp(nanoseconds: u64) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn durations() {
+        let milliseconds = |text| duration(text).map(|length| length.as_millis());
+        assert_eq!(milliseconds("1h30m"), Some(5_400_000));
+        assert_eq!(milliseconds("2w1d"), Some(15 * 86_400_000));
+        assert_eq!(milliseconds("100ms"), Some(100));
+        for wrong in [
+            "",
+            "10",
+            "h",
+            "1m1h",
+            "1s1s",
+            "1x",
+            "-1s",
+            "99999999999999999y",
+        ] {
+            assert_eq!(milliseconds(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn forms() {

@@ -21,4 +21,5 @@ mod paths;
 pub mod rules;
 pub mod source;
 pub mod state;
+pub mod tls;
 pub mod yaml;

@@ -259,10 +259,20 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             "falco.yaml:1:1: warning: unknown key grpc",
         ),
         (
-            "webserver: {enabled: true, listen_port: 99}\n",
-            "falco.yaml:1:22: warning: key webserver.enabled is not supported yet: nothing listens",
+            "capture: {enabled: true, mode: rules}\n",
+            "falco.yaml:1:20: warning: key capture.enabled is not supported yet: no capture is \
+             written",
         ),
-        ("webserver: {enabled: no, listen_port: 99}\n", ""),
+        ("capture: {enabled: no, mode: all_rules}\n", ""),
+        (
+            "metrics: {enabled: true, libbpf_stats_enabled: true}\n",
+            "falco.yaml:1:48: warning: key metrics.libbpf_stats_enabled has no effect: there are no \
+             BPF programs",
+        ),
+        (
+            "metrics: {enabled: false, libbpf_stats_enabled: true}\n",
+            "",
+        ),
         ("webserver:\njson_output: ~\n", ""),
         (
             "load_plugins: [json]\n",
@@ -294,16 +304,13 @@ append_output:
     extra_output: x=%proc.name
     extra_fields: [evt.num, {k: '%proc.name!', l: x}]
 ";
-    assert_eq!(
-        warnings(text),
-        "falco.yaml:2:23: warning: key append_output.suggested_output is not supported yet: only \
-         what the entry names is added"
-    );
+    assert_eq!(warnings(text), "");
     let config = config(text);
     let [first, second] = &config.append_output[..] else {
         panic!("two entries")
     };
     assert_eq!(first.matches, Match::default());
+    assert!(first.suggested && !second.suggested);
     assert_eq!(first.placement, Placement::End);
     assert_eq!(second.matches.rule.as_deref(), Some("R"));
     assert_eq!(second.matches.tags, ["a", "b"]);
@@ -415,6 +422,12 @@ fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
         ("rules_file", _) => "[a]".into(),
         ("rules", _) => "[{disable: {tag: some}}]".into(),
         ("append_output", _) => "[{extra_output: some}]".into(),
+        ("config_files", _) => "[/no/such/file]".into(),
+        ("http_output.headers", _) => "{x-some: thing}".into(),
+        ("webserver.listen_address", _) => "::1".into(),
+        ("metrics.interval", _) => "1h30m".into(),
+        ("webserver.k8s_healthz_endpoint", _) => "/health".into(),
+        ("syscall_event_drops.actions", _) => "[alert, exit]".into(),
         (_, Kind::Bool(_)) => (default != "true").to_string(),
         (_, Kind::Integer { min, .. }) => (min + 7).to_string(),
         (_, Kind::Number { .. }) => "0.7".into(),
@@ -434,7 +447,12 @@ fn every_key_of_the_table_is_read_and_warned_of_once() {
     for key in config::KEYS.iter().filter(|key| key.name != "rules_file") {
         let value = other_value(key.name, &key.kind, key.default);
         writeln!(text, "{}={value}", key.name).unwrap();
-        expected += usize::from(!matches!(key.support, Support::Full | Support::Follows(_)));
+        expected += usize::from(match key.support {
+            Support::Full | Support::Follows(_) => false,
+            Support::Pending { .. } | Support::Needless(_) => true,
+            // Set to what asks for nothing here.
+            Support::Absent { .. } => false,
+        });
     }
     let options: Vec<String> = text.lines().map(str::to_owned).collect();
     let loaded = from_text("falco.yaml", "", &options).unwrap();
@@ -474,7 +492,11 @@ fn a_file_with_every_key_loads() {
     let mut text = String::new();
     nested("", 0, &mut text);
     let loaded = from_text("falco.yaml", &text, &[]).unwrap();
-    assert!(loaded.warnings.len() > 20);
+    assert!(
+        loaded.warnings.len() > 10,
+        "{}",
+        lines(loaded.warnings.iter())
+    );
     assert!(
         loaded
             .warnings

@@ -188,3 +188,60 @@ fn a_full_queue_drops_and_counts_and_the_end_comes_in_time() {
     assert_eq!(status.dropped + status.lost, 10_000);
     assert!(status.lost > 0 && status.dropped > 9_000, "{status:?}");
 }
+
+#[test]
+fn a_file_that_is_full_is_moved_away() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("events.log");
+    let part = |number: usize| directory.path().join(format!("events.log.{number}"));
+    for keep_alive in [false, true] {
+        let mut settings = settings(&file, keep_alive);
+        settings.file.rotate_bytes = 2000;
+        settings.file.rotate_keep = 3;
+        let outputs = Outputs::start(&settings).unwrap();
+        for number in 0..400 {
+            outputs.send(&alert(number));
+            wait_for(|| outputs.status()[0].written == number as u64 + 1);
+        }
+        outputs.shutdown(LIMIT);
+        let mut all = Vec::new();
+        for file in [part(3), part(2), part(1), file.clone()] {
+            assert!(fs::metadata(&file).unwrap().len() <= 2000);
+            all.extend(numbers(&file));
+            fs::remove_file(file).unwrap();
+        }
+        // What is kept has no gap and ends with the last alert.
+        assert_eq!(all, (400 - all.len()..400).collect::<Vec<_>>());
+        assert!(!part(4).exists());
+    }
+}
+
+#[test]
+fn other_settings_lose_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    // The first output cannot write, so that its alerts wait.
+    symlink("/dev/full", path("full")).unwrap();
+    let old = settings(&path("full"), false);
+    let mut outputs = Outputs::start(&old).unwrap();
+    (0..500).for_each(|number| outputs.send(&alert(number)));
+    let new = settings(&path("other"), true);
+    outputs.apply(Outputs::prepare(&old, &new).unwrap());
+    (500..1000).for_each(|number| outputs.send(&alert(number)));
+    wait_for(|| numbers(&path("other")).len() == 1000);
+    assert_eq!(numbers(&path("other")), (0..1000).collect::<Vec<_>>());
+    // Another capacity is another queue; one that is taken away is written to its end.
+    let mut larger = new.clone();
+    larger.capacity = 50_000;
+    let change = Outputs::prepare(&new, &larger).unwrap();
+    (1000..1500).for_each(|number| outputs.send(&alert(number)));
+    outputs.apply(change);
+    (1500..2000).for_each(|number| outputs.send(&alert(number)));
+    outputs.shutdown(LIMIT);
+    let mut seen = numbers(&path("other"));
+    seen.sort_unstable();
+    assert_eq!(seen, (0..2000).collect::<Vec<_>>());
+    // What cannot be opened changes nothing.
+    let bad = settings(&path("none/x"), false);
+    assert!(Outputs::prepare(&larger, &bad).is_err());
+}

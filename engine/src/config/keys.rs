@@ -3,12 +3,45 @@
 //! A key that is added here is read, checked, explained when it is misspelled
 //! and described in the documentation; nothing else has to know about it.
 
-use super::schema::{Key, Kind, Reader, Support};
-use super::{Config, EngineKind, RuleMatching, RuleSelection, RuleSelector, Text};
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::model::{
+    Config, DropAction, EngineKind, RuleMatching, RuleSelection, RuleSelector, Transport,
+};
+use super::reference::schema;
+use super::schema::{Key, Kind, Reader, Support, Text};
+use crate::clock;
 use crate::rules::report::Text as Phrase;
 use crate::rules::{AppendOutput, ExtraField, Match, Placement};
 use crate::yaml::{self, Node};
 use Support::{Follows, Full, Needless, Pending};
+
+const TEXT_SCHEMA: fn() -> Value = || json!({ "type": "string" });
+const TEXT_LIST: fn() -> Value = || json!({ "type": "array", "items": { "type": "string" } });
+const HEADERS: fn() -> Value =
+    || json!({ "type": "object", "additionalProperties": { "type": "string" } });
+const ACTIONS: fn() -> Value = || json!({ "type": "array", "items": { "enum": ACTION_NAMES } });
+const INCLUDES: fn() -> Value = || {
+    let strategies = super::include::STRATEGIES.map(|(name, _)| name);
+    let entry = json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": { "path": { "type": "string" }, "strategy": { "enum": strategies } },
+        "required": ["path"],
+    });
+    json!({ "type": "array", "items": { "anyOf": [{ "type": "string" }, entry] } })
+};
+const EXTRA_FIELDS: fn() -> Value = || {
+    let formats = json!({ "type": "object", "additionalProperties": { "type": "string" } });
+    json!({ "type": "array", "items": { "anyOf": [{ "type": "string" }, formats] } })
+};
+
+fn list_of<T>(table: &[Key<T>]) -> Value {
+    json!({ "type": "array", "items": schema(table) })
+}
 
 const LEVELS: &[&str] = &[
     "emergency",
@@ -77,14 +110,6 @@ const fn between(min: u64, max: u64) -> Kind<Config> {
     }
 }
 
-const fn number(max: f64) -> Kind<Config> {
-    Kind::Number {
-        min: 0.0,
-        max,
-        set: |_, _| {},
-    }
-}
-
 const fn word(words: &'static [&'static str]) -> Kind<Config> {
     Kind::Choice {
         words,
@@ -95,6 +120,12 @@ const fn word(words: &'static [&'static str]) -> Kind<Config> {
 const LIST: Kind<Config> = Kind::List;
 const MAP: Kind<Config> = Kind::Map;
 
+/// A part that Falco has and this program has not, which is told to whoever
+/// turns on what it belongs to.
+const fn absent(switch: &'static str, reason: &'static str) -> Support {
+    Support::Absent { switch, reason }
+}
+
 const fn pending(inert: &'static [&'static str], effect: &'static str) -> Support {
     Pending { inert, effect }
 }
@@ -102,22 +133,21 @@ const fn pending(inert: &'static [&'static str], effect: &'static str) -> Suppor
 /// Every key of `falco.yaml`.
 pub static KEYS: &[Key<Config>] = &[
     // Files, rules, engine.
-    other(
+    full(
         "config_files",
-        LIST,
-        "",
-        pending(&["[]"], "no other configuration file is read"),
-        "Further configuration files and directories.",
+        Kind::Special {
+            form: "a list of paths, or of maps with `path` and `strategy`",
+            schema: INCLUDES,
+            set: |_, _, _| {},
+        },
+        "[]",
+        "Further configuration files, and directories whose files are taken sorted by name. What does not exist is left out. `strategy` says what becomes of keys of the first level that are there already: `append` (also without it) adds to lists and replaces the rest, `override` replaces all, `add-only` none.",
     ),
-    other(
+    full(
         "watch_config_files",
-        BOOL,
-        "false",
-        pending(
-            &["false"],
-            "a change of the files takes effect with the next start",
-        ),
-        "Load rules and configuration again when their files change.",
+        Kind::Bool(|c, v| c.watch_files = v),
+        "true",
+        "Load rules and configuration again when their files change. Files with errors change nothing but the log. SIGHUP does the same at any time.",
     ),
     full(
         "rules_files",
@@ -131,6 +161,7 @@ pub static KEYS: &[Key<Config>] = &[
         "rules_file",
         Kind::Special {
             form: "a list of texts",
+            schema: TEXT_LIST,
             set: old_rules_files,
         },
         "",
@@ -147,6 +178,7 @@ pub static KEYS: &[Key<Config>] = &[
         "rules",
         Kind::Special {
             form: "a list of `enable:` and `disable:`, each with `rule:` or `tag:`",
+            schema: || list_of(RULES_KEYS),
             set: rules,
         },
         "[]",
@@ -156,6 +188,7 @@ pub static KEYS: &[Key<Config>] = &[
         "engine.kind",
         Kind::Special {
             form: "`kmod` or `replay`",
+            schema: TEXT_SCHEMA,
             set: engine_kind,
         },
         "kmod",
@@ -386,6 +419,7 @@ pub static KEYS: &[Key<Config>] = &[
         "append_output",
         Kind::Special {
             form: "a list of maps",
+            schema: || list_of(APPEND_KEYS),
             set: append_output,
         },
         "[]",
@@ -476,124 +510,190 @@ pub static KEYS: &[Key<Config>] = &[
         "./events.txt",
         "The file.",
     ),
-    other(
+    full(
+        "file_output.rotate_size_mb",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 20,
+            set: |c, v| c.outputs.file.rotate_bytes = v << 20,
+        },
+        "0",
+        "Begin a new file when the next lines would make it larger than so many MiB; 0: never. Not known to Falco.",
+    ),
+    full(
+        "file_output.rotate_keep",
+        Kind::Integer {
+            min: 1,
+            max: 1000,
+            set: |c, v| c.outputs.file.rotate_keep = v,
+        },
+        "5",
+        "Old files that are kept, as `.1`, `.2` and so on. Not known to Falco.",
+    ),
+    full(
         "program_output.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.program.enabled = v),
         "false",
-        pending(&["false"], "no program gets the alerts"),
-        "Hand alerts to a program.",
+        "Hand alerts to a program. This is the one key whose value is executed: who can write the configuration can run programs as the user of the engine.",
     ),
-    other(
+    full(
         "program_output.keep_alive",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.program.keep_alive = v),
         "false",
-        Follows("program_output.enabled"),
-        "Start the program once, not for each alert.",
+        "Start the program once and write all alerts to it, instead of once for each alert. It is started again when it has ended, and by SIGUSR1.",
     ),
-    other(
+    full(
         "program_output.program",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.program.program = v.value),
         "",
-        Follows("program_output.enabled"),
-        "Shell command.",
+        "Command for `/bin/sh -c`, with the alert on its standard input.",
     ),
-    other(
+    full(
         "http_output.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.enabled = v),
         "false",
-        pending(&["false"], "no alert is posted"),
-        "Post alerts to a web server.",
+        "Post alerts to a web server, as `application/json` or `text/plain`. What the server does not take (no answer, 429, 5xx) waits and is tried again; what it refuses (other 4xx) is lost and counted.",
     ),
-    other(
+    full(
         "http_output.url",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.url = v.value),
         "",
-        Follows("http_output.enabled"),
-        "Address.",
+        "Address, http or https.",
     ),
-    other(
+    full(
         "http_output.user_agent",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.user_agent = v.value),
         "falcosecurity/falco",
-        Follows("http_output.enabled"),
-        "Name given to the server.",
+        "The header User-Agent.",
     ),
-    other(
+    full(
+        "http_output.headers",
+        Kind::Special {
+            form: "a map from names to values",
+            schema: HEADERS,
+            set: headers,
+        },
+        "{}",
+        "Further headers, for example a token. Not known to Falco.",
+    ),
+    full(
+        "http_output.batch_size",
+        Kind::Integer {
+            min: 1,
+            max: 256,
+            set: |c, v| c.outputs.http.batch = usize::try_from(v).unwrap_or(1),
+        },
+        "1",
+        "Alerts in one request, at most, a line for each. More than 1 helps where many alerts come. Not known to Falco.",
+    ),
+    full(
         "http_output.insecure",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.insecure = v),
         "false",
-        Follows("http_output.enabled"),
         "Accept any certificate.",
     ),
-    other(
+    full(
         "http_output.ca_cert",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.ca_cert = path(&v)),
         "",
-        Follows("http_output.enabled"),
-        "Certificate of the authority.",
+        "File with the certificate of the authority that is trusted. Of this and the two following the first that is set counts.",
     ),
-    other(
+    full(
         "http_output.ca_bundle",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.ca_bundle = path(&v)),
         "",
-        Follows("http_output.enabled"),
-        "Certificates of authorities in one file.",
+        "File with the certificates of trusted authorities.",
     ),
-    other(
+    full(
         "http_output.ca_path",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.ca_path = v.value.into()),
         "/etc/ssl/certs",
-        Follows("http_output.enabled"),
-        "Certificates of authorities in a directory.",
+        "Directory with files of such certificates.",
     ),
-    other(
+    full(
         "http_output.mtls",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.mtls = v),
         "false",
-        Follows("http_output.enabled"),
         "Show a certificate to the server.",
     ),
-    other(
+    full(
         "http_output.client_cert",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.client_cert = v.value.into()),
         "/etc/ssl/certs/client.crt",
-        Follows("http_output.enabled"),
-        "That certificate.",
+        "That certificate, in PEM, with those between it and the authority.",
     ),
-    other(
+    full(
         "http_output.client_key",
-        TEXT,
+        Kind::Text(|c, v| c.outputs.http.client_key = v.value.into()),
         "/etc/ssl/certs/client.key",
-        Follows("http_output.enabled"),
-        "Its key.",
+        "Its key, in PEM.",
     ),
-    other(
+    full(
         "http_output.echo",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.echo = v),
         "false",
-        Follows("http_output.enabled"),
-        "Print answers.",
+        "Write the server's answers to standard output.",
     ),
-    other(
+    full(
         "http_output.compress_uploads",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.compress = v),
         "false",
-        Follows("http_output.enabled"),
-        "Compress what is posted.",
+        "Compress what is posted, with gzip. (Falco only asks for compressed answers.)",
     ),
-    other(
+    full(
         "http_output.keep_alive",
-        BOOL,
+        Kind::Bool(|c, v| c.outputs.http.keep_alive = v),
         "false",
-        Follows("http_output.enabled"),
-        "Probe idle connections.",
+        "Probe the connection while it is idle. It is used for further alerts in any case.",
     ),
-    other(
+    full(
         "http_output.max_consecutive_timeouts",
-        between(0, 255),
+        Kind::Integer {
+            min: 0,
+            max: 255,
+            set: |c, v| c.outputs.http.retries = u8::try_from(v).unwrap_or(u8::MAX),
+        },
         "5",
-        Follows("http_output.enabled"),
-        "Further tries after a time-out.",
+        "Further tries at once when the server does not answer in time; then the alert waits like others.",
+    ),
+    full(
+        "remote_syslog_output.enabled",
+        Kind::Bool(|c, v| c.outputs.remote_syslog.enabled = v),
+        "false",
+        "Send alerts to a log daemon on another machine, in the form of RFC 5424. Not known to Falco.",
+    ),
+    full(
+        "remote_syslog_output.address",
+        Kind::Text(|c, v| c.outputs.remote_syslog.address = v.value),
+        "",
+        "Its `host:port`.",
+    ),
+    full(
+        "remote_syslog_output.transport",
+        Kind::Choice {
+            words: &["udp", "tcp", "tls"],
+            set: |c, v| {
+                c.outputs.remote_syslog.transport = match v {
+                    "tls" => Transport::Tls,
+                    "tcp" => Transport::Tcp,
+                    _ => Transport::Udp,
+                };
+            },
+        },
+        "tcp",
+        "How: `udp`, where nobody learns of loss, `tcp` or `tls`, both with the length in front of each message.",
+    ),
+    full(
+        "remote_syslog_output.insecure",
+        Kind::Bool(|c, v| c.outputs.remote_syslog.insecure = v),
+        "false",
+        "With tls: accept any certificate.",
+    ),
+    full(
+        "remote_syslog_output.ca_bundle",
+        Kind::Text(|c, v| c.outputs.remote_syslog.ca_bundle = path(&v)),
+        "",
+        "With tls: file with the certificates of trusted authorities, instead of /etc/ssl/certs.",
     ),
     // Log, web server, health, metrics.
     full(
@@ -637,214 +737,229 @@ pub static KEYS: &[Key<Config>] = &[
         Follows("libs_logger.enabled"),
         "Least important of them.",
     ),
-    other(
+    full(
         "webserver.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.web.enabled = v),
         "false",
-        pending(&["false"], "nothing listens"),
-        "Serve health, versions and metrics.",
+        "Serve health, versions, metrics and a page about the state of the program.",
     ),
-    other(
+    full(
         "webserver.threadiness",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 64,
+            set: |c, v| c.web.threads = usize::try_from(v).unwrap_or(0),
+        },
         "0",
-        Follows("webserver.enabled"),
-        "Threads.",
+        "Threads that serve; 0 stands for one, which is enough for what there is.",
     ),
-    other(
+    full(
         "webserver.listen_port",
-        between(1, 65535),
+        Kind::Integer {
+            min: 1,
+            max: 65535,
+            set: |c, v| c.web.port = u16::try_from(v).unwrap_or(0),
+        },
         "8765",
-        Follows("webserver.enabled"),
         "Port.",
     ),
-    other(
+    full(
         "webserver.listen_address",
-        TEXT,
-        "0.0.0.0",
-        Follows("webserver.enabled"),
-        "Address.",
+        Kind::Special {
+            form: "an IP address",
+            schema: TEXT_SCHEMA,
+            set: listen_address,
+        },
+        "127.0.0.1",
+        "Address to listen on. There is no authentication, so that without this key nobody else is served. (Falco listens on all addresses.)",
     ),
-    other(
+    full(
         "webserver.k8s_healthz_endpoint",
-        TEXT,
+        Kind::Special {
+            form: "a path that begins with `/`",
+            schema: TEXT_SCHEMA,
+            set: health_path,
+        },
         "/healthz",
-        Follows("webserver.enabled"),
         "Path of the health check.",
     ),
-    other(
+    full(
         "webserver.prometheus_metrics_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.web.prometheus = v),
         "false",
-        Follows("webserver.enabled"),
-        "Serve /metrics.",
+        "Serve /metrics, if metrics.enabled is on too.",
     ),
-    other(
+    full(
+        "webserver.status_page_enabled",
+        Kind::Bool(|c, v| c.web.status_page = v),
+        "true",
+        "Serve a page about the state of the program at `/`, with the last alerts. Not known to Falco.",
+    ),
+    full(
         "webserver.ssl_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.web.tls = v),
         "false",
-        Follows("webserver.enabled"),
         "Serve HTTPS.",
     ),
-    other(
+    full(
         "webserver.ssl_certificate",
-        TEXT,
+        Kind::Text(|c, v| c.web.certificate = v.value.into()),
         "/etc/falco/falco.pem",
-        Follows("webserver.enabled"),
-        "Certificate and key.",
+        "File with certificate and key, in PEM.",
     ),
-    other(
+    full(
         "syscall_event_timeouts.max_consecutives",
-        from(1),
+        Kind::Integer {
+            min: 1,
+            max: u64::MAX,
+            set: |c, v| c.max_timeouts = v,
+        },
         "1000",
-        pending(&["1000"], "silence of the source is not reported"),
-        "Reads without events before that is reported.",
+        "Seconds without any event after which an alert is made.",
     ),
-    other(
+    full(
         "syscall_event_drops.threshold",
-        number(1.0),
+        Kind::Number {
+            min: 0.0,
+            max: 1.0,
+            set: |c, v| c.drops.threshold = v,
+        },
         "0.1",
-        pending(&["0.1", ".1"], "every loss of events is logged"),
-        "Share of lost events from which something is done.",
+        "Share of events lost within a second above which the actions are taken. Each loss is logged whatever its share.",
     ),
-    other(
+    full(
         "syscall_event_drops.actions",
-        TEXTS,
+        Kind::Special {
+            form: "a list of ignore, log, alert, exit",
+            schema: ACTIONS,
+            set: drop_actions,
+        },
         "[log, alert]",
-        pending(
-            &["[log]", "[log, alert]", "[alert, log]"],
-            "loss of events is logged",
-        ),
-        "What is done: ignore, log, alert, exit.",
+        "What is done then: `ignore`, or some of `log`, `alert` and `exit`.",
     ),
-    other(
+    full(
         "syscall_event_drops.rate",
-        number(f64::INFINITY),
+        Kind::Number {
+            min: 0.0,
+            max: f64::INFINITY,
+            set: |c, v| c.drops.rate = v,
+        },
         "0.03333",
-        pending(
-            &["0.03333", ".03333"],
-            "reports of loss have their own pace",
-        ),
-        "Actions per second.",
+        "Times per second that the actions are taken, in the long run.",
     ),
-    other(
+    full(
         "syscall_event_drops.max_burst",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1_000_000,
+            set: |c, v| c.drops.max_burst = v,
+        },
         "1",
-        pending(&["1"], "reports of loss have their own pace"),
-        "Actions that may follow each other at once.",
+        "Times that may follow each other at once.",
     ),
-    other(
+    full(
         "syscall_event_drops.simulate_drops",
-        BOOL,
+        Kind::Bool(|c, v| c.drops.simulate = v),
         "false",
-        pending(&["false"], "loss is not simulated"),
-        "Pretend loss, as a test.",
+        "Take the actions without any loss, as a test.",
     ),
-    other(
+    full(
         "metrics.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.enabled = v),
         "false",
-        pending(&["false"], "no metrics are written"),
-        "Write the program's metrics regularly.",
+        "Take snapshots of the program's numbers.",
     ),
-    other(
+    full(
         "metrics.interval",
-        TEXT,
+        Kind::Special {
+            form: "a time such as 15m or 1h30m, 100ms or more",
+            schema: TEXT_SCHEMA,
+            set: interval,
+        },
         "1h",
-        Follows("metrics.enabled"),
-        "How often, as in 1h30m.",
+        "How often; units are y, w, d, h, m, s, ms.",
     ),
-    other(
+    full(
         "metrics.output_rule",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.output_rule = v),
         "false",
-        Follows("metrics.enabled"),
-        "As an alert.",
+        "Make an alert of each snapshot.",
     ),
-    other(
+    full(
         "metrics.output_file",
-        TEXT,
+        Kind::Text(|c, v| c.metrics.output_file = path(&v)),
         "",
-        Follows("metrics.enabled"),
-        "To a file.",
+        "Append each snapshot to this file, as a line of JSON.",
     ),
-    other(
+    full(
         "metrics.rules_counters_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.rules = v),
         "true",
-        Follows("metrics.enabled"),
         "Matches of each rule.",
     ),
-    other(
+    full(
         "metrics.resource_utilization_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.resources = v),
         "true",
-        Follows("metrics.enabled"),
-        "Processor time and memory.",
+        "Processor time and memory of the program and the machine.",
     ),
-    other(
+    full(
         "metrics.state_counters_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.state = v),
         "true",
-        Follows("metrics.enabled"),
-        "Tables of processes and files.",
+        "Tables of processes and containers.",
     ),
-    other(
+    full(
         "metrics.kernel_event_counters_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.kernel = v),
         "true",
-        Follows("metrics.enabled"),
         "Events and losses.",
     ),
-    other(
+    full(
         "metrics.kernel_event_counters_per_cpu_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.kernel_per_cpu = v),
         "true",
-        Follows("metrics.enabled"),
         "The same for each processor.",
     ),
     other(
         "metrics.libbpf_stats_enabled",
         BOOL,
         "true",
-        Follows("metrics.enabled"),
+        absent("metrics.enabled", "there are no BPF programs"),
         "Run times of BPF programs.",
     ),
     other(
         "metrics.plugins_metrics_enabled",
         BOOL,
         "true",
-        Follows("metrics.enabled"),
+        absent("metrics.enabled", "plugins are not loaded"),
         "Metrics of plugins.",
     ),
     other(
         "metrics.kernel_iter_event_counters_enabled",
         BOOL,
         "true",
-        Follows("metrics.enabled"),
+        absent("metrics.enabled", "there are no BPF iterators"),
         "Events of BPF iterators.",
     ),
     other(
         "metrics.jemalloc_stats_enabled",
         BOOL,
         "true",
-        Follows("metrics.enabled"),
+        absent("metrics.enabled", "the allocator is not jemalloc"),
         "Numbers of the memory allocator.",
     ),
-    other(
+    full(
         "metrics.convert_memory_to_mb",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.memory_in_mb = v),
         "true",
-        Follows("metrics.enabled"),
-        "Memory in MB.",
+        "Memory in MB instead of bytes, in snapshots.",
     ),
-    other(
+    full(
         "metrics.include_empty_values",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.include_empty = v),
         "false",
-        Follows("metrics.enabled"),
-        "Even counters that are 0.",
+        "Even numbers that are 0.",
     ),
     // Left over in Falco's own schema.
     other(
@@ -911,6 +1026,7 @@ pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
         "match",
         Kind::Special {
             form: "a map",
+            schema: || schema(MATCH_KEYS),
             set: |entry, node, reader| {
                 reader.map(MATCH_KEYS, "append_output.match", node, &mut entry.matches);
             },
@@ -922,6 +1038,7 @@ pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
         "extra_output",
         Kind::Special {
             form: "text",
+            schema: TEXT_SCHEMA,
             set: |entry, node, reader| {
                 entry.extra_output = phrase("append_output.extra_output", node, reader);
             },
@@ -933,18 +1050,18 @@ pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
         "extra_fields",
         Kind::Special {
             form: "a list of field names or maps",
+            schema: EXTRA_FIELDS,
             set: extra_fields,
         },
         "[]",
         "Fields to add to JSON: names of fields, or {key: text with %fields}.",
     ),
-    Key {
-        name: "suggested_output",
-        kind: Kind::Bool(|_, _| {}),
-        default: "false",
-        support: pending(&["false"], "only what the entry names is added"),
-        meaning: "Add the fields that describe the container.",
-    },
+    full(
+        "suggested_output",
+        Kind::Bool(|entry, v| entry.suggested = v),
+        "false",
+        "Add the fields that describe container and pod: id, name, image, namespace.",
+    ),
     full(
         "placement",
         Kind::Choice {
@@ -964,6 +1081,7 @@ pub static APPEND_KEYS: &[Key<AppendOutput>] = &[
         "when",
         Kind::Special {
             form: "text",
+            schema: TEXT_SCHEMA,
             set: |entry, node, reader| entry.when = phrase("append_output.when", node, reader),
         },
         "",
@@ -993,6 +1111,91 @@ pub static MATCH_KEYS: &[Key<Match>] = &[
         "Name of the rule.",
     ),
 ];
+
+/// A path, unless the text is empty.
+fn path(text: &Text) -> Option<PathBuf> {
+    (!text.value.is_empty()).then(|| PathBuf::from(&text.value))
+}
+
+fn listen_address(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    match node.text().and_then(|text| text.parse::<IpAddr>().ok()) {
+        Some(address) => config.web.address = address,
+        None => reader.mismatch("webserver.listen_address", "an IP address", node),
+    }
+}
+
+fn health_path(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    match node.text().filter(|text| text.starts_with('/')) {
+        Some(path) => path.clone_into(&mut config.web.health_path),
+        None => reader.mismatch(
+            "webserver.k8s_healthz_endpoint",
+            "a path that begins with `/`",
+            node,
+        ),
+    }
+}
+
+fn interval(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    const SHORTEST: u64 = 100;
+    let interval = node.text().and_then(clock::duration);
+    match interval.filter(|interval| interval.as_millis() >= SHORTEST.into()) {
+        Some(interval) => config.metrics.interval = interval,
+        None => reader.mismatch(
+            "metrics.interval",
+            "a time such as 15m or 1h30m, 100ms or more",
+            node,
+        ),
+    }
+}
+
+fn headers(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    const NAME: &str = "http_output.headers";
+    let yaml::Kind::Map(pairs) = &node.kind else {
+        return reader.mismatch(NAME, "a map from names to values", node);
+    };
+    for (key, value) in pairs {
+        let name = key.to_string();
+        if http::HeaderName::from_bytes(name.as_bytes()).is_err() {
+            reader.error(
+                key.place,
+                format!("`{name}` cannot be the name of a header"),
+            );
+            continue;
+        }
+        let valid = |text: &&str| http::HeaderValue::from_str(text).is_ok();
+        match value.text().filter(valid) {
+            Some(value) => config.outputs.http.headers.push((name, value.to_owned())),
+            None => reader.mismatch(&format!("{NAME}.{name}"), "text in one line", value),
+        }
+    }
+}
+
+const ACTION_NAMES: [&str; 4] = ["ignore", "log", "alert", "exit"];
+
+fn drop_actions(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    const NAME: &str = "syscall_event_drops.actions";
+    let yaml::Kind::Sequence(items) = &node.kind else {
+        return reader.mismatch(NAME, "a list of ignore, log, alert, exit", node);
+    };
+    let mut ignore = false;
+    let mut actions = Vec::new();
+    for item in items {
+        match item.text() {
+            Some("ignore") => ignore = true,
+            Some("log") => actions.push(DropAction::Log),
+            Some("alert") => actions.push(DropAction::Alert),
+            Some("exit") => actions.push(DropAction::Exit),
+            _ => reader.mismatch(NAME, "one of ignore, log, alert, exit", item),
+        }
+    }
+    if ignore && actions.iter().any(|action| *action != DropAction::Exit) {
+        reader.error(
+            node.place,
+            format!("{NAME}: `ignore` excludes `log` and `alert`"),
+        );
+    }
+    config.drops.actions = actions;
+}
 
 /// A text that the rules' compiler reads, and that keeps its place for errors
 /// in it.
@@ -1037,6 +1240,7 @@ static RULES_KEYS: &[Key<RuleSelection>] = &[
         "enable",
         Kind::Special {
             form: "a map with `rule` or `tag`",
+            schema: || schema(SELECTOR_KEYS),
             set: |entry, node, reader| {
                 let rules = entry.enable.get_or_insert_default();
                 reader.map(SELECTOR_KEYS, "rules.enable", node, rules);
@@ -1049,6 +1253,7 @@ static RULES_KEYS: &[Key<RuleSelection>] = &[
         "disable",
         Kind::Special {
             form: "a map with `rule` or `tag`",
+            schema: || schema(SELECTOR_KEYS),
             set: |entry, node, reader| {
                 let rules = entry.disable.get_or_insert_default();
                 reader.map(SELECTOR_KEYS, "rules.disable", node, rules);

@@ -4,23 +4,26 @@
 mod diagnostic;
 mod document;
 mod expand;
+mod include;
 mod keys;
+mod model;
 mod overrides;
+pub mod permissions;
+pub mod reference;
 mod rules_files;
 mod schema;
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub use diagnostic::{Diagnostic, Invalid};
 pub use keys::{APPEND_KEYS, KEYS, MATCH_KEYS};
+pub use model::*;
 pub use rules_files::{expand_path, rules_files};
 pub use schema::{Key, Kind, Reader, Support, Text};
 
 use crate::diagnostic::{Origin, Severity, Source, Span};
-use crate::output::Priority;
-use crate::rules::AppendOutput;
 use crate::yaml::{self, Node};
 
 /// Where the configuration is without `-c`.
@@ -32,155 +35,6 @@ pub const SYSLOG_SOCKET: &str = "/dev/log";
 /// A configuration is a few hundred lines; more is not one.
 const MAX_FILE_SIZE: u64 = 4 << 20;
 
-/// Everything that `falco.yaml` decides.
-#[derive(Clone, Debug, Default)]
-pub struct Config {
-    /// Files and directories of rules, in order.
-    pub rules_files: Vec<Text>,
-    /// Rules of lower priority are not loaded.
-    pub priority: Priority,
-    /// What happens when several rules match one event.
-    pub rule_matching: RuleMatching,
-    /// The source of events.
-    pub engine: Engine,
-    /// System calls collected beside those of the rules.
-    pub base_syscalls: BaseSyscalls,
-    /// Rules that are turned on and off, in order.
-    pub rules: Vec<RuleSelection>,
-    /// What is added to the outputs of rules.
-    pub append_output: Vec<AppendOutput>,
-    /// Alerts and where they go.
-    pub outputs: Outputs,
-    /// The program's own messages.
-    pub log: Log,
-    /// The file and the options of the command line that were read, by the
-    /// numbers in the places of texts.
-    pub sources: Vec<Source>,
-}
-
-/// What happens when several rules match one event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RuleMatching {
-    /// One alert, of the rule that was loaded first.
-    #[default]
-    First,
-    /// One alert for each.
-    All,
-}
-
-/// Where events come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EngineKind {
-    /// The kernel module.
-    #[default]
-    Kmod,
-    /// A capture, from its beginning to its end.
-    Replay,
-}
-
-/// The section `engine`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Engine {
-    /// Where events come from.
-    pub kind: EngineKind,
-    /// Bytes of each processor's ring, from `engine.kmod.buf_size_preset`.
-    pub buffer_size: u32,
-    /// The kernel sends no exits of system calls that failed.
-    pub drop_failed_exit: bool,
-    /// The capture to replay; empty if none was named.
-    pub capture_file: PathBuf,
-}
-
-/// The section `base_syscalls`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BaseSyscalls {
-    /// Names to add, or with `!` in front to leave out.
-    pub custom_set: Vec<Text>,
-    /// Only what the rules need for their state.
-    pub repair: bool,
-    /// Even the high-volume reads and writes.
-    pub all: bool,
-}
-
-/// One entry of `rules`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleSelection {
-    /// Rules to turn on.
-    pub enable: Option<RuleSelector>,
-    /// Rules to turn off.
-    pub disable: Option<RuleSelector>,
-}
-
-/// Some rules: those of a name or a pattern, and those with a tag.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RuleSelector {
-    /// Name; `*` is any text.
-    pub rule: Option<Text>,
-    /// Tag.
-    pub tag: Option<Text>,
-}
-
-/// What alerts look like and where they go.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outputs {
-    /// Form of a line.
-    pub format: Format,
-    /// `stdout_output.enabled`.
-    pub stdout: bool,
-    /// `syslog_output.enabled`.
-    pub syslog: bool,
-    /// The section `file_output`.
-    pub file: FileOutput,
-    /// Lines may wait in the process for more lines.
-    pub buffered: bool,
-    /// Alerts that may wait for one output; 0 takes
-    /// [`DEFAULT_CAPACITY`](crate::output::DEFAULT_CAPACITY).
-    pub capacity: usize,
-    /// The socket of the log daemon. Not a key; another one is for tests.
-    pub syslog_socket: PathBuf,
-    /// Milliseconds after which an output that does not return is reported.
-    pub timeout_ms: u64,
-}
-
-/// The form of alerts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Format {
-    /// One JSON object per line instead of text.
-    pub json: bool,
-    /// JSON has `output`.
-    pub include_output: bool,
-    /// JSON has `message`.
-    pub include_message: bool,
-    /// JSON has `output_fields`.
-    pub include_output_fields: bool,
-    /// JSON has `tags`.
-    pub include_tags: bool,
-    /// Times in text are ISO 8601 and UTC. Also holds for the log.
-    pub iso_time: bool,
-}
-
-/// The section `file_output`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FileOutput {
-    /// Write to a file.
-    pub enabled: bool,
-    /// Keep it open between alerts.
-    pub keep_alive: bool,
-    /// Which file.
-    pub filename: PathBuf,
-}
-
-/// The program's own messages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Log {
-    /// Messages of lower level are left out.
-    pub level: Priority,
-    /// Write them to standard error.
-    pub stderr: bool,
-    /// Send them to syslog.
-    pub syslog: bool,
-}
-
 /// A configuration and what to tell about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -190,8 +44,17 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Reads a configuration file and applies `overrides`, each `key=value`.
+/// Reads a configuration file with those it names, and applies `overrides`,
+/// each `key=value`.
 pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
+    let source = read_source(file)?;
+    let mut loaded = from_source(source, file, overrides)?;
+    loaded.config.files.insert(0, file.to_owned());
+    Ok(loaded)
+}
+
+/// The text of a file of the configuration.
+fn read_source(file: &Path) -> Result<Source, Invalid> {
     let name = file.to_string_lossy();
     let bytes = read(file).map_err(|error| {
         let message = format!("cannot read the configuration: {error}");
@@ -208,7 +71,7 @@ pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
         let message = format!("not UTF-8 at byte {at}");
         Invalid::error(source.origin(Span::new(at, at)), message)
     })?;
-    from_text(&name, &text, overrides)
+    Ok(Source::new(&name, &text))
 }
 
 fn read(file: &Path) -> io::Result<Vec<u8>> {
@@ -220,10 +83,22 @@ fn read(file: &Path) -> io::Result<Vec<u8>> {
 
 /// Reads a configuration from `text`; `file` names it in diagnostics.
 pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded, Invalid> {
-    let file = Source::new(file, text);
-    let mut root = document::parse(&file, 0)?;
-    let mut sources = vec![file];
-    for option in overrides {
+    from_source(Source::new(file, text), Path::new(file), overrides)
+}
+
+fn from_source(source: Source, file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
+    let mut root = document::parse(&source, 0)?;
+    let mut sources = vec![source];
+    // Which files there are must be known before they can be read; what else
+    // the command line says comes after all of them.
+    let (first, later): (Vec<_>, Vec<_>) = overrides
+        .iter()
+        .partition(|option| overrides::names(option, "config_files"));
+    for option in first {
+        overrides::apply(&mut root, option, &mut sources)?;
+    }
+    let included = include::include(file, &mut root, &mut sources)?;
+    for option in later {
         overrides::apply(&mut root, option, &mut sources)?;
     }
     expand::expand(&mut root, &|name| std::env::var(name).ok());
@@ -231,13 +106,15 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
     let mut config = defaults();
     let mut reader = Reader::new(&sources);
     reader.map(KEYS, "", &root, &mut config);
-    check_relations(&root, &mut reader);
+    check_relations(&root, &config, &mut reader);
     let diagnostics = reader.diagnostics;
     let is_error = |diagnostic: &Diagnostic| diagnostic.severity() == Severity::Error;
     if diagnostics.iter().any(is_error) {
         return Err(Invalid(diagnostics));
     }
     config.sources = sources;
+    config.files = included.files;
+    config.directories = included.directories;
     Ok(Loaded {
         config,
         warnings: diagnostics,
@@ -245,7 +122,39 @@ pub fn from_text(file: &str, text: &str, overrides: &[String]) -> Result<Loaded,
 }
 
 /// What no row of the table can see alone.
-fn check_relations(root: &Node, reader: &mut Reader<'_>) {
+fn check_relations(root: &Node, config: &Config, reader: &mut Reader<'_>) {
+    for key in KEYS {
+        if let Support::Absent { switch, reason } = key.support
+            && let Some(node) = at(root, key.name)
+            && is_on(node)
+            && at(root, switch).is_some_and(is_on)
+        {
+            let message = format!("key {} has no effect: {reason}", key.name);
+            reader.warning(node.place, message);
+        }
+    }
+    for (enabled, switch, missing) in [
+        (
+            config.outputs.program.enabled && config.outputs.program.program.is_empty(),
+            "program_output",
+            "program",
+        ),
+        (
+            config.outputs.http.enabled && config.outputs.http.url.is_empty(),
+            "http_output",
+            "url",
+        ),
+        (
+            config.outputs.remote_syslog.enabled && config.outputs.remote_syslog.address.is_empty(),
+            "remote_syslog_output",
+            "address",
+        ),
+    ] {
+        if enabled && let Some(node) = at(root, &format!("{switch}.enabled")) {
+            let message = format!("{switch}.enabled needs {switch}.{missing}");
+            reader.error(node.place, message);
+        }
+    }
     if let (Some(_), Some(old)) = (root.get("rules_files"), root.get("rules_file")) {
         reader.error(
             old.place,
@@ -264,6 +173,15 @@ fn check_relations(root: &Node, reader: &mut Reader<'_>) {
             "key plugins is not supported yet: plugins are not loaded",
         );
     }
+}
+
+/// The node at a path of names.
+fn at<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
+    name.split('.').try_fold(root, |node, part| node.get(part))
+}
+
+fn is_on(node: &Node) -> bool {
+    node.scalar().and_then(yaml::Scalar::boolean) == Some(true)
 }
 
 /// What holds where the file says nothing: the defaults of [`KEYS`].

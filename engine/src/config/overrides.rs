@@ -34,6 +34,13 @@ pub(super) fn apply(
     set(root, &steps, value).map_err(fail)
 }
 
+/// Whether an option is about this key of the first level.
+pub(super) fn names(option: &str, key: &str) -> bool {
+    split(option)
+        .and_then(|(path, _)| steps(path).ok())
+        .is_some_and(|steps| matches!(steps.first(), Some(Step::Name(name)) if name == key))
+}
+
 /// At the first `=`, which no key contains.
 fn split(text: &str) -> Option<(&str, &str)> {
     let (path, value) = text.split_once('=')?;

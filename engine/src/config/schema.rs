@@ -5,6 +5,8 @@
 
 use std::rc::Rc;
 
+use serde_json::Value;
+
 use super::diagnostic::Diagnostic;
 use crate::diagnostic::{Origin, Place, Source};
 use crate::filter::error::nearest;
@@ -77,6 +79,8 @@ pub enum Kind<T: 'static> {
     Special {
         /// Describes the form.
         form: &'static str,
+        /// Describes it as JSON schema.
+        schema: fn() -> Value,
         /// Checks and stores it.
         set: fn(&mut T, &Node, &mut Reader<'_>),
     },
@@ -123,6 +127,14 @@ pub enum Support {
     /// Nothing, but the key means nothing either while the named key has its
     /// default, and that key warns if it has not.
     Follows(&'static str),
+    /// Nothing, because the program has no such part. A warning is due if the
+    /// key and the named switch are on.
+    Absent {
+        /// The key that turns on the section.
+        switch: &'static str,
+        /// Why.
+        reason: &'static str,
+    },
     /// Nothing, because the program has no such part and needs none.
     Needless(&'static str),
 }
@@ -251,7 +263,7 @@ impl<'s> Reader<'s> {
             return;
         }
         match row.support {
-            Support::Full | Support::Follows(_) => {}
+            Support::Full | Support::Follows(_) | Support::Absent { .. } => {}
             Support::Pending { inert, effect } => {
                 let shown = match (&row.kind, node.scalar().and_then(Scalar::boolean)) {
                     (Kind::Bool(_), Some(value)) => value.to_string(),

@@ -23,6 +23,8 @@ pub struct Line {
     text: String,
     /// Where the text goes on after the time; 0 for JSON.
     body: usize,
+    /// The rule.
+    pub rule: Arc<str>,
     /// Severity as syslog numbers it.
     pub priority: super::Priority,
     /// Nanoseconds since the epoch.
@@ -72,6 +74,7 @@ impl Formatter {
         Line {
             text,
             body,
+            rule: Arc::clone(&alert.rule),
             priority: alert.priority,
             time: alert.time,
         }

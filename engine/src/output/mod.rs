@@ -7,7 +7,10 @@
 pub mod channel;
 pub mod format;
 pub mod queue;
+mod recent;
 pub mod statistics;
+mod supervisor;
+mod writer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,7 +19,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 pub use channel::OUTPUTS;
-pub use queue::{DEFAULT_CAPACITY, Outputs, Status};
+pub use queue::{Change, DEFAULT_CAPACITY, Monitor, Outputs, Status};
+pub use recent::Recent;
 pub use statistics::Statistics;
 
 /// Severity of a rule, most severe first, numbered as syslog does.

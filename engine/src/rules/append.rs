@@ -14,6 +14,8 @@ pub struct AppendOutput {
     pub extra_fields: Vec<ExtraField>,
     /// Where the text goes.
     pub placement: Placement,
+    /// Add the fields that describe container and pod.
+    pub suggested: bool,
     /// Condition under which all of it is added; always, if there is none.
     pub when: Option<Text>,
 }

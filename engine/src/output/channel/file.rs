@@ -1,6 +1,6 @@
 //! Alerts in a file.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
     let channel = FileChannel {
         path,
         keep_alive: settings.file.keep_alive,
+        rotation: Rotation {
+            bytes: settings.file.rotate_bytes,
+            keep: settings.file.rotate_keep,
+        },
         file: settings.file.keep_alive.then_some(file),
         writer: LineWriter::default(),
     };
@@ -30,8 +34,42 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
 struct FileChannel {
     path: PathBuf,
     keep_alive: bool,
+    rotation: Rotation,
     file: Option<File>,
     writer: LineWriter,
+}
+
+/// When a new file is begun, and what becomes of the old one.
+struct Rotation {
+    /// The file's largest size; 0: any.
+    bytes: u64,
+    /// Old files that are kept.
+    keep: u64,
+}
+
+impl Rotation {
+    /// Moves the file away if it would become too large. `true`: it did.
+    fn rotate(&self, path: &Path, file: &File, more: u64) -> io::Result<bool> {
+        let size = file.metadata()?.len();
+        if self.bytes == 0 || size == 0 || size + more <= self.bytes {
+            return Ok(false);
+        }
+        for number in (1..self.keep).rev() {
+            match fs::rename(numbered(path, number), numbered(path, number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(path, numbered(path, 1))?;
+        Ok(true)
+    }
+}
+
+/// `events.log.1` for `events.log`.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".{number}"));
+    name.into()
 }
 
 fn append(path: &Path) -> io::Result<File> {
@@ -59,6 +97,18 @@ impl FileChannel {
         if self.writer.begun > 0 && file.metadata().is_ok_and(|data| data.len() == 0) {
             // The first half of the line was moved away with its file.
             self.writer.begun = 0;
+        }
+        if self.writer.begun == 0 {
+            let more = lines.iter().map(|line| line.text().len() as u64 + 1).sum();
+            let rotated = self.rotation.rotate(&self.path, &file, more);
+            match rotated.and_then(|rotated| match rotated {
+                true => append(&self.path).map(Some),
+                false => Ok(None),
+            }) {
+                Ok(None) => {}
+                Ok(Some(new)) => file = new,
+                Err(error) => return (0, Err(error)),
+            }
         }
         let (done, result) = self.writer.write(&mut file, lines);
         if self.keep_alive && result.is_ok() {

@@ -1,6 +1,9 @@
 //! What alerts can be written to.
 
 mod file;
+mod http;
+mod program;
+mod remote;
 mod stdout;
 mod syslog;
 
@@ -17,8 +20,12 @@ pub(crate) use syslog::Sender as SyslogSender;
 pub struct Output {
     /// Its name in the log.
     pub name: &'static str,
+    /// Its section in the configuration.
+    pub section: &'static str,
     /// Whether the configuration asks for it.
     pub enabled: fn(&Settings) -> bool,
+    /// Whether two configurations mean the same for it.
+    pub same: fn(&Settings, &Settings) -> bool,
     /// Makes it ready. An error is a reason not to start at all.
     pub open: fn(&Settings) -> Result<Opened, String>,
 }
@@ -28,18 +35,45 @@ pub struct Output {
 pub static OUTPUTS: &[Output] = &[
     Output {
         name: "stdout",
+        section: "stdout_output",
         enabled: |settings| settings.stdout,
+        same: |a, b| a.buffered == b.buffered,
         open: stdout::open,
     },
     Output {
         name: "file",
+        section: "file_output",
         enabled: |settings| settings.file.enabled,
+        same: |a, b| a.file == b.file,
         open: file::open,
     },
     Output {
         name: "syslog",
+        section: "syslog_output",
         enabled: |settings| settings.syslog,
+        same: |a, b| a.syslog_socket == b.syslog_socket,
         open: syslog::open,
+    },
+    Output {
+        name: "program",
+        section: "program_output",
+        enabled: |settings| settings.program.enabled,
+        same: |a, b| a.program == b.program,
+        open: program::open,
+    },
+    Output {
+        name: "http",
+        section: "http_output",
+        enabled: |settings| settings.http.enabled,
+        same: |a, b| a.http == b.http && a.format.json == b.format.json,
+        open: http::open,
+    },
+    Output {
+        name: "remote_syslog",
+        section: "remote_syslog_output",
+        enabled: |settings| settings.remote_syslog.enabled,
+        same: |a, b| a.remote_syslog == b.remote_syslog,
+        open: remote::open,
     },
 ];
 
@@ -83,6 +117,32 @@ impl Written {
     }
 }
 
+impl Failure {
+    /// Something that may pass.
+    fn wait(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            fate: Fate::Wait,
+        }
+    }
+
+    /// Something that will not.
+    fn lose(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            fate: Fate::Lose,
+        }
+    }
+
+    /// Nothing; it only takes longer.
+    fn again() -> Self {
+        Self {
+            reason: String::new(),
+            fate: Fate::Again,
+        }
+    }
+}
+
 /// Why a line was not written.
 #[derive(Debug)]
 pub struct Failure {
@@ -97,6 +157,8 @@ pub struct Failure {
 pub enum Fate {
     /// Try again later: the reason may pass.
     Wait,
+    /// Try again at once: it is not done yet, and nothing is wrong.
+    Again,
     /// Give it up: it will never be written.
     Lose,
 }

@@ -1,0 +1,354 @@
+//! What the configuration decides, in the form in which the program asks for it.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::schema::Text;
+use crate::diagnostic::Source;
+use crate::output::Priority;
+use crate::rules::AppendOutput;
+
+/// Everything that `falco.yaml` decides.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    /// Load configuration and rules again when their files change.
+    pub watch_files: bool,
+    /// Files and directories of rules, in order.
+    pub rules_files: Vec<Text>,
+    /// Rules of lower priority are not loaded.
+    pub priority: Priority,
+    /// What happens when several rules match one event.
+    pub rule_matching: RuleMatching,
+    /// The source of events.
+    pub engine: Engine,
+    /// System calls collected beside those of the rules.
+    pub base_syscalls: BaseSyscalls,
+    /// Rules that are turned on and off, in order.
+    pub rules: Vec<RuleSelection>,
+    /// What is added to the outputs of rules.
+    pub append_output: Vec<AppendOutput>,
+    /// Alerts and where they go.
+    pub outputs: Outputs,
+    /// Values of the fields `%static.*`.
+    pub static_fields: BTreeMap<String, String>,
+    /// What is done when the kernel lost events.
+    pub drops: Drops,
+    /// Reads in a row without events before that is reported.
+    pub max_timeouts: u64,
+    /// Numbers about the program itself.
+    pub metrics: Metrics,
+    /// The web server.
+    pub web: WebServer,
+    /// The program's own messages.
+    pub log: Log,
+    /// The files that were read, the main one first.
+    pub files: Vec<PathBuf>,
+    /// Directories whose files are part of the configuration.
+    pub directories: Vec<PathBuf>,
+    /// The files and the options of the command line that were read, by the
+    /// numbers in the places of texts.
+    pub sources: Vec<Source>,
+}
+
+/// What happens when several rules match one event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RuleMatching {
+    /// One alert, of the rule that was loaded first.
+    #[default]
+    First,
+    /// One alert for each.
+    All,
+}
+
+/// Where events come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EngineKind {
+    /// The kernel module.
+    #[default]
+    Kmod,
+    /// A capture, from its beginning to its end.
+    Replay,
+}
+
+/// The section `engine`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Engine {
+    /// Where events come from.
+    pub kind: EngineKind,
+    /// Bytes of each processor's ring, from `engine.kmod.buf_size_preset`.
+    pub buffer_size: u32,
+    /// The kernel sends no exits of system calls that failed.
+    pub drop_failed_exit: bool,
+    /// The capture to replay; empty if none was named.
+    pub capture_file: PathBuf,
+}
+
+/// The section `base_syscalls`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BaseSyscalls {
+    /// Names to add, or with `!` in front to leave out.
+    pub custom_set: Vec<Text>,
+    /// Only what the rules need for their state.
+    pub repair: bool,
+    /// Even the high-volume reads and writes.
+    pub all: bool,
+}
+
+/// One entry of `rules`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSelection {
+    /// Rules to turn on.
+    pub enable: Option<RuleSelector>,
+    /// Rules to turn off.
+    pub disable: Option<RuleSelector>,
+}
+
+/// Some rules: those of a name or a pattern, and those with a tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RuleSelector {
+    /// Name; `*` is any text.
+    pub rule: Option<Text>,
+    /// Tag.
+    pub tag: Option<Text>,
+}
+
+/// What alerts look like and where they go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outputs {
+    /// Form of a line.
+    pub format: Format,
+    /// `stdout_output.enabled`.
+    pub stdout: bool,
+    /// `syslog_output.enabled`.
+    pub syslog: bool,
+    /// The section `file_output`.
+    pub file: FileOutput,
+    /// The section `program_output`.
+    pub program: ProgramOutput,
+    /// The section `http_output`.
+    pub http: HttpOutput,
+    /// The section `remote_syslog_output`.
+    pub remote_syslog: RemoteSyslog,
+    /// Lines may wait in the process for more lines.
+    pub buffered: bool,
+    /// Alerts that may wait for one output; 0 takes
+    /// [`DEFAULT_CAPACITY`](crate::output::DEFAULT_CAPACITY).
+    pub capacity: usize,
+    /// The socket of the log daemon. Not a key; another one is for tests.
+    pub syslog_socket: PathBuf,
+    /// Milliseconds after which an output that does not return is reported.
+    pub timeout_ms: u64,
+}
+
+/// The form of alerts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Format {
+    /// One JSON object per line instead of text.
+    pub json: bool,
+    /// JSON has `output`.
+    pub include_output: bool,
+    /// JSON has `message`.
+    pub include_message: bool,
+    /// JSON has `output_fields`.
+    pub include_output_fields: bool,
+    /// JSON has `tags`.
+    pub include_tags: bool,
+    /// Times in text are ISO 8601 and UTC. Also holds for the log.
+    pub iso_time: bool,
+}
+
+/// The section `file_output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileOutput {
+    /// Write to a file.
+    pub enabled: bool,
+    /// Keep it open between alerts.
+    pub keep_alive: bool,
+    /// Which file.
+    pub filename: PathBuf,
+    /// Bytes after which a new file is begun; 0: never.
+    pub rotate_bytes: u64,
+    /// Old files that are kept, with `.1`, `.2` … behind their names.
+    pub rotate_keep: u64,
+}
+
+/// The section `program_output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProgramOutput {
+    /// Hand alerts to a program.
+    pub enabled: bool,
+    /// One process for all alerts instead of one for each.
+    pub keep_alive: bool,
+    /// What the shell runs.
+    pub program: String,
+}
+
+/// The section `http_output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HttpOutput {
+    /// Post alerts.
+    pub enabled: bool,
+    /// Where to.
+    pub url: String,
+    /// The header `User-Agent`.
+    pub user_agent: String,
+    /// More headers: name and value.
+    pub headers: Vec<(String, String)>,
+    /// Any certificate will do.
+    pub insecure: bool,
+    /// One authority's certificate. The first of the three that is set counts.
+    pub ca_cert: Option<PathBuf>,
+    /// Certificates of authorities in one file.
+    pub ca_bundle: Option<PathBuf>,
+    /// Certificates of authorities in the files of a directory.
+    pub ca_path: PathBuf,
+    /// Show a certificate to the server.
+    pub mtls: bool,
+    /// That certificate.
+    pub client_cert: PathBuf,
+    /// Its key.
+    pub client_key: PathBuf,
+    /// Write the server's answers to standard output.
+    pub echo: bool,
+    /// Send bodies compressed.
+    pub compress: bool,
+    /// Probe idle connections.
+    pub keep_alive: bool,
+    /// Further tries at once after a time-out.
+    pub retries: u8,
+    /// Alerts in one request at most.
+    pub batch: usize,
+}
+
+/// How messages get to a log daemon elsewhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// One datagram for each, without any answer.
+    #[default]
+    Udp,
+    /// One stream.
+    Tcp,
+    /// One stream, encrypted.
+    Tls,
+}
+
+/// The section `remote_syslog_output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RemoteSyslog {
+    /// Send alerts to a log daemon elsewhere, as RFC 5424 has it.
+    pub enabled: bool,
+    /// Its host and port.
+    pub address: String,
+    /// How to get there.
+    pub transport: Transport,
+    /// With TLS: any certificate will do.
+    pub insecure: bool,
+    /// With TLS: certificates of authorities in one file; else those of the
+    /// system.
+    pub ca_bundle: Option<PathBuf>,
+}
+
+/// What may be done about lost events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DropAction {
+    /// Write it to the log.
+    Log,
+    /// Make an alert.
+    Alert,
+    /// End the program.
+    Exit,
+}
+
+/// The section `syscall_event_drops`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Drops {
+    /// Share of lost events above which something is done.
+    pub threshold: f64,
+    /// What is done. Empty: nothing.
+    pub actions: Vec<DropAction>,
+    /// Actions per second.
+    pub rate: f64,
+    /// Actions that may follow each other at once.
+    pub max_burst: u64,
+    /// Do it each second without any loss, as a test.
+    pub simulate: bool,
+}
+
+/// The section `metrics`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Take snapshots.
+    pub enabled: bool,
+    /// How often.
+    pub interval: Duration,
+    /// Send them as alerts.
+    pub output_rule: bool,
+    /// Append them to this file.
+    pub output_file: Option<PathBuf>,
+    /// Matches of each rule.
+    pub rules: bool,
+    /// Processor time and memory.
+    pub resources: bool,
+    /// Tables of processes and containers.
+    pub state: bool,
+    /// Events and losses.
+    pub kernel: bool,
+    /// The same for each processor.
+    pub kernel_per_cpu: bool,
+    /// Memory in MB instead of bytes.
+    pub memory_in_mb: bool,
+    /// Even what is 0.
+    pub include_empty: bool,
+}
+
+/// The section `webserver`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebServer {
+    /// Serve at all.
+    pub enabled: bool,
+    /// Threads; 0: as many as processors.
+    pub threads: usize,
+    /// Address.
+    pub address: IpAddr,
+    /// Port.
+    pub port: u16,
+    /// Path of the health check.
+    pub health_path: String,
+    /// Serve `/metrics`.
+    pub prometheus: bool,
+    /// Serve the page about the state of the program.
+    pub status_page: bool,
+    /// Serve HTTPS.
+    pub tls: bool,
+    /// File with certificate and key.
+    pub certificate: PathBuf,
+}
+
+impl Default for WebServer {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            threads: 0,
+            address: Ipv4Addr::LOCALHOST.into(),
+            port: 0,
+            health_path: String::new(),
+            prometheus: false,
+            status_page: false,
+            tls: false,
+            certificate: PathBuf::new(),
+        }
+    }
+}
+
+/// The program's own messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// Messages of lower level are left out.
+    pub level: Priority,
+    /// Write them to standard error.
+    pub stderr: bool,
+    /// Send them to syslog.
+    pub syslog: bool,
+}
