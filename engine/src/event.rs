@@ -150,6 +150,11 @@ impl<'a> Event<'a> {
             .get(start..start.checked_add(span.len as usize)?)
     }
 
+    /// Whether the parameter has a value.
+    pub fn has(&self, slot: usize) -> bool {
+        slot < MAX_SLOTS && self.header.missing & (1 << slot) == 0
+    }
+
     /// Number and description of the parameter with this name.
     pub fn param(&self, name: &str) -> Option<(usize, &'static Param)> {
         let params = self.info().params;

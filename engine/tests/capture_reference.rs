@@ -110,8 +110,11 @@ fn note(differences: &mut Differences, field: &str, place: &str, own: &Value, th
     }
 }
 
-/// Equal as numbers, or as they are.
+/// Equal as numbers, or as they are. What is missing may be printed as such.
 fn same(own: &Value, theirs: &Value) -> bool {
+    if theirs.is_null() && own.as_str() == Some("<NA>") {
+        return true;
+    }
     match (own.as_f64(), theirs.as_f64()) {
         (Some(own), Some(theirs)) if own.fract() != 0.0 || theirs.fract() != 0.0 => {
             (own - theirs).abs() <= 1e-6 * theirs.abs().max(1.0)

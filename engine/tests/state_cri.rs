@@ -201,6 +201,11 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
             (request.pod_sandbox_id == "sand").then(|| {
                 frame(&api::PodSandboxStatusResponse {
                     status: Some(sandbox("sand")),
+                    info: [(
+                        "info".into(),
+                        r#"{"cniResult":{"IPs":["10.0.0.1"]}}"#.into(),
+                    )]
+                    .into(),
                 })
             })
         }
@@ -235,6 +240,8 @@ fn a_runtime_tells_what_it_knows() {
     assert!(containers.is_pending("web"));
     assert!(containers.settle(PATIENCE));
     let info = web.info().unwrap();
+    let cni = &info.pod.as_ref().unwrap().cni_json;
+    assert_eq!(cni, r#"{"IPs":["10.0.0.1"]}"#);
     assert_eq!(info.name, "nginx");
     assert_eq!(info.image, "docker.io/library/nginx:latest");
     assert_eq!(info.image_repository, "docker.io/library/nginx");

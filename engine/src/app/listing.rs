@@ -24,7 +24,7 @@ pub enum Format {
 }
 
 /// Classes of fields, by the starts of their names.
-const CLASSES: [(&str, &str, &[&str]); 7] = [
+const CLASSES: [(&str, &str, &[&str]); 8] = [
     ("evt", "What every event has", &["evt.", "syscall."]),
     (
         "process",
@@ -34,6 +34,11 @@ const CLASSES: [(&str, &str, &[&str]); 7] = [
     ("user", "The user on whose behalf it runs", &["user."]),
     ("group", "The group on whose behalf it runs", &["group."]),
     ("fd", "The descriptor that the event is about", &["fd."]),
+    (
+        "fdlist",
+        "The descriptors that a call waits for",
+        &["fdlist."],
+    ),
     ("fs.path", "The paths that a call names", &["fs.path."]),
     (
         "container",
@@ -47,13 +52,16 @@ pub fn fields(format: Format, names_only: bool) -> String {
     if names_only {
         return FIELDS
             .iter()
+            .filter(|field| !field.hidden)
             .map(|field| format!("{}\n", field.name))
             .collect();
     }
     let mut text = String::new();
     let mut classes = Vec::new();
     for (name, about, starts) in CLASSES {
-        let own = |field: &&Field| starts.iter().any(|start| field.name.starts_with(start));
+        let own = |field: &&Field| {
+            !field.hidden && starts.iter().any(|start| field.name.starts_with(start))
+        };
         let rows = FIELDS.iter().filter(own);
         match format {
             Format::Json => classes.push(json!({

@@ -146,6 +146,8 @@ pub struct Field {
     pub cardinality: Cardinality,
     /// How it is printed.
     pub print: Print,
+    /// Not listed: rules that name it work, new ones should not.
+    pub hidden: bool,
     /// What it means, one line.
     pub about: &'static str,
     /// How it is read.

@@ -6,6 +6,8 @@ mod container;
 mod descriptor;
 mod evt;
 mod fd;
+mod fdlist;
+mod io;
 mod names;
 mod path;
 mod proc;
@@ -21,7 +23,7 @@ use super::field::{
     Cardinality::{self, AnyAncestor, BothEnds},
     Field,
     FieldType::{
-        self, AbsTime, Bool, Bytes, Dynamic, Host, Int, Ip, Net, Port, RelTime, Text, Uint,
+        self, AbsTime, Bool, Bytes, Double, Dynamic, Host, Int, Ip, Net, Port, RelTime, Text, Uint,
     },
     Get, Print, Value,
 };
@@ -33,6 +35,7 @@ const fn row(name: &'static str, ty: FieldType, about: &'static str, get: Get) -
         arg: ArgKind::None,
         cardinality: Cardinality::One,
         print: Print::Plain,
+        hidden: false,
         about,
         get,
     }
@@ -46,6 +49,13 @@ impl Field {
     const fn many(self, cardinality: Cardinality) -> Self {
         Self {
             cardinality,
+            ..self
+        }
+    }
+
+    const fn hidden(self) -> Self {
+        Self {
+            hidden: true,
             ..self
         }
     }
@@ -67,14 +77,24 @@ pub static FIELDS: &[Field] = &[
     row("evt.rawtime", AbsTime, "nanoseconds since the epoch", evt::rawtime),
     row("evt.rawtime.s", AbsTime, "whole seconds since the epoch", evt::rawtime_s),
     row("evt.rawtime.ns", AbsTime, "nanoseconds behind the whole second", evt::rawtime_ns).print(Print::NineDigits),
+    row("evt.reltime", RelTime, "nanoseconds since the first event", evt::reltime).print(Print::NineDigits),
+    row("evt.reltime.s", RelTime, "whole seconds since the first event", evt::reltime_s),
+    row("evt.reltime.ns", RelTime, "nanoseconds behind the whole second since the first event", evt::reltime_ns).print(Print::NineDigits),
+    row("evt.deltatime", RelTime, "nanoseconds since the event before", evt::deltatime),
+    row("evt.deltatime.s", RelTime, "whole seconds since the event before", evt::deltatime_s),
+    row("evt.deltatime.ns", RelTime, "nanoseconds behind the whole second since the event before", evt::deltatime_ns).print(Print::NineDigits),
+    row("evt.outputtime", Text, "the same as evt.time", evt::time),
+    row("evt.pluginname", Text, "no value: no plugin makes these events", evt::none),
+    row("evt.plugininfo", Text, "no value: no plugin makes these events", evt::none),
     row("evt.source", Text, "where events come from: syscall", evt::source),
     row("evt.is_async", Bool, "not made by a system call or a hook of the kernel", evt::is_async),
+    row("evt.asynctype", Text, "name of an event that no system call and no hook of the kernel made", evt::asynctype),
     row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", evt::hostname),
     row("evt.dir", Text, "deprecated: always <", evt::dir),
     row("evt.type", Text, "name of the event, which is nearly always that of a system call", evt::kind),
     row("evt.type.is", Uint, "1 for events of the named type, else 0", evt::type_is).arg(IndexOrKey),
     row("syscall.type", Text, "name of the system call", evt::syscall),
-    row("evt.category", Text, "group of the event: file, net, process, …", evt::category),
+    row("evt.category", Text, "group of the event: file, net, process, …", io::category),
     row("evt.cpu", Int, "processor on which it happened", evt::cpu),
     row("evt.args", Text, "all arguments as name=value", args::all),
     row("evt.info", Text, "the same as evt.args", args::all),
@@ -82,21 +102,49 @@ pub static FIELDS: &[Field] = &[
     row("evt.rawarg", Dynamic, "one argument in its own type, by name", args::raw).arg(Key),
     row("evt.buffer", Bytes, "bytes that were read or written", args::buffer),
     row("evt.buflen", Uint, "how many bytes were read or written", args::buflen),
+    row("evt.buflen.in", Uint, "how many bytes were read", io::buflen_in).hidden(),
+    row("evt.buflen.out", Uint, "how many bytes were written", io::buflen_out).hidden(),
+    row("evt.buflen.file", Uint, "how many bytes went through a file", io::buflen_file).hidden(),
+    row("evt.buflen.file.in", Uint, "how many bytes were read from a file", io::buflen_file_in).hidden(),
+    row("evt.buflen.file.out", Uint, "how many bytes were written to a file", io::buflen_file_out).hidden(),
+    row("evt.buflen.net", Uint, "how many bytes went over the network", io::buflen_net).hidden(),
+    row("evt.buflen.net.in", Uint, "how many bytes came over the network", io::buflen_net_in).hidden(),
+    row("evt.buflen.net.out", Uint, "how many bytes were sent over the network", io::buflen_net_out).hidden(),
     row("evt.latency", RelTime, "deprecated: always 0", evt::zero),
     row("evt.latency.s", RelTime, "deprecated: always 0", evt::zero),
     row("evt.latency.ns", RelTime, "deprecated: always 0", evt::zero).print(Print::NineDigits),
     row("evt.latency.human", Text, "deprecated: always 0ns", evt::zero_human),
+    row("evt.latency.quantized", Uint, "deprecated: always 0", evt::zero).hidden(),
     row("evt.res", Text, "SUCCESS, or the name of the error", evt::res),
     row("evt.rawres", Int, "the returned number", evt::rawres),
     row("evt.failed", Bool, "whether the call failed", evt::failed),
+    row("evt.is_io", Bool, "reads from or writes to a descriptor", io::is_io),
+    row("evt.is_io_read", Bool, "reads from a descriptor", io::is_io_read),
+    row("evt.is_io_write", Bool, "writes to a descriptor", io::is_io_write),
+    row("evt.io_dir", Text, "read or write", io::io_dir),
+    row("evt.is_wait", Bool, "waits for something", io::is_wait),
+    row("evt.wait_latency", RelTime, "deprecated: always 0, of calls that wait", io::wait_latency),
+    row("evt.is_syslog", Bool, "writes to /dev/log", io::is_syslog),
     row("evt.count", Uint, "always 1", evt::count),
     row("evt.count.error", Uint, "1 if the call failed, else 0", evt::count_error),
+    row("evt.count.error.file", Uint, "evt.count.error of calls about files", io::errors_file),
+    row("evt.count.error.net", Uint, "evt.count.error of calls about sockets", io::errors_net),
+    row("evt.count.error.memory", Uint, "evt.count.error of calls about memory", io::errors_memory),
+    row("evt.count.error.other", Uint, "evt.count.error of all other calls", io::errors_other),
     row("evt.count.exit", Uint, "1 for calls that returned", evt::count_exit),
+    row("evt.count.procinfo", Uint, "1 for what a recorder tells of a process", evt::count_procinfo).hidden(),
+    row("evt.count.threadinfo", Uint, "1 for what a recorder tells of a thread", evt::count_threadinfo).hidden(),
+    row("evt.around", Uint, "milliseconds between the event and a time, in nanoseconds since the epoch", evt::around).arg(Key),
     row("evt.is_open_read", Bool, "a file was opened for reading", evt::is_open_read),
     row("evt.is_open_write", Bool, "a file was opened for writing", evt::is_open_write),
     row("evt.is_open_exec", Bool, "a file was made that may be run", evt::is_open_exec),
     row("evt.is_open_create", Bool, "a file was made by opening it", evt::is_open_create),
     row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", path::abspath).arg(OptionalKey),
+    row("evt.infra.docker.name", Text, "no value", evt::none).hidden(),
+    row("evt.infra.docker.container.id", Text, "no value", evt::none).hidden(),
+    row("evt.infra.docker.container.name", Text, "no value", evt::none).hidden(),
+    row("evt.infra.docker.container.image", Text, "no value", evt::none).hidden(),
+    row("util.cnt", Uint, "how often this field was read", evt::extractions).hidden(),
 
     row("proc.name", Text, "name of the task", proc::name),
     row("proc.pname", Text, "proc.name of the parent", proc::pname),
@@ -160,6 +208,17 @@ pub static FIELDS: &[Field] = &[
     row("proc.vmrss", Uint, "resident memory in KiB", proc::vmrss),
     row("proc.vmswap", Uint, "swapped memory in KiB", proc::vmswap),
     row("proc.fdlimit", Int, "most descriptors that may be open", proc::fdlimit),
+    row("proc.fdopencount", Uint, "descriptors that are open", proc::fdopencount),
+    row("proc.fdusage", Double, "share of proc.fdlimit that is used, in percent", proc::fdusage),
+    row("proc.stdin.type", Text, "fd.type of the standard input", proc::stdin_type),
+    row("proc.stdin.name", Text, "fd.name of the standard input", proc::stdin_name),
+    row("proc.stdout.type", Text, "fd.type of the standard output", proc::stdout_type),
+    row("proc.stdout.name", Text, "fd.name of the standard output", proc::stdout_name),
+    row("proc.stderr.type", Text, "fd.type of the standard error", proc::stderr_type),
+    row("proc.stderr.name", Text, "fd.name of the standard error", proc::stderr_name),
+    row("proc.is_container_healthcheck", Bool, "deprecated: no value", evt::none),
+    row("proc.is_container_liveness_probe", Bool, "deprecated: no value", evt::none),
+    row("proc.is_container_readiness_probe", Bool, "deprecated: no value", evt::none),
     row("thread.tid", Int, "thread id", proc::tid),
     row("thread.vtid", Int, "thread id in its own pid namespace", proc::vtid),
     row("thread.ismain", Bool, "the first thread of its process", proc::ismain),
@@ -170,6 +229,16 @@ pub static FIELDS: &[Field] = &[
     row("thread.cgroup", Text, "path of one control group, by subsystem", proc::cgroup).arg(Key),
     row("thread.pfmajor", Uint, "major page faults", proc::pfmajor),
     row("thread.pfminor", Uint, "minor page faults", proc::pfminor),
+    row("thread.vmsize", Uint, "proc.vmsize of the first thread, 0 of others", proc::thread_vmsize),
+    row("thread.vmrss", Uint, "proc.vmrss of the first thread, 0 of others", proc::thread_vmrss),
+    row("thread.vmsize.b", Uint, "thread.vmsize in bytes", proc::thread_vmsize_bytes).hidden(),
+    row("thread.vmrss.b", Uint, "thread.vmrss in bytes", proc::thread_vmrss_bytes).hidden(),
+    row("thread.nametid", Text, "name and thread id", proc::nametid).hidden(),
+    row("thread.exectime", RelTime, "always 0: nobody records the scheduler", proc::exectime),
+    row("thread.totexectime", RelTime, "always 0: nobody records the scheduler", proc::exectime),
+    row("thread.cpu", Double, "share of a processor that a recorder told", proc::cpu),
+    row("thread.cpu.user", Double, "the same in user mode", proc::cpu),
+    row("thread.cpu.system", Double, "the same in the kernel", proc::cpu),
 
     row("user.uid", Uint, "effective user id", user::uid),
     row("user.name", Text, "name of the effective user", user::name),
@@ -225,6 +294,14 @@ pub static FIELDS: &[Field] = &[
     row("fd.ino", Int, "inode of the file", fd::ino),
     row("fd.is_upper_layer", Bool, "the file is on the upper layer of an overlay", fd::is_upper_layer),
     row("fd.is_lower_layer", Bool, "the file is on a lower layer of an overlay", fd::is_lower_layer),
+    row("fd.types", Text, "kinds of all descriptors that are open, or the kind of one by number", fd::types).arg(OptionalIndex).many(Cardinality::List),
+
+    row("fdlist.nums", Text, "poll: numbers of the descriptors, with commas", fdlist::nums),
+    row("fdlist.names", Text, "poll: their names", fdlist::names),
+    row("fdlist.cips", Text, "poll: addresses of their clients", fdlist::cips),
+    row("fdlist.sips", Text, "poll: addresses of their servers", fdlist::sips),
+    row("fdlist.cports", Text, "poll: ports of their clients", fdlist::cports),
+    row("fdlist.sports", Text, "poll: ports of their servers", fdlist::sports),
 
     row("fs.path.name", Text, "absolute path of a call with one path", path::name),
     row("fs.path.nameraw", Text, "the same as the program gave it", path::nameraw),
@@ -258,6 +335,10 @@ pub static FIELDS: &[Field] = &[
     row("container.host_ipc", Bool, "in the host's IPC namespace", container::host_ipc),
     row("container.label", Text, "one label of the container", container::label).arg(Key),
     row("container.labels", Text, "all labels of the container", container::labels),
+    row("container.cni.json", Text, "network of the pod as its plugin told it", container::cni_json),
+    row("container.healthcheck", Text, "deprecated: no value", evt::none),
+    row("container.liveness_probe", Text, "deprecated: no value", evt::none),
+    row("container.readiness_probe", Text, "deprecated: no value", evt::none),
     row("k8s.pod.name", Text, "name of the pod", container::pod_name),
     row("k8s.ns.name", Text, "namespace of the pod", container::ns_name),
     row("k8s.pod.id", Text, "the same as k8s.pod.uid", container::pod_uid),
@@ -267,6 +348,26 @@ pub static FIELDS: &[Field] = &[
     row("k8s.pod.label", Text, "one label of the pod", container::pod_label).arg(Key),
     row("k8s.pod.labels", Text, "all labels of the pod", container::pod_labels),
     row("k8s.pod.ip", Text, "address of the pod", container::pod_ip),
+    row("k8s.pod.cni.json", Text, "network of the pod as its plugin told it", container::cni_json),
+    row("k8s.rc.name", Text, "no value: no runtime knows the replication controller", evt::none),
+    row("k8s.rc.id", Text, "no value: no runtime knows the replication controller", evt::none),
+    row("k8s.rc.label", Text, "no value: no runtime knows the replication controller", evt::none).arg(Key),
+    row("k8s.rc.labels", Text, "no value: no runtime knows the replication controller", evt::none),
+    row("k8s.svc.name", Text, "no value: no runtime knows the service", evt::none),
+    row("k8s.svc.id", Text, "no value: no runtime knows the service", evt::none),
+    row("k8s.svc.label", Text, "no value: no runtime knows the service", evt::none).arg(Key),
+    row("k8s.svc.labels", Text, "no value: no runtime knows the service", evt::none),
+    row("k8s.ns.id", Text, "no value: no runtime knows the namespace", evt::none),
+    row("k8s.ns.label", Text, "no value: no runtime knows the namespace", evt::none).arg(Key),
+    row("k8s.ns.labels", Text, "no value: no runtime knows the namespace", evt::none),
+    row("k8s.rs.name", Text, "no value: no runtime knows the replica set", evt::none),
+    row("k8s.rs.id", Text, "no value: no runtime knows the replica set", evt::none),
+    row("k8s.rs.label", Text, "no value: no runtime knows the replica set", evt::none).arg(Key),
+    row("k8s.rs.labels", Text, "no value: no runtime knows the replica set", evt::none),
+    row("k8s.deployment.name", Text, "no value: no runtime knows the deployment", evt::none),
+    row("k8s.deployment.id", Text, "no value: no runtime knows the deployment", evt::none),
+    row("k8s.deployment.label", Text, "no value: no runtime knows the deployment", evt::none).arg(Key),
+    row("k8s.deployment.labels", Text, "no value: no runtime knows the deployment", evt::none),
 ];
 
 /// The field with this name.

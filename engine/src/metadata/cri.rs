@@ -312,18 +312,34 @@ impl Endpoint {
         }))
     }
 
-    async fn sandbox(
-        &self,
-        connection: &Connection,
-        id: &str,
-    ) -> Result<Option<api::PodSandboxStatus>, Error> {
+    async fn sandbox(&self, connection: &Connection, id: &str) -> Result<Option<Sandbox>, Error> {
         let request = api::PodSandboxStatusRequest {
             pod_sandbox_id: id.to_owned(),
-            verbose: false,
+            verbose: true,
         };
         let answer: Option<api::PodSandboxStatusResponse> =
             self.call(connection, "PodSandboxStatus", &request).await?;
-        Ok(answer.and_then(|answer| answer.status))
+        Ok(answer.and_then(Sandbox::of))
+    }
+}
+
+/// A pod's sandbox.
+struct Sandbox {
+    status: api::PodSandboxStatus,
+    /// What the network's plugin answered, as JSON.
+    cni_json: String,
+}
+
+impl Sandbox {
+    fn of(response: api::PodSandboxStatusResponse) -> Option<Self> {
+        let info = response.info.get("info");
+        let info = info.and_then(|json| serde_json::from_str::<serde_json::Value>(json).ok());
+        let cni = info.as_ref().and_then(|info| info.get("cniResult"));
+        let cni_json = cni.filter(|cni| !cni.is_null()).map(ToString::to_string);
+        Some(Self {
+            status: response.status?,
+            cni_json: cni_json.unwrap_or_default(),
+        })
     }
 }
 
@@ -390,7 +406,8 @@ fn is_digest(image: &str) -> bool {
         || (image.len() == 64 && image.bytes().all(|b| b.is_ascii_hexdigit()))
 }
 
-fn pod(status: api::PodSandboxStatus) -> Pod {
+fn pod(sandbox: Sandbox) -> Pod {
+    let status = sandbox.status;
     let metadata = status.metadata.unwrap_or_default();
     Pod {
         name: metadata.name,
@@ -399,6 +416,7 @@ fn pod(status: api::PodSandboxStatus) -> Pod {
         sandbox_id: status.id,
         labels: status.labels.into_iter().collect(),
         ip: status.network.unwrap_or_default().ip,
+        cni_json: sandbox.cni_json,
     }
 }
 
@@ -413,13 +431,13 @@ fn share(info: &mut Info, sandbox: &api::PodSandboxStatus) {
     }
 }
 
-fn pod_info(sandbox: api::PodSandboxStatus) -> Info {
+fn pod_info(sandbox: Sandbox) -> Info {
     let mut info = Info {
-        started: u64::try_from(sandbox.created_at).unwrap_or_default(),
-        labels: sandbox.labels.clone().into_iter().collect(),
+        started: u64::try_from(sandbox.status.created_at).unwrap_or_default(),
+        labels: sandbox.status.labels.clone().into_iter().collect(),
         ..Info::default()
     };
-    share(&mut info, &sandbox);
+    share(&mut info, &sandbox.status);
     let pod = pod(sandbox);
     info.name.clone_from(&pod.name);
     info.pod = Some(pod);
@@ -429,7 +447,7 @@ fn pod_info(sandbox: api::PodSandboxStatus) -> Info {
 fn container_info(
     status: api::ContainerStatus,
     verbose: &Verbose,
-    sandbox: Option<api::PodSandboxStatus>,
+    sandbox: Option<Sandbox>,
 ) -> Info {
     let spec = status.image.unwrap_or_default();
     let named = [&spec.image, &spec.user_specified_image, &status.image_ref];
@@ -461,7 +479,7 @@ fn container_info(
     };
     match sandbox {
         Some(sandbox) => {
-            share(&mut info, &sandbox);
+            share(&mut info, &sandbox.status);
             info.pod = Some(pod(sandbox));
         }
         None => info.pod = labelled_pod(&info.labels),

@@ -82,6 +82,8 @@ pub struct Pod {
     pub labels: Vec<(String, String)>,
     /// Primary address, empty on the host's network.
     pub ip: String,
+    /// What the network's plugin answered, as JSON; empty if unknown.
+    pub cni_json: String,
 }
 
 const IDLE: u8 = 0;

@@ -16,6 +16,7 @@ pub mod users;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
@@ -71,6 +72,18 @@ pub struct State {
     counters: Counters,
     /// For what is put together and dropped at once.
     scratch: Bump,
+    times: Times,
+    extractions: AtomicU64,
+}
+
+/// When events happened, in nanoseconds since the epoch; 0 before there were any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Times {
+    /// The first event that a rule could see.
+    pub first: u64,
+    /// The event before the one at hand.
+    pub previous: u64,
+    current: u64,
 }
 
 impl State {
@@ -214,6 +227,16 @@ impl State {
         self.hostname = name.into();
     }
 
+    /// When the first event and the one before this one happened.
+    pub fn times(&self) -> Times {
+        self.times
+    }
+
+    /// Counts a use of the field that counts its uses.
+    pub(crate) fn count_extraction(&self) -> u64 {
+        self.extractions.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     /// What the state had to do.
     pub fn counters(&self) -> Counters {
         self.counters
@@ -261,6 +284,13 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
+        if !event.is_internal() && event.kind != Kind::Procinfo {
+            let times = &mut self.times;
+            times.previous = std::mem::replace(&mut times.current, event.time);
+            if times.first == 0 {
+                times.first = event.time;
+            }
+        }
         if event.kind == Kind::TaskNew {
             self.task_new(event);
             return;

@@ -15,7 +15,7 @@ use super::names::{errno, signal};
 use super::user::signed;
 use super::{joined, path, text_in};
 use crate::clock::Civil;
-use crate::event::syscall_name;
+use crate::event::{Event, syscall_name};
 use crate::filter::field::{Context, FieldArg, Value};
 use crate::paths;
 use crate::state::FdKind;
@@ -60,6 +60,10 @@ fn printable<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
 
 fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
     let mut left = value as u32;
+    if left == 0 {
+        let none = table.entries.iter().find(|(_, bits)| *bits == 0);
+        return none.map(|(name, _)| name.as_bytes());
+    }
     let mut names = BumpString::new_in(ctx.arena);
     for &(name, bits) in table.entries {
         // A name uses its bits up, so that the one for two bits keeps the ones
@@ -96,21 +100,28 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
     if let Some(directory) = paths::of_descriptor(ctx.event, slot) {
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
-    // A copy is what the original is.
-    let copies = matches!(ctx.event.kind, Kind::Dup | Kind::Dup2 | Kind::Dup3);
-    let fd = Fd::of(ctx).filter(|fd| copies || fd.num == num)?;
     // A directory may have the number that the call returned.
-    let returned = ctx.event.info().params[0].source == Source::Return
-        && matches!(ctx.event.info().params[0].ty, ParamType::Fd);
-    if returned && slot != 0 && !copies {
-        return None;
-    }
+    let fd = match Fd::of(ctx).filter(|fd| fd.num == num) {
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => Some(fd),
+        other => Fd::open(ctx, num).or(other.filter(|_| is_copy(ctx))),
+    }?;
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
         name => name.unwrap_or_default(),
     };
     let kind = text_in!(ctx.arena, "<{}{}>", fd.kind.letter(), fd.proto_letter());
     Some(joined(ctx.arena, b"", [kind, name]))
+}
+
+/// Whether the first parameter is a descriptor that the call made.
+fn returns_descriptor(ctx: &Context<'_>) -> bool {
+    let info = ctx.event.info();
+    matches!(info.params[0].ty, ParamType::Fd) && info.params[0].source == Source::Return
+}
+
+/// A copy is what the original is.
+fn is_copy(ctx: &Context<'_>) -> bool {
+    matches!(ctx.event.kind, Kind::Dup | Kind::Dup2 | Kind::Dup3)
 }
 
 /// Name of a task. A number that the program itself gave is one of its own
@@ -162,7 +173,10 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::RelTime => {
             let (seconds, rest) = (value / 1_000_000_000, value % 1_000_000_000);
-            let human = text_in!(arena, "{seconds}.{:06}s", rest / 1000);
+            let human = match value {
+                0 => b"0s",
+                _ => text_in!(arena, "{seconds}.{:06}s", rest / 1000),
+            };
             (text_in!(arena, "{value}"), Some(human))
         }
         ParamType::SigSet => (signals(ctx, value), None),
@@ -186,7 +200,8 @@ fn signals<'a>(ctx: &Context<'a>, set: u64) -> &'a [u8] {
     joined(ctx.arena, b" ", names)
 }
 
-/// A list of descriptors as `number:bits`, the bits in hexadecimal.
+/// A list of descriptors as number, colon, letter of the kind and bits in
+/// hexadecimal.
 fn waited<'a>(ctx: &Context<'a>, list: &[u8]) -> &'a [u8] {
     let mut text = BumpString::new_in(ctx.arena);
     for entry in list.chunks_exact(10) {
@@ -194,7 +209,13 @@ fn waited<'a>(ctx: &Context<'a>, list: &[u8]) -> &'a [u8] {
         let number = i64::from_le_bytes(number.try_into().unwrap_or_default());
         let bits = u16::from_le_bytes(bits.try_into().unwrap_or_default());
         let gap = if text.is_empty() { "" } else { " " };
-        let _ = write!(text, "{gap}{number}:{bits:x}");
+        let kind = match Fd::open(ctx, number) {
+            Some(fd) => fd.kind.letter(),
+            None => "?",
+        };
+        // A number that is left out is -1, and is shown without its sign.
+        let number = number.cast_unsigned();
+        let _ = write!(text, "{gap}{number}:{kind}{bits:x}");
     }
     text.into_bump_str().as_bytes()
 }
@@ -276,13 +297,23 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
     Rendered::own(missing(param.ty))
 }
 
+/// How many parameters are shown: of old captures, only as many as the event
+/// had then.
+fn shown(event: &Event<'_>) -> usize {
+    let params = event.info().params;
+    let own = params.iter().filter(|p| !p.extra).count();
+    let told = (0..own).rev().find(|&slot| event.has(slot));
+    match (event.kind, told) {
+        // A call without parameters of its own.
+        (Kind::Syscall, _) | (_, None) => 0,
+        (Kind::Procexit, Some(last)) => last + 1,
+        _ => own,
+    }
+}
+
 pub(super) fn all<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let mut text = BumpVec::new_in(ctx.arena);
-    // A call without parameters of its own shows none.
-    let params = match ctx.event.kind {
-        Kind::Syscall => &[],
-        _ => ctx.event.info().params,
-    };
+    let params = &ctx.event.info().params[..shown(ctx.event)];
     for (slot, param) in params.iter().enumerate().filter(|(_, p)| !p.extra) {
         if !text.is_empty() {
             text.push(b' ');

@@ -31,6 +31,14 @@ fn of_pod<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answe
     Some(Value::Text(text(pod).as_bytes()))
 }
 
+/// What the pod has; empty on the host.
+fn of_pod_or_host<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answer<'a> {
+    match &ctx.thread?.container {
+        None => Some(Value::Text(b"")),
+        Some(_) => of_pod(ctx, text),
+    }
+}
+
 fn info<'a>(ctx: &Context<'a>) -> Option<&'a Info> {
     ctx.thread?.container.as_ref()?.info()
 }
@@ -224,7 +232,7 @@ fn started(ctx: &Context<'_>) -> Option<u64> {
     let thread = ctx.thread?;
     let told = info(ctx).map_or(0, |info| info.started);
     let start = if told == 0 { thread.pidns_start } else { told };
-    (thread.container.is_some() && start != 0).then_some(start)
+    (start != 0).then_some(start)
 }
 
 pub(super) fn start_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -263,17 +271,23 @@ pub(super) fn pod_uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn sandbox_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    of_pod(ctx, |pod| {
+    of_pod_or_host(ctx, |pod| {
         pod.sandbox_id.get(..SHORT_ID).unwrap_or(&pod.sandbox_id)
     })
 }
 
 pub(super) fn full_sandbox_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    of_pod(ctx, |pod| &pod.sandbox_id)
+    of_pod_or_host(ctx, |pod| &pod.sandbox_id)
 }
 
 pub(super) fn pod_ip<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    of_pod(ctx, |pod| &pod.ip)
+    of_pod_or_host(ctx, |pod| &pod.ip)
+}
+
+pub(super) fn cni_json<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    told(ctx, |info| {
+        info.pod.as_ref().map_or("", |pod| &pod.cni_json)
+    })
 }
 
 pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
@@ -281,6 +295,9 @@ pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pod_labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    if ctx.thread?.container.is_none() {
+        return Some(Value::Text(b""));
+    }
     let pod = info(ctx)?.pod.as_ref()?;
     Some(list(ctx, &pod.labels))
 }

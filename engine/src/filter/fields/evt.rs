@@ -1,13 +1,15 @@
 //! Getters of `evt.*`.
 
-use falco_abi::event::{Event as Kind, creat, open, openat, openat2};
+use falco_abi::event::{Category, Event as Kind, asyncevent, creat, open, openat, openat2};
 use falco_abi::flags::open as bits;
 use falco_abi::record::NO_SYSCALL;
 
 use super::names::errno;
 use super::text_in;
 use crate::clock::{Civil, SECOND};
+use crate::event::Event;
 use crate::filter::field::{Context, FieldArg, Value};
+use crate::state::Thread;
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -73,12 +75,84 @@ pub(super) fn rawtime_ns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     Some(Value::Uint(ctx.event.time % SECOND))
 }
 
+/// From the first event on; before it there was none.
+fn since_first(ctx: &Context<'_>) -> u64 {
+    ctx.event.time.saturating_sub(ctx.state.times().first)
+}
+
+pub(super) fn reltime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_first(ctx)))
+}
+
+pub(super) fn reltime_s<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_first(ctx) / SECOND))
+}
+
+pub(super) fn reltime_ns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_first(ctx) % SECOND))
+}
+
+/// From the event before; 0 for the first one.
+fn since_last(ctx: &Context<'_>) -> u64 {
+    match ctx.state.times().previous {
+        0 => 0,
+        previous => ctx.event.time.saturating_sub(previous),
+    }
+}
+
+pub(super) fn deltatime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_last(ctx)))
+}
+
+pub(super) fn deltatime_s<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_last(ctx) / SECOND))
+}
+
+pub(super) fn deltatime_ns<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(since_last(ctx) % SECOND))
+}
+
+/// What the event tells of plugins: there are none.
+pub(super) fn none<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    None
+}
+
+/// How many milliseconds lie between the event and the given time.
+pub(super) fn around<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let at: u64 = match arg {
+        FieldArg::Index(at) => u64::from(*at),
+        FieldArg::Key(at) => at.parse().ok()?,
+        FieldArg::None => return None,
+    };
+    Some(Value::Uint(ctx.event.time.abs_diff(at) / 1_000_000))
+}
+
 pub(super) fn source<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text("syscall")
 }
 
-pub(super) fn is_async<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    Some(Value::Bool(false))
+/// Made by no call and no hook, but by the recorder or by a plugin.
+fn asynchronous(event: &Event<'_>) -> bool {
+    event.info().category == Category::Internal
+        || matches!(
+            event.kind,
+            Kind::Asyncevent | Kind::Container | Kind::Notification | Kind::Infra
+        )
+}
+
+pub(super) fn is_async<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Bool(asynchronous(ctx.event)))
+}
+
+pub(super) fn asynctype<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    match ctx.event.kind {
+        Kind::Asyncevent => {
+            let name = ctx.event.bytes(asyncevent::Slot::name as usize)?;
+            Some(Value::Text(name))
+        }
+        _ if asynchronous(ctx.event) => text(ctx.event.name()),
+        _ => None,
+    }
 }
 
 pub(super) fn hostname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -131,10 +205,6 @@ pub(super) fn syscall<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(ctx.event.syscall_name()?)
 }
 
-pub(super) fn category<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(ctx.event.info().category.name())
-}
-
 pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     Some(Value::Int(i64::from(ctx.event.header.cpu)))
 }
@@ -163,6 +233,19 @@ pub(super) fn count<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn count_error<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     Some(Value::Uint(u64::from(ctx.event.result()? < 0)))
+}
+
+pub(super) fn count_procinfo<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let main = ctx.thread.is_some_and(Thread::is_leader);
+    (main && ctx.event.kind == Kind::Procinfo).then_some(Value::Uint(1))
+}
+
+pub(super) fn count_threadinfo<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    (ctx.event.kind == Kind::Procinfo).then_some(Value::Uint(1))
+}
+
+pub(super) fn extractions<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Uint(ctx.state.count_extraction()))
 }
 
 pub(super) fn count_exit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

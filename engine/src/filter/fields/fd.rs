@@ -253,3 +253,21 @@ pub(super) fn is_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> 
 pub(super) fn is_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     flag(Fd::of(ctx).filter(Fd::worked)?.flags & bits::FD_LOWER_LAYER != 0)
 }
+
+/// The distinct kinds of what the process has open, or the kind of one number.
+pub(super) fn types<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
+    let name = |kind: FdKind| kind.name().map(|name| Value::Text(name.as_bytes()));
+    if let FieldArg::Index(num) = arg {
+        let kind = Fd::open(ctx, i64::from(*num))?.kind;
+        return Some(list(ctx.arena, name(kind)));
+    }
+    let files = ctx.state.threads().files(ctx.thread?)?;
+    let mut seen = 0_u32;
+    let kinds = files.iter().filter_map(|(_, descriptor)| {
+        let bit = 1 << descriptor.kind as u32;
+        let first = seen & bit == 0;
+        seen |= bit;
+        first.then_some(descriptor.kind)
+    });
+    Some(list(ctx.arena, kinds.filter_map(name)))
+}

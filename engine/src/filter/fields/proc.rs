@@ -1,11 +1,14 @@
 //! Getters of `proc.*` and `thread.*`.
 
+use falco_abi::event::Event as Kind;
 use falco_abi::flags::exec;
 
+use super::descriptor::Fd;
 use super::names::CAPABILITIES;
-use super::{blanks, joined, list};
+use super::{blanks, joined, list, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
 use crate::state::Thread;
+use crate::state::files::FileTable;
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -437,4 +440,98 @@ pub(super) fn pfmajor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn pfminor<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     uint(ctx.thread?.usage.minor_faults)
+}
+
+/// The descriptors that the thread has open.
+fn files<'a>(ctx: &Context<'a>) -> Option<&'a FileTable> {
+    ctx.state.threads().files(ctx.thread?)
+}
+
+pub(super) fn fdopencount<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    uint(files(ctx).map_or(0, FileTable::len) as u64)
+}
+
+pub(super) fn fdusage<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let limit = ctx.thread?.usage.fd_limit;
+    let open = files(ctx).map_or(0, FileTable::len);
+    Some(Value::Double(match limit {
+        ..=0 => 0.0,
+        limit => open as f64 * 100.0 / limit as f64,
+    }))
+}
+
+fn kind_of<'a>(ctx: &Context<'a>, num: i64) -> Answer<'a> {
+    text(Fd::open(ctx, num)?.kind.name()?.as_bytes())
+}
+
+fn name_of<'a>(ctx: &Context<'a>, num: i64) -> Answer<'a> {
+    text(Fd::open(ctx, num)?.name(ctx).unwrap_or_default())
+}
+
+pub(super) fn stdin_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 0)
+}
+
+pub(super) fn stdout_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 1)
+}
+
+pub(super) fn stderr_type<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    kind_of(ctx, 2)
+}
+
+pub(super) fn stdin_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 0)
+}
+
+pub(super) fn stdout_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 1)
+}
+
+pub(super) fn stderr_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    name_of(ctx, 2)
+}
+
+pub(super) fn nametid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let tid = text_in!(ctx.arena, "{}", thread.tid);
+    text(joined(ctx.arena, b"", [&*thread.comm, tid]))
+}
+
+/// Memory belongs to the process; its first thread stands for it.
+fn memory<'a>(ctx: &Context<'a>, kib: impl FnOnce(&Thread) -> u32, unit: u64) -> Answer<'a> {
+    let thread = ctx.thread?;
+    let kib = if thread.is_leader() { kib(thread) } else { 0 };
+    uint(u64::from(kib) * unit)
+}
+
+pub(super) fn thread_vmsize<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_size, 1)
+}
+
+pub(super) fn thread_vmrss<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_rss, 1)
+}
+
+pub(super) fn thread_vmsize_bytes<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_size, 1024)
+}
+
+pub(super) fn thread_vmrss_bytes<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    memory(ctx, |t| t.usage.vm_rss, 1024)
+}
+
+/// Time on a processor. Nothing tells it but events of the scheduler, which
+/// nobody records.
+pub(super) fn exectime<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    uint(0_u64)
+}
+
+/// Share of a processor in the last second. Events that told it are made no
+/// more.
+pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    (ctx.event.kind == Kind::Procinfo).then_some(Value::Double(0.0))
 }

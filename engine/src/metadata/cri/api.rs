@@ -135,6 +135,8 @@ messages! {
     PodSandboxStatusResponse {
         #[prost(message, optional, tag = "1")]
         status: Option<PodSandboxStatus>,
+        #[prost(btree_map = "string, string", tag = "2")]
+        info: BTreeMap<String, String>,
     }
     PodSandboxStatus {
         #[prost(string, tag = "1")]

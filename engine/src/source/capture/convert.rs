@@ -83,6 +83,8 @@ struct Plan {
     entry: Box<[Take]>,
     /// Slots that are all there are.
     full: u64,
+    /// Slots that came later and are 0 in older events.
+    zero: Box<[u8]>,
     /// Slot with the process id.
     pid: Option<u8>,
     /// Whether anybody looks at these events.
@@ -197,6 +199,11 @@ impl Converter {
                 None => {}
             }
         }
+        for &slot in &plan.zero {
+            if record.get(slot.into()).is_none() {
+                record.set(slot, 0);
+            }
+        }
         let mut syscall = plan.syscall;
         if plan.event == Kind::Syscall && raw.code <= 1 {
             syscall = record.generic();
@@ -254,9 +261,24 @@ fn plan(ty: &EventType) -> Option<Plan> {
         takes: takes.into(),
         entry: entry.into_iter().filter(|t| t.slot != NOWHERE).collect(),
         full,
+        zero: zero_if_missing(ty.code)
+            .iter()
+            .filter_map(|name| params.iter().position(|p| p.name == *name))
+            .map(|slot| slot as u8)
+            .collect(),
         pid: pid.map(|slot| slot as u8),
         wanted: true,
     })
+}
+
+/// Parameters that came later than the type and are 0 where they are missing.
+fn zero_if_missing(code: u16) -> &'static [&'static str] {
+    match code {
+        19 => &["flags"],
+        27 | 57 => &["queuelen", "queuemax"],
+        51 | 55 => &["res"],
+        _ => &[],
+    }
 }
 
 /// Today's event with this name, and the number of the call that makes it. Calls
