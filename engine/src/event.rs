@@ -167,6 +167,11 @@ impl<'a> Event<'a> {
         self.header.flags & flag::KNOWN != 0 || self.info().internal
     }
 
+    /// Whether it says what was known before the first event.
+    pub fn is_known(&self) -> bool {
+        self.header.flags & flag::KNOWN != 0
+    }
+
     /// Result of the call: the parameter `res`, the returned descriptor or id.
     pub fn result(&self) -> Option<i64> {
         const NONE: u8 = u8::MAX;

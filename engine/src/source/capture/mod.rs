@@ -16,6 +16,7 @@ use anyhow::Context as _;
 use falco_abi::control::Interest;
 use log::warn;
 
+pub use self::convert::NOBODY;
 use self::convert::{Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
@@ -194,7 +195,12 @@ impl CaptureSource {
             Block::Users { sized } => snapshot::users(body, sized, state),
             Block::Processes(version) => snapshot::processes(body, version, state),
             Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
-            Block::Interfaces | Block::Section | Block::Event(_) => Ok(()),
+            Block::Interfaces { sized } => {
+                // Nobody here asks for them; a copy of the capture has them too.
+                self.machine.interfaces = sized.then(|| body.into()).unwrap_or_default();
+                Ok(())
+            }
+            Block::Section | Block::Event(_) => Ok(()),
         };
         result.map_err(|bad| CaptureError {
             offset: self.stream.offset() + (BLOCK_HEADER + bad.at) as u64,
@@ -248,6 +254,7 @@ fn parse<'a>(
     if !layout.counted && WRONG_LENGTHS.contains(&code) {
         len = len.checked_sub(3)?;
     }
+    let hidden = layout.flags && u32_at(block, 2) & format::STATE_ONLY != 0;
     let event = block.get(layout.prefix()..)?.get(..len)?;
     let params = event.get(layout.header()..)?;
     let count = match layout.counted {
@@ -262,6 +269,7 @@ fn parse<'a>(
         tid,
         cpu,
         code,
+        hidden,
         lengths,
         data,
     }))
