@@ -93,7 +93,7 @@ fn note(differences: &mut Differences, field: &str, place: &str, own: &Value, th
     };
     difference.kinds[kind] += 1;
     let all = env::var("FALCO_FIELD").is_ok_and(|name| name == field);
-    if difference.places.len() < if all { 40 } else { 2 } {
+    if difference.places.len() < if all { 400 } else { 2 } {
         let cut = |value: &Value| {
             let mut text = value.to_string();
             if !all {

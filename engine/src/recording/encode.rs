@@ -147,7 +147,9 @@ impl Encoder {
         let layout = match &self.by_kind[event.kind as usize] {
             Some(layout) => layout,
             // Calls whose parameters captures do not have are generic events.
-            None if event.header.syscall != NO_SYSCALL => &self.generic,
+            None if event.kind == Kind::Syscall || event.header.syscall != NO_SYSCALL => {
+                &self.generic
+            }
             None => return false,
         };
         if let Some(entry) = layout.entry.as_deref().filter(|_| self.entries) {
@@ -235,15 +237,28 @@ impl Encoder {
 
     /// A parameter of a generic event, which names the call.
     fn generic(&self, put: &Put, event: &Event<'_>, out: &mut Vec<u8>) {
-        let native = event.header.syscall;
-        let call = self.calls.get(native as usize).copied().unwrap_or(0);
+        let native = match event.kind {
+            Kind::Syscall => put.slot.and_then(|slot| event.number(slot)),
+            _ => Some(event.header.syscall.into()),
+        };
+        let Some(native) = native else {
+            return;
+        };
         let value = match put.ty {
-            Type::Syscall => u64::from(call),
-            // A call that nobody could name keeps the number that it came with.
-            _ if native == NO_SYSCALL => event.number(1).unwrap_or(0),
-            _ => native.into(),
+            Type::Syscall => {
+                let call = usize::try_from(native).ok().and_then(|n| self.calls.get(n));
+                call.copied().unwrap_or(0).into()
+            }
+            _ => native,
         };
         number(put.ty, value, out);
+    }
+
+    /// Whether events of this kind, where they come before all others, tell what
+    /// was known when the capture began.
+    pub(super) fn tells_known(&self, kind: Kind) -> bool {
+        let layout = self.by_kind[kind as usize].as_ref();
+        layout.is_some_and(|layout| events::tells_known(layout.code))
     }
 }
 

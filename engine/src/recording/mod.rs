@@ -72,7 +72,7 @@ impl Writer {
     /// When it cannot be written.
     pub fn event(&mut self, event: &Event<'_>, state: &State, hidden: bool) -> io::Result<()> {
         // What was known before the first event is hidden by its place.
-        let known = event.is_known() && !self.began;
+        let known = event.is_known() && !self.began && self.encoder.tells_known(event.kind);
         let hidden = (hidden || event.is_known()) && !known;
         self.block.clear();
         let thread = state.thread_of(event);

@@ -131,7 +131,7 @@ fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
         return errno(id).map(str::as_bytes);
     }
     let own = ctx.thread.is_none_or(|t| t.vtid == t.tid);
-    let global = matches!(param.source, Source::Task(_) | Source::Hook);
+    let global = matches!(param.source, Source::Task(_) | Source::Hook | Source::None);
     if !own && !global {
         return None;
     }
@@ -163,6 +163,8 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
         ParamType::Int(_) => (decimal(), None),
+        // Falco prints numbers of 64 bits with a sign, as offsets have one.
+        ParamType::Uint(8) => (decimal(), None),
         ParamType::Uint(_) => (text_in!(arena, "{value}"), None),
         ParamType::Hex(_) => (text_in!(arena, "{value:X}"), None),
         ParamType::Octal(_) => (octal(ctx, value), None),

@@ -202,7 +202,7 @@ pub(super) fn type_is<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn syscall<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(ctx.event.syscall_name()?)
+    is_call(ctx).then(|| Value::Text(ctx.event.name().as_bytes()))
 }
 
 pub(super) fn cpu<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -278,7 +278,12 @@ pub(super) fn is_open_write<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_open_create<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    opened(ctx, bits::F_CREATED)
+    // A file without a name is always made.
+    let made = match ctx.event.result() {
+        Some(0..) => bits::F_CREATED | bits::TMPFILE,
+        _ => bits::F_CREATED,
+    };
+    opened(ctx, made)
 }
 
 pub(super) fn is_open_exec<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -391,7 +391,7 @@ pub(super) fn fdlimit<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn tid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    int(ctx.event.header.tid)
+    Some(Value::Int(ctx.event.header.tid.cast_signed().into()))
 }
 
 pub(super) fn vtid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -156,6 +156,13 @@ impl Converter {
         &self.record
     }
 
+    /// A record that says no more than when a thread did something: what it was
+    /// comes with the exit.
+    fn seen(&mut self, raw: &Raw<'_>) {
+        let record = Record::new(&mut self.record, Kind::Syscall.info().params.len(), b"");
+        record.finish(Kind::Syscall, None, raw, NO_SYSCALL, flag::KNOWN);
+    }
+
     pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
         let Some(plan) = self
             .plans
@@ -173,7 +180,8 @@ impl Converter {
             Role::Early => {
                 self.began = true;
                 self.entries.keep(raw);
-                return Outcome::Counted;
+                self.seen(raw);
+                return Outcome::Record;
             }
             _ if !plan.wanted => return Outcome::Counted,
             _ => {}
@@ -218,7 +226,7 @@ impl Converter {
             true => flag::KNOWN,
             false => 0,
         };
-        record.finish(plan, raw, syscall, flags);
+        record.finish(plan.event, plan.pid, raw, syscall, flags);
         Outcome::Record
     }
 }
@@ -282,6 +290,7 @@ fn zero_if_missing(code: u16) -> &'static [&'static str] {
         19 => &["flags"],
         27 | 57 => &["queuelen", "queuemax"],
         51 | 55 => &["res"],
+        151 => &["arg"],
         _ => &[],
     }
 }
@@ -469,15 +478,15 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn finish(&mut self, plan: &Plan, raw: &Raw<'_>, syscall: u32, flags: u16) {
+    fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.bytes.len());
         self.bytes.resize(len, 0);
         let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
-        let pid = plan.pid.and_then(|slot| self.get(slot.into()));
+        let pid = pid.and_then(|slot| self.get(slot.into()));
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);
         let head = &mut self.bytes[..HEADER_SIZE];
         head[0..4].copy_from_slice(&(len as u32).to_ne_bytes());
-        head[4..6].copy_from_slice(&(plan.event as u16).to_ne_bytes());
+        head[4..6].copy_from_slice(&(event as u16).to_ne_bytes());
         head[6..8].copy_from_slice(&raw.cpu.to_ne_bytes());
         head[8..16].copy_from_slice(&raw.time.to_ne_bytes());
         head[16..24].copy_from_slice(&self.missing.to_ne_bytes());
