@@ -1,7 +1,7 @@
 //! From records to events of captures, driven by the same table of event types
 //! that captures are read by.
 
-use falco_abi::event::{ALL, Event as Kind, ParamType, Source, sockaddr};
+use falco_abi::event::{ALL, Event as Kind, EventInfo, ParamType, Source, sockaddr};
 use falco_abi::record::NO_SYSCALL;
 
 use crate::event::Event;
@@ -95,13 +95,17 @@ impl Layout {
 }
 
 /// The type that events of this kind have in today's captures: of those with
-/// its name the one that tells most.
+/// its name the one that tells most of what today's event has.
 fn type_of(kind: Kind) -> Option<&'static EventType> {
-    let name = kind.info().name;
-    let types = EVENT_TYPES.iter().filter(|ty| ty.name == name);
+    let EventInfo { name, params, .. } = kind.info();
+    let has = |param: &&events::Param| params.iter().any(|own| own.name == param.name);
+    let types = EVENT_TYPES.iter().filter(|ty| ty.name == *name);
     types
         .filter(|ty| !matches!(ty.kind, Role::Enter | Role::Early))
-        .max_by_key(|ty| (ty.params.len(), ty.code != OLD_SELECT, ty.code))
+        .max_by_key(|ty| {
+            let told = ty.params.iter().filter(has).count();
+            (told, ty.code != OLD_SELECT, ty.code)
+        })
 }
 
 /// Writes events as blocks.
