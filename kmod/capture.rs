@@ -84,7 +84,7 @@ impl Call {
                     _ => u64::from(self.word(mode)),
                 }
             }
-            Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR != 0),
+            Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR),
             Source::Ptrace(n) => u64::from(flags::ptrace_from_kernel(self.word(n))),
             Source::MountFlags(n) => {
                 let flags = self.arg(n) as u64;

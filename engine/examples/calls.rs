@@ -157,7 +157,7 @@ impl Tester {
     fn drain(&mut self) -> anyhow::Result<()> {
         while self
             .source
-            .read(Duration::from_millis(1), &mut |_| {})
+            .read(Duration::from_millis(1), &mut |_, _| {})
             .context("reading")?
             == Batch::Some
         {}
@@ -178,14 +178,15 @@ impl Tester {
         let end = Instant::now() + Duration::from_secs(5);
         let mut found = None;
         while found.is_none() && Instant::now() < end {
-            self.source.read(Duration::from_millis(20), &mut |bytes| {
-                if let Ok(event) = Event::decode(bytes, 1, 0)
-                    && found.is_none()
-                    && is(&event)
-                {
-                    found = Some(make(&event));
-                }
-            })?;
+            self.source
+                .read(Duration::from_millis(20), &mut |_, bytes| {
+                    if let Ok(event) = Event::decode(bytes, 1, 0)
+                        && found.is_none()
+                        && is(&event)
+                    {
+                        found = Some(make(&event));
+                    }
+                })?;
         }
         Ok(found)
     }

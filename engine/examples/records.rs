@@ -31,7 +31,7 @@ fn main() -> anyhow::Result<()> {
     let mut last = 0;
     let mut inversions = 0;
     while Instant::now() < end {
-        source.read(Duration::from_millis(200), &mut |record| {
+        source.read(Duration::from_millis(200), &mut |_, record| {
             count += 1;
             match Event::decode(record, count, 0) {
                 Ok(event) => {

@@ -116,7 +116,9 @@ fn main() -> anyhow::Result<()> {
         });
         loop {
             let finished = done.load(Ordering::Acquire);
-            let batch = source.read(Duration::from_millis(20), &mut |record| seen.take(record))?;
+            let batch = source.read(Duration::from_millis(20), &mut |_, record| {
+                seen.take(record)
+            })?;
             if finished && batch == Batch::Nothing {
                 return Ok(());
             }

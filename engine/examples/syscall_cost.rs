@@ -93,7 +93,7 @@ fn measure(calls: u32) -> u64 {
 fn read_back(source: &mut KmodSource) -> anyhow::Result<()> {
     let (mut records, mut bytes, mut broken) = (0u64, 0u64, 0u64);
     let start = ticks();
-    source.read(Duration::ZERO, &mut |record| {
+    source.read(Duration::ZERO, &mut |_, record| {
         records += 1;
         bytes += record.len() as u64;
         match Event::decode(record, records, 0) {

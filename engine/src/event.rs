@@ -172,6 +172,25 @@ impl<'a> Event<'a> {
         self.header.flags & flag::KNOWN != 0
     }
 
+    /// Whether no thread did anything: it tells of the recorder, of containers, of
+    /// users.
+    pub fn is_notice(&self) -> bool {
+        self.info().category == Category::Internal
+            || matches!(
+                self.kind,
+                Kind::TaskNew
+                    | Kind::Asyncevent
+                    | Kind::Container
+                    | Kind::CpuHotplug
+                    | Kind::Notification
+                    | Kind::Infra
+                    | Kind::Useradded
+                    | Kind::Userdeleted
+                    | Kind::Groupadded
+                    | Kind::Groupdeleted
+            )
+    }
+
     /// Result of the call: the parameter `res`, the returned descriptor or id.
     pub fn result(&self) -> Option<i64> {
         const NONE: u8 = u8::MAX;

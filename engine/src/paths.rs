@@ -107,10 +107,18 @@ fn other(kind: Kind) -> Option<Slots> {
 /// The slots of whichever path is in this slot.
 pub(crate) fn in_slot(kind: Kind, slot: usize) -> Option<Slots> {
     let (source, target) = two(kind).unzip();
-    [one(kind), source, target, other(kind)]
+    let known = [one(kind), source, target, other(kind)]
         .into_iter()
         .flatten()
-        .find(|slots| slots.path == slot)
+        .find(|slots| slots.path == slot);
+    let param = kind.info().params.get(slot)?;
+    let is_path = matches!(param.ty, ParamType::Path | ParamType::RelPath) && !param.extra;
+    known.or_else(|| {
+        is_path.then_some(Slots {
+            path: slot,
+            base: None,
+        })
+    })
 }
 
 /// Slot of the descriptor that the path starts from.

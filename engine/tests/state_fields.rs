@@ -355,11 +355,11 @@ fn a_directory_is_opened_and_a_name_removed_in_it() {
         .number("res", -2)
         .number("dirfd", -100)
         .bytes("name", b"/x")
-        .number("flags", 1)
+        .number("flags", 512)
         .build();
     #[rustfmt::skip]
     check(&state(), &record, &[
-        ("evt.args", "res=-2(ENOENT) dirfd=-100(AT_FDCWD) name=/x flags=1(AT_REMOVEDIR)"),
+        ("evt.args", "res=-2(ENOENT) dirfd=-100(AT_FDCWD) name=/x flags=512(AT_REMOVEDIR)"),
         ("fd.num", "-100"), ("fd.name", ""), ("fd.typechar", "o"), ("fd.type", "<NA>"),
         ("fs.path.name", "<NA>"),
     ]);
@@ -737,7 +737,7 @@ fn new_names_have_paths() {
         .bytes("oldpath", b"a")
         .number("newdir", 4)
         .bytes("newpath", b"b")
-        .number("flags", 1)
+        .number("flags", 0x400)
         .bytes("oldbase", b"/old")
         .bytes("newbase", b"/new")
         .build();
@@ -838,6 +838,7 @@ fn containers_are_described() {
             sandbox_id: "0123456789abcdef".into(),
             labels: vec![("app".into(), "web".into())],
             ip: "10.0.0.1".into(),
+            cni_json: String::new(),
         }),
         ..Info::default()
     });

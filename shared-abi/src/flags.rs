@@ -174,12 +174,12 @@ pub mod clone {
         (0x0001_0000, 1 << 13),
         (0x0080_0000, 1 << 14),
         (0x0000_0100, 1 << 15),
-        (0x1000_0000, 1 << 19),
-        (0x0020_0000, 1 << 20),
-        (0x0100_0000, 1 << 21),
-        (0x0008_0000, 1 << 22),
-        (0x0000_4000, 1 << 24),
-        (0x0200_0000, 1 << 25),
+        (0x1000_0000, 1 << 20),
+        (0x0020_0000, 1 << 23),
+        (0x0100_0000, 1 << 24),
+        (0x0008_0000, 1 << 25),
+        (0x0000_4000, 1 << 27),
+        (0x0200_0000, 1 << 28),
     ];
 
     /// A thread of the caller's process.
@@ -189,13 +189,15 @@ pub mod clone {
     /// The child gets the caller's parent.
     pub const PARENT: u32 = 1 << 8;
     /// The caller waits until the child has run another program or ended.
-    pub const VFORK: u32 = 1 << 24;
+    pub const VFORK: u32 = 1 << 27;
     /// The caller shares its memory with the child.
     pub const VM: u32 = 1 << 15;
     /// The child is the first process of a new pid namespace.
     pub const NEWPID: u32 = 1 << 6;
+    /// A new user namespace.
+    pub const NEWUSER: u32 = 1 << 20;
     /// The caller is in a pid namespace other than the initial one.
-    pub const CHILD_IN_PIDNS: u32 = 1 << 26;
+    pub const CHILD_IN_PIDNS: u32 = 1 << 29;
 
     /// The portable form of the kernel's bits.
     #[inline]
@@ -228,14 +230,14 @@ pub const CLONE_FLAGS: FlagTable = FlagTable {
         ("CLONE_INVERTED", 1 << 16),
         ("NAME_CHANGED", 1 << 17),
         ("CLOSED", 1 << 18),
-        ("CLONE_NEWUSER", 1 << 19),
-        ("CLONE_CHILD_CLEARTID", 1 << 20),
-        ("CLONE_CHILD_SETTID", 1 << 21),
-        ("CLONE_SETTLS", 1 << 22),
-        ("CLONE_STOPPED", 1 << 23),
-        ("CLONE_VFORK", 1 << 24),
-        ("CLONE_NEWCGROUP", 1 << 25),
-        ("CLONE_CHILD_IN_PIDNS", 1 << 26),
+        ("CLONE_NEWUSER", 1 << 20),
+        ("CLONE_CHILD_CLEARTID", 1 << 23),
+        ("CLONE_CHILD_SETTID", 1 << 24),
+        ("CLONE_SETTLS", 1 << 25),
+        ("CLONE_STOPPED", 1 << 26),
+        ("CLONE_VFORK", 1 << 27),
+        ("CLONE_NEWCGROUP", 1 << 28),
+        ("CLONE_CHILD_IN_PIDNS", 1 << 29),
     ],
 };
 
@@ -273,7 +275,7 @@ pub const OPENAT2_FLAGS: FlagTable = FlagTable {
 /// `unlinkat`: the kernel's 0x200.
 pub const UNLINKAT_FLAGS: FlagTable = FlagTable {
     name: "unlinkat_flags",
-    entries: &[("AT_REMOVEDIR", 1 << 0)],
+    entries: &[("AT_REMOVEDIR", 0x200)],
 };
 
 /// `renameat2`: the kernel's own bits.
@@ -471,21 +473,21 @@ const fn portable_number(kernel: u32, pairs: &[(u32, u32)]) -> u32 {
 }
 
 /// Bits of `linkat`, the kernel's and the portable ones.
-pub const LINKAT_BITS: &[(u32, u32)] = &[(0x400, 1 << 0), (0x1000, 1 << 1)];
+pub const LINKAT_BITS: &[(u32, u32)] = &[(0x400, 0x400), (0x1000, 0x1000)];
 
 /// `linkat`.
 pub const LINKAT_FLAGS: FlagTable = FlagTable {
     name: "linkat_flags",
-    entries: &[("AT_SYMLINK_FOLLOW", 1 << 0), ("AT_EMPTY_PATH", 1 << 1)],
+    entries: &[("AT_SYMLINK_FOLLOW", 0x400), ("AT_EMPTY_PATH", 0x1000)],
 };
 
 /// Bits of `fchownat`, the kernel's and the portable ones.
-pub const FCHOWNAT_BITS: &[(u32, u32)] = &[(0x100, 1 << 0), (0x1000, 1 << 1)];
+pub const FCHOWNAT_BITS: &[(u32, u32)] = &[(0x100, 0x100), (0x1000, 0x1000)];
 
 /// `fchownat`.
 pub const FCHOWNAT_FLAGS: FlagTable = FlagTable {
     name: "fchownat_flags",
-    entries: &[("AT_SYMLINK_NOFOLLOW", 1 << 0), ("AT_EMPTY_PATH", 1 << 1)],
+    entries: &[("AT_SYMLINK_NOFOLLOW", 0x100), ("AT_EMPTY_PATH", 0x1000)],
 };
 
 /// `umount2`: the kernel's own bits.
@@ -510,12 +512,12 @@ pub const FINIT_MODULE_FLAGS: FlagTable = FlagTable {
 };
 
 /// Bits of `delete_module`, the kernel's and the portable ones.
-pub const DELETE_MODULE_BITS: &[(u32, u32)] = &[(0o4000, 1 << 0), (0o1000, 1 << 1)];
+pub const DELETE_MODULE_BITS: &[(u32, u32)] = &[(0o4000, 1 << 1), (0o1000, 1 << 0)];
 
 /// `delete_module`.
 pub const DELETE_MODULE_FLAGS: FlagTable = FlagTable {
     name: "delete_module_flags",
-    entries: &[("O_NONBLOCK", 1 << 0), ("O_TRUNC", 1 << 1)],
+    entries: &[("O_NONBLOCK", 1 << 1), ("O_TRUNC", 1 << 0)],
 };
 
 /// `memfd_create`: the kernel's own bits.
@@ -1108,28 +1110,28 @@ pub const IO_URING_ENTER_FLAGS: FlagTable = FlagTable {
 pub const IO_URING_REGISTER_OPCODES: FlagTable = FlagTable {
     name: "io_uring_register_opcodes",
     entries: &[
-        ("IORING_REGISTER_BUFFERS", 1),
-        ("IORING_UNREGISTER_BUFFERS", 2),
-        ("IORING_REGISTER_FILES", 3),
-        ("IORING_UNREGISTER_FILES", 4),
-        ("IORING_REGISTER_EVENTFD", 5),
-        ("IORING_UNREGISTER_EVENTFD", 6),
-        ("IORING_REGISTER_FILES_UPDATE", 7),
-        ("IORING_REGISTER_EVENTFD_ASYNC", 8),
-        ("IORING_REGISTER_PROBE", 9),
-        ("IORING_REGISTER_PERSONALITY", 10),
-        ("IORING_UNREGISTER_PERSONALITY", 11),
-        ("IORING_REGISTER_RESTRICTIONS", 12),
-        ("IORING_REGISTER_ENABLE_RINGS", 13),
-        ("IORING_REGISTER_FILES2", 14),
-        ("IORING_REGISTER_FILES_UPDATE2", 15),
-        ("IORING_REGISTER_BUFFERS2", 16),
-        ("IORING_REGISTER_BUFFERS_UPDATE", 17),
-        ("IORING_REGISTER_IOWQ_AFF", 18),
-        ("IORING_UNREGISTER_IOWQ_AFF", 19),
-        ("IORING_REGISTER_IOWQ_MAX_WORKERS", 20),
-        ("IORING_REGISTER_RING_FDS", 21),
-        ("IORING_UNREGISTER_RING_FDS", 22),
+        ("IORING_REGISTER_BUFFERS", 0),
+        ("IORING_UNREGISTER_BUFFERS", 1),
+        ("IORING_REGISTER_FILES", 2),
+        ("IORING_UNREGISTER_FILES", 3),
+        ("IORING_REGISTER_EVENTFD", 4),
+        ("IORING_UNREGISTER_EVENTFD", 5),
+        ("IORING_REGISTER_FILES_UPDATE", 6),
+        ("IORING_REGISTER_EVENTFD_ASYNC", 7),
+        ("IORING_REGISTER_PROBE", 8),
+        ("IORING_REGISTER_PERSONALITY", 9),
+        ("IORING_UNREGISTER_PERSONALITY", 10),
+        ("IORING_REGISTER_RESTRICTIONS", 11),
+        ("IORING_REGISTER_ENABLE_RINGS", 12),
+        ("IORING_REGISTER_FILES2", 13),
+        ("IORING_REGISTER_FILES_UPDATE2", 14),
+        ("IORING_REGISTER_BUFFERS2", 15),
+        ("IORING_REGISTER_BUFFERS_UPDATE", 16),
+        ("IORING_REGISTER_IOWQ_AFF", 17),
+        ("IORING_UNREGISTER_IOWQ_AFF", 18),
+        ("IORING_REGISTER_IOWQ_MAX_WORKERS", 19),
+        ("IORING_REGISTER_RING_FDS", 20),
+        ("IORING_UNREGISTER_RING_FDS", 21),
     ],
 };
 

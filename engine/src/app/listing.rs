@@ -109,11 +109,17 @@ fn field_table<'f>(
     let _ = write!(
         text,
         "## Field Class: {name}\n\n{about}.\n\nEvent Sources: syscall\n\n\
-         Name | Type | Description\n:----|:-----|:-----------\n"
+         Name | Type | Description | Example | Since\n:----|:-----|:-----------|:--------|:-----\n"
     );
     for field in rows {
-        let about = field.about.replace('|', "\\|");
-        let _ = writeln!(text, "`{}` | {} | {about}", shown(field), type_of(field));
+        let plain = |text: &str| text.replace('|', "\\|");
+        let about = plain(field.about);
+        let example = match field.example {
+            "" => String::new(),
+            example => format!("`{}`", plain(example)),
+        };
+        let (name, kind, since) = (plain(&shown(field)), type_of(field), field.since);
+        let _ = writeln!(text, "`{name}` | {kind} | {about} | {example} | {since}");
     }
     text.push('\n');
 }
@@ -125,6 +131,8 @@ fn field_value(field: &Field) -> Value {
         "argument": argument(field.arg),
         "list": field.cardinality == Cardinality::List,
         "description": field.about,
+        "example": field.example,
+        "since": field.since,
     })
 }
 
@@ -362,8 +370,9 @@ mod tests {
         let listed: Value = serde_json::from_str(&listed).unwrap();
         let classes = listed["fieldclasses"].as_array().unwrap().iter();
         let count: usize = classes.map(|c| c["fields"].as_array().unwrap().len()).sum();
-        assert_eq!(count, FIELDS.len());
-        assert_eq!(fields(Format::Text, true).lines().count(), FIELDS.len());
+        let expected = FIELDS.iter().filter(|field| !field.hidden).count();
+        assert_eq!(count, expected);
+        assert_eq!(fields(Format::Text, true).lines().count(), expected);
     }
 
     #[test]

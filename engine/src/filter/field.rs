@@ -150,6 +150,10 @@ pub struct Field {
     pub hidden: bool,
     /// What it means, one line.
     pub about: &'static str,
+    /// A value as it is printed; empty if it never has one.
+    pub example: &'static str,
+    /// Version of the program that had it first.
+    pub since: &'static str,
     /// How it is read.
     pub get: Get,
 }

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::ast::{self, Span};
 use super::compile::operand_in;
 use super::error::{Error, ErrorKind};
-use super::field::{ArgKind, Context, FieldType, Print, Value};
+use super::field::{ArgKind, Cardinality, Context, FieldType, Print, Value};
 use super::hosts;
 use super::operand::Operand;
 use super::parser;
 use super::render;
-use super::table::FieldTable;
+use super::table::{BoundField, FieldTable};
 use crate::output::FieldValue;
 
 /// A text with fields in it.
@@ -179,6 +179,17 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
             None => render::render(None, out),
         };
     }
+    if let Some(Value::List(ancestors)) = value
+        && field.cardinality() == Cardinality::AnyAncestor
+    {
+        for (at, ancestor) in ancestors.iter().enumerate() {
+            if at > 0 {
+                out.push(' ');
+            }
+            render::render(Some(*ancestor), out);
+        }
+        return;
+    }
     // Writing to a string cannot fail.
     let _ = match (field.field.print, value.and_then(|value| value.number())) {
         (Print::NineDigits, Some(number)) => write!(out, "{number:09}"),
@@ -210,7 +221,23 @@ fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue 
         "evt.time" | "evt.time.s" | "evt.time.iso8601" | "evt.datetime" | "evt.datetime.s" => {
             FieldValue::Uint(ctx.event.time)
         }
-        _ => render::field_value(value),
+        _ => match operand {
+            Operand::Field(field) if prints_itself(field, value) => {
+                let mut text = String::new();
+                show(operand, ctx, &mut text);
+                FieldValue::Text(text)
+            }
+            _ => render::field_value(value),
+        },
+    }
+}
+
+/// Whether a value is the text that is printed also for programs.
+fn prints_itself(field: &BoundField, value: Option<Value<'_>>) -> bool {
+    match value {
+        Some(Value::List(_)) => field.cardinality() == Cardinality::AnyAncestor,
+        Some(_) => field.field.print == Print::Hex,
+        None => false,
     }
 }
 

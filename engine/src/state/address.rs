@@ -102,6 +102,23 @@ impl<'a> Address<'a> {
         }
     }
 
+    /// Who sends to the machine itself without an address of its own sends from
+    /// the machine itself.
+    #[must_use]
+    pub fn settled(self) -> Self {
+        let own = |any: End, other: End| match other.0.is_loopback() && any.0.is_unspecified() {
+            true => match other.0 {
+                IpAddr::V4(_) => (IpAddr::V4(Ipv4Addr::LOCALHOST), any.1),
+                IpAddr::V6(_) => (IpAddr::V6(Ipv6Addr::LOCALHOST), any.1),
+            },
+            false => any,
+        };
+        match self {
+            Self::IpPair(a, b) => Self::IpPair(own(a, b), own(b, a)),
+            other => other,
+        }
+    }
+
     /// As it is printed.
     pub fn text(self, arena: &'a Bump) -> &'a [u8] {
         use std::fmt::Write;

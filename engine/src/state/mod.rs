@@ -9,6 +9,7 @@ pub mod descriptor;
 pub mod files;
 pub(crate) mod opened;
 mod process;
+pub mod procfd;
 pub mod procfs;
 pub mod table;
 pub mod thread;
@@ -26,6 +27,7 @@ use crate::event::Event;
 use crate::filter::field::Context;
 use crate::metadata::{Container, Containers, cgroup};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
+use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
 pub use thread::{Image, Thread, UNSET};
@@ -47,6 +49,12 @@ const MISSED: u8 = 3;
 /// Traits of the events that change descriptors.
 const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
 
+/// Traits of the events that have to do with a descriptor.
+const WITH_DESCRIPTOR: u16 = traits::CREATES_FD | traits::USES_FD | traits::DESTROYS_FD;
+
+/// Processes whose descriptors are read in one [`State::tick`].
+const READ: usize = 32;
+
 /// Numbers of what the state had to do, for the metrics.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
@@ -63,6 +71,9 @@ pub struct Counters {
 pub struct State {
     table: Table,
     proc: Option<ProcFs>,
+    fds: ProcFds,
+    /// Processes whose descriptors were not read yet.
+    unread: Vec<u32>,
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
@@ -103,6 +114,7 @@ impl State {
         let proc = host_root.join("proc");
         Ok(Self {
             container_users: Some(ContainerUsers::start(proc.clone())?),
+            fds: ProcFds::new(&proc),
             proc: Some(ProcFs::new(&proc)),
             host_users: HostUsers::new(host_root),
             containers,
@@ -120,6 +132,8 @@ impl State {
             self.read_process(pid);
         }
         self.table.link();
+        let processes = self.table.iter().filter(|t| t.is_leader());
+        self.unread = processes.map(|t| t.pid).collect();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -289,7 +303,7 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
-        if !event.is_internal() && event.kind != Kind::Procinfo {
+        if !event.is_notice() {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);
             if times.first == 0 {
@@ -320,7 +334,14 @@ impl State {
             Kind::Setsid | Kind::Setpgid => self.grouped(event),
             Kind::Prctl => self.named(event),
             Kind::Capset => self.capable(event),
+            Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
+            Kind::Setrlimit | Kind::Prlimit => self.limited(event),
+            Kind::Unshare => self.unshared(event),
+            Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
+        }
+        if event.info().traits & WITH_DESCRIPTOR != 0 && self.proc.is_some() {
+            self.read_before(event);
         }
         if event.info().traits & DESCRIPTORS != 0 || event.kind == Kind::Unshare {
             self.opened(event);
@@ -334,16 +355,24 @@ impl State {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
+            let tid = event.header.tid;
             let reaper = event.int(procexit::Slot::reaper_tid as usize);
-            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok()).unwrap_or(0);
+            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
+            let reaper = reaper.filter(|&tid| tid != 0);
             self.table
-                .remove(event.header.tid, if reaper == 0 { 1 } else { reaper });
+                .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
         }
     }
 
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
+        for _ in 0..READ {
+            let Some(pid) = self.unread.pop() else {
+                break;
+            };
+            self.read_files(pid);
+        }
         let now = Instant::now();
         if self
             .refreshed
@@ -381,6 +410,45 @@ impl State {
         }
     }
 
+    /// Reads what a process had open before its first event, when an event has
+    /// to do with a descriptor: most processes never need it, and a start does
+    /// not wait for it.
+    fn read_before(&mut self, event: &Event<'_>) {
+        let pid = match self.table.entry(event.header.tid) {
+            Some(thread) => thread.pid,
+            None => return,
+        };
+        let unread = |t: &Thread| t.unread;
+        if self.table.entry(pid).is_some_and(unread) {
+            self.read_files(pid);
+        }
+    }
+
+    /// Takes in what a process has open, but for what events told already.
+    fn read_files(&mut self, pid: u32) {
+        let Some(process) = self.table.get_mut(pid).filter(|t| t.unread) else {
+            return;
+        };
+        process.unread = false;
+        for open in self.fds.all(pid) {
+            if let Some(files) = self.table.files_mut(pid)
+                && files.get(open.num).is_none()
+            {
+                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+            }
+        }
+    }
+
+    /// Takes in what one number of the event's process refers to by now.
+    fn read_file(&mut self, event: &Event<'_>, num: u32) {
+        if self.proc.is_some()
+            && let Some(open) = self.fds.one(event.header.pid, num)
+            && let Some(files) = self.table.files_mut(event.header.tid)
+        {
+            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+        }
+    }
+
     /// Looks for a thread whose making was missed.
     fn heal(&mut self, event: &Event<'_>) {
         let (tid, pid) = (event.header.tid, event.header.pid);
@@ -403,12 +471,9 @@ impl State {
         }
         self.counters.unknown += 1;
         // So that it is not looked for again.
-        self.table.insert(Thread {
-            tid,
-            pid: if pid == 0 { tid } else { pid },
-            loginuid: UNSET,
-            ..Thread::default()
-        });
+        let mut thread = Thread::new(tid, if pid == 0 { tid } else { pid });
+        thread.known = false;
+        self.table.insert(thread);
     }
 
     fn want_users(&self, tid: u32) {

@@ -322,7 +322,11 @@ impl State {
                     num(Slot::pid_fd as usize),
                     num(Slot::target_fd as usize),
                 );
+                let known = copied.is_some();
                 self.put_shared(event, result, copied, true);
+                if let (false, Some(num)) = (known, number(result)) {
+                    self.read_file(event, num);
+                }
             }
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
@@ -466,7 +470,7 @@ impl State {
         self.put(event, result, descriptor, flags & bits::CLOEXEC != 0);
     }
 
-    fn recycle(&mut self, mut arena: Bump) {
+    pub(super) fn recycle(&mut self, mut arena: Bump) {
         arena.reset();
         self.scratch = arena;
     }
@@ -498,6 +502,7 @@ impl State {
         let (Some(num), Some(files)) = (num, self.files_of(event)) else {
             return;
         };
+        let tuple = tuple.settled();
         let known = files.get(num).filter(|d| d.kind.is_socket());
         let pair = matches!(
             known.and_then(Descriptor::address),
@@ -540,6 +545,7 @@ impl State {
     fn received(&mut self, event: &Event<'_>, control: &[u8]) {
         for num in rights(control) {
             self.put_shared(event, i64::from(num), None, false);
+            self.read_file(event, num);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use falco_abi::event::{
-    Event as Kind, capset, chdir, clone, execve, fchdir, prctl, setgid, setpgid, setregid,
-    setresgid, setresuid, setreuid, setuid, task_new,
+    Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setpgid,
+    setregid, setresgid, setresuid, setreuid, setrlimit, setuid, task_new, unshare,
 };
 use falco_abi::flags::clone as bits;
 
@@ -36,10 +36,7 @@ impl State {
         }
         let mut child = match self.table.get(maker) {
             Some(parent) => parent.copy(),
-            None => Thread {
-                loginuid: UNSET,
-                ..Thread::default()
-            },
+            None => Thread::new(tid, pid),
         };
         child.known = true;
         child.tid = tid;
@@ -93,12 +90,7 @@ impl State {
         self.table.keep_leader_alone(pid);
         let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
         if self.table.entry(pid).is_none() {
-            self.table.insert(Thread {
-                tid: pid,
-                pid,
-                loginuid: UNSET,
-                ..Thread::default()
-            });
+            self.table.insert(Thread::new(pid, pid));
         }
         let Some(thread) = self.table.get_mut(pid) else {
             return;
@@ -328,15 +320,113 @@ impl State {
         }
     }
 
-    /// The working directory was changed; the kernel says what it is now.
+    /// The working directory was changed. The kernel says what it is now; where
+    /// it does not, it follows from what the call was given.
     pub(super) fn entered(&mut self, event: &Event<'_>) {
-        let slot = match event.kind {
-            Kind::Chdir => chdir::Slot::cwd as usize,
-            _ => fchdir::Slot::cwd as usize,
+        if event.result() != Some(0) {
+            return;
+        }
+        let told = match event.kind {
+            Kind::Chdir => event.bytes(chdir::Slot::cwd as usize),
+            _ => event.bytes(fchdir::Slot::cwd as usize),
         };
-        let cwd = event.bytes(slot).filter(|cwd| cwd.starts_with(b"/"));
-        if let (Some(cwd), Some(thread)) = (cwd, self.table.get_mut(event.header.tid)) {
-            thread.cwd = thread::with_slash(cwd);
+        let tid = event.header.tid;
+        let Some(thread) = self.table.get(tid) else {
+            return;
+        };
+        let arena = std::mem::take(&mut self.scratch);
+        let cwd = match told.filter(|cwd| cwd.starts_with(b"/")) {
+            Some(cwd) => Some(cwd),
+            None if event.kind == Kind::Chdir => event
+                .bytes(chdir::Slot::path as usize)
+                .map(|path| paths::join(&arena, &thread.cwd, path)),
+            None => self.directory(thread, event.int(fchdir::Slot::fd as usize)),
+        };
+        if let Some(cwd) = cwd.map(thread::with_slash)
+            && let Some(thread) = self.table.get_mut(tid)
+        {
+            thread.cwd = cwd;
+        }
+        self.recycle(arena);
+    }
+
+    /// Path of an open directory.
+    fn directory(&self, thread: &Thread, num: Option<i64>) -> Option<&[u8]> {
+        let files = self.table.files(thread)?;
+        let descriptor = files.get(u32::try_from(num?).ok()?)?;
+        Some(descriptor.name()).filter(|name| !name.is_empty())
+    }
+
+    /// How much memory the process has, as calls tell that change it.
+    pub(super) fn sized(&mut self, event: &Event<'_>) {
+        // Others of the four have these at the same places.
+        use brk::Slot;
+        let number = |slot: Slot| event.number(slot as usize).map(|n| n as u32);
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let usage = &mut thread.usage;
+        usage.vm_size = number(Slot::vm_size).unwrap_or(usage.vm_size);
+        usage.vm_rss = number(Slot::vm_rss).unwrap_or(usage.vm_rss);
+        usage.vm_swap = number(Slot::vm_swap).unwrap_or(usage.vm_swap);
+    }
+
+    /// How many descriptors may be open was changed.
+    pub(super) fn limited(&mut self, event: &Event<'_>) {
+        const NOFILE: u64 = 7;
+        let (resource, current, most, pid) = match event.kind {
+            Kind::Setrlimit => {
+                use setrlimit::Slot;
+                (
+                    Slot::resource as usize,
+                    Slot::cur as usize,
+                    Slot::max as usize,
+                    None,
+                )
+            }
+            _ => {
+                use prlimit::Slot;
+                let pid = event.int(Slot::pid as usize).filter(|&pid| pid != 0);
+                (
+                    Slot::resource as usize,
+                    Slot::newcur as usize,
+                    Slot::newmax as usize,
+                    pid,
+                )
+            }
+        };
+        if event.result() != Some(0) || event.number(resource) != Some(NOFILE) {
+            return;
+        }
+        // A call that only asks gives no new limit: -1, or nothing at all.
+        let (Some(current), Some(most)) = (event.int(current), event.int(most)) else {
+            return;
+        };
+        if current < 0 || (current == 0 && most == 0) {
+            return;
+        }
+        let target = match pid {
+            None => event.header.tid,
+            Some(pid) => u32::try_from(pid).unwrap_or_default(),
+        };
+        if let Some(thread) = self.table.get_mut(target) {
+            thread.usage.fd_limit = current;
+        }
+    }
+
+    /// Who makes a user namespace has all capabilities in it.
+    pub(super) fn unshared(&mut self, event: &Event<'_>) {
+        const ALL: u64 = (1 << 41) - 1;
+        let flags = event
+            .number(unshare::Slot::flags as usize)
+            .unwrap_or_default();
+        if event.result() != Some(0) || flags & u64::from(bits::NEWUSER) == 0 {
+            return;
+        }
+        if let Some(thread) = self.table.get_mut(event.header.tid) {
+            thread.caps.permitted = ALL;
+            thread.caps.effective = ALL;
+            thread.caps.inheritable = 0;
         }
     }
 
@@ -388,12 +478,25 @@ impl State {
         }
     }
 
-    /// The caller gave itself a name.
+    /// The caller gave itself a name, or takes in the orphans below it.
     pub(super) fn named(&mut self, event: &Event<'_>) {
         const SET_NAME: u64 = 15;
+        const SET_CHILD_SUBREAPER: u64 = 36;
         use prctl::Slot;
-        if event.number(Slot::option as usize) != Some(SET_NAME) || event.result() != Some(0) {
+        if event.result() != Some(0) {
             return;
+        }
+        match event.number(Slot::option as usize) {
+            Some(SET_NAME) => {}
+            Some(SET_CHILD_SUBREAPER) => {
+                let on = event.int(Slot::arg2_int as usize).unwrap_or_default() != 0;
+                let pid = self.table.get(event.header.tid).map_or(0, |t| t.pid);
+                if let Some(process) = self.table.get_mut(pid) {
+                    process.subreaper = on;
+                }
+                return;
+            }
+            _ => return,
         }
         let name = event.bytes(Slot::arg2_str as usize);
         if let (Some(name), Some(thread)) = (name, self.table.get_mut(event.header.tid)) {

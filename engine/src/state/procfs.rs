@@ -225,6 +225,7 @@ impl ProcFs {
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<Thread> {
         let mut thread = Thread::new(tid, tid);
+        thread.unread = true;
         if !parse_status(self.read(tid, "status")?, &mut thread) {
             return None;
         }
@@ -266,7 +267,8 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            image.args = args.into();
+            // A process that wrote over them left NULs behind its text.
+            image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();

@@ -270,6 +270,32 @@ impl Table {
         true
     }
 
+    /// A thread is about to end, and counts no more.
+    pub(super) fn ends(&mut self, tid: u32) {
+        let Some(thread) = self.threads.get_mut(&tid) else {
+            return;
+        };
+        if tid == thread.pid {
+            thread.dead = true;
+        } else if let Some(leader) = {
+            let pid = thread.pid;
+            self.threads.get_mut(&pid)
+        } {
+            forget(&mut leader.tasks, tid);
+        }
+    }
+
+    /// Who gets the children of a thread that ends: the nearest ancestor that
+    /// takes in orphans, or the first process.
+    pub(super) fn reaper(&self, tid: u32) -> u32 {
+        let Some(thread) = self.entry(tid) else {
+            return 1;
+        };
+        let mut above = self.ancestors(thread);
+        let reaper = above.find(|t| t.subreaper || (t.vpid == 1 && t.pidns == thread.pidns));
+        reaper.map_or(1, |t| t.pid)
+    }
+
     /// Takes out a thread that ended. `reaper` gets its children, if known.
     pub(super) fn remove(&mut self, tid: u32, reaper: u32) {
         let Some(thread) = self.threads.get_mut(&tid) else {

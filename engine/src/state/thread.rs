@@ -163,6 +163,8 @@ pub struct Thread {
     pub pidns_start: u64,
     /// Its table of open descriptors. `None`: that of the process's first thread.
     pub(super) files: Option<FilesId>,
+    /// What the process has open was not read yet; the first thread has it.
+    pub(super) unread: bool,
     /// What of its making was seen.
     pub(super) birth: Birth,
     /// Orphans below it become its children.
@@ -187,6 +189,13 @@ impl Thread {
             pid,
             vtid: tid,
             vpid: pid,
+            sid: UNSET,
+            pgid: UNSET,
+            vpgid: UNSET,
+            uid: UNSET,
+            gid: UNSET,
+            ruid: UNSET,
+            rgid: UNSET,
             loginuid: UNSET,
             birth: Birth::PAST,
             known: true,
@@ -223,7 +232,12 @@ impl Thread {
     pub fn cgroups(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         strings(&self.cgroups).filter_map(|entry| {
             let equals = entry.iter().position(|&b| b == b'=')?;
-            Some((&entry[..equals], &entry[equals + 1..]))
+            // The unified hierarchy has another name for it.
+            let name = match &entry[..equals] {
+                b"io" => b"blkio",
+                name => name,
+            };
+            Some((name, &entry[equals + 1..]))
         })
     }
 

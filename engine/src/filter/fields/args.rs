@@ -7,7 +7,7 @@
 use std::fmt::Write;
 
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
-use falco_abi::event::{Event as Kind, Param, ParamType, Source};
+use falco_abi::event::{Category, Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
 
 use super::descriptor::Fd;
@@ -361,8 +361,14 @@ pub(super) fn buffer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     ctx.event.bytes(data(ctx)?).map(Value::Bytes)
 }
 
+/// What a call on a descriptor returned, for calls that read, write or do other
+/// things with one that is known.
 pub(super) fn buflen<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    data(ctx)?;
+    let category = ctx.event.info().category;
+    let io = [Category::IoRead, Category::IoWrite, Category::IoOther];
+    if !io.contains(&category) || !Fd::of(ctx)?.is_known() {
+        return None;
+    }
     let len = u64::try_from(ctx.event.result()?).ok()?;
     Some(Value::Uint(len))
 }

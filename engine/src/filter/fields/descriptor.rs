@@ -8,11 +8,11 @@ use falco_abi::event::{
 use falco_abi::flags::open as bits;
 
 use super::path;
-use crate::event::Event;
 use crate::filter::field::Context;
 use crate::paths::{self, Slots};
 use crate::state::address::{Address, End};
 use crate::state::opened::{is_copy, made_nameless};
+use crate::state::procfd::anonymous;
 use crate::state::{Descriptor, FdKind, Protocol};
 
 /// What a descriptor refers to by the bits of its mode above the permissions
@@ -28,18 +28,7 @@ fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
         // In no file system.
         0 => {
             let name = path.strip_prefix(b"anon_inode:").unwrap_or(path);
-            let kind = match name {
-                b"[eventfd]" => FdKind::Event,
-                b"[signalfd]" => FdKind::Signal,
-                b"[eventpoll]" => FdKind::Eventpoll,
-                b"[timerfd]" => FdKind::Timer,
-                b"[userfaultfd]" => FdKind::Userfault,
-                b"[io_uring]" => FdKind::IoUring,
-                b"[pidfd]" => FdKind::Pidfd,
-                b"inotify" => FdKind::Inotify,
-                name if name.starts_with(b"bpf-") => FdKind::Bpf,
-                _ => FdKind::Unknown,
-            };
+            let kind = anonymous(name);
             (kind, None)
         }
         _ => match path.strip_prefix(b"/memfd:") {
@@ -95,7 +84,8 @@ const GIVEN: [u8; ALL.len()] = {
 
 /// The number that the event is about. Of several that a call made it is the
 /// last one; -1 for a call that failed to make one.
-fn number_of(event: &Event<'_>) -> Option<i64> {
+fn number_of(ctx: &Context<'_>) -> Option<i64> {
+    let event = ctx.event;
     let given = || event.int(usize::from(GIVEN[event.kind as usize]));
     let traits = event.info().traits;
     let copies = match event.kind {
@@ -103,8 +93,15 @@ fn number_of(event: &Event<'_>) -> Option<i64> {
         Kind::Fcntl => is_copy(event.number(fcntl::Slot::cmd as usize)?),
         _ => false,
     };
-    if copies && event.result()? >= 0 {
-        return event.result();
+    let made = event.result().unwrap_or(-1);
+    if copies {
+        // A copy of what nobody knows is not known either.
+        let known = event.kind != Kind::Fcntl || Fd::open(ctx, made).is_some();
+        return if made >= 0 && known {
+            Some(made)
+        } else {
+            given()
+        };
     }
     match event.kind {
         Kind::Pipe | Kind::Pipe2 | Kind::Socketpair => match event.result()? {
@@ -186,7 +183,11 @@ impl<'a> Fd<'a> {
             return Some(told);
         };
         let silent = told.kind == FdKind::Unknown;
-        if silent || kept.kind == told.kind && kept.name(ctx) == told.name(ctx) {
+        // A message that was received has the other end first, who ever called.
+        let turned = told.address.map(Address::turned);
+        let agrees = kept.kind == told.kind
+            && (kept.name(ctx) == told.name(ctx) || turned.is_some() && turned == kept.address);
+        if silent || agrees {
             return Some(Self {
                 named: told.named,
                 path: told.path,
@@ -288,7 +289,8 @@ impl<'a> Fd<'a> {
         let (kind, text) = mode.map_or((FdKind::Unknown, None), |mode| kind_and_name(mode, path));
         let tuple = tuple_slot
             .and_then(|slot| event.bytes(slot))
-            .and_then(Address::of_tuple);
+            .and_then(Address::of_tuple)
+            .map(Address::settled);
         let connected = slot("connected").and_then(|slot| event.number(slot)) == Some(1);
         let address = tuple.or_else(|| bytes("addr").and_then(Address::of_addr));
         Self {
@@ -315,7 +317,7 @@ impl<'a> Fd<'a> {
     /// The descriptor that the event is about, as far as its record tells.
     fn told(ctx: &Context<'a>) -> Option<Self> {
         let event = ctx.event;
-        let num = number_of(event)?;
+        let num = number_of(ctx)?;
         macro_rules! opened {
             ($event:ident) => {{
                 use $event::Slot;
@@ -348,7 +350,8 @@ impl<'a> Fd<'a> {
                 Self {
                     kind: address.map_or(FdKind::Unknown, Address::kind),
                     named: connected,
-                    address,
+                    // It was not reached.
+                    address: address.filter(|_| connected),
                     connected,
                     // Nothing but TCP takes its time.
                     protocol: Self::l4proto(ctx).unwrap_or_else(|| tcp_if(pending)),
@@ -406,6 +409,11 @@ impl<'a> Fd<'a> {
                 (None, None) => Self::described(ctx, num, false),
             },
         })
+    }
+
+    /// Whether anything is known of what it refers to.
+    pub(super) fn is_known(&self) -> bool {
+        self.worked() && (self.kind != FdKind::Unknown || self.dev.is_some())
     }
 
     pub(super) fn worked(&self) -> bool {

@@ -193,16 +193,16 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let fd = Fd::of(ctx).filter(Fd::worked)?;
+    let fd = Fd::of(ctx).filter(Fd::is_known)?;
     flag(fd.server && fd.connected)
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::worked)?.connected)
+    flag(Fd::of(ctx).filter(Fd::is_known)?.connected)
 }
 
 pub(super) fn name_changed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::worked)?.named)
+    flag(Fd::of(ctx).filter(Fd::is_known)?.named)
 }
 
 pub(super) fn uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -247,11 +247,11 @@ pub(super) fn ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::worked)?.flags & bits::FD_UPPER_LAYER != 0)
+    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_UPPER_LAYER != 0)
 }
 
 pub(super) fn is_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::worked)?.flags & bits::FD_LOWER_LAYER != 0)
+    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_LOWER_LAYER != 0)
 }
 
 /// The distinct kinds of what the process has open, or the kind of one number.
@@ -269,5 +269,7 @@ pub(super) fn types<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
         seen |= bit;
         first.then_some(descriptor.kind)
     });
-    Some(list(ctx.arena, kinds.filter_map(name)))
+    let mut names = kinds.filter_map(name).peekable();
+    names.peek()?;
+    Some(list(ctx.arena, names))
 }

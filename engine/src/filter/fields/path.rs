@@ -2,6 +2,7 @@
 
 use falco_abi::event::Event as Kind;
 
+use super::descriptor::Fd;
 use crate::event::Event;
 use crate::filter::field::{Context, FieldArg, Value};
 use crate::paths::{self, Slots};
@@ -36,12 +37,20 @@ fn pair(event: &Event<'_>) -> Option<(Slots, Slots)> {
     (event.result()? >= 0).then(|| paths::two(event.kind))?
 }
 
+/// The file of a call that is given a descriptor in place of a path.
+fn file<'a>(ctx: &Context<'a>) -> Option<Fd<'a>> {
+    matches!(ctx.event.kind, Kind::Fchmod | Kind::Fchown).then(|| Fd::of(ctx))?
+}
+
 pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(absolute(ctx, named(ctx.event)?)?)
+    let slots = named(ctx.event)?;
+    text(absolute(ctx, slots).or_else(|| file(ctx)?.name(ctx))?)
 }
 
 pub(super) fn nameraw<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(paths::given(ctx.event, named(ctx.event)?)?)
+    let slots = named(ctx.event)?;
+    let given = paths::given(ctx.event, slots);
+    text(given.or_else(|| Some(file(ctx)?.name_given(ctx)))?)
 }
 
 pub(super) fn source<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

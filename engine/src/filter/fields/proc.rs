@@ -5,10 +5,11 @@ use falco_abi::flags::exec;
 
 use super::descriptor::Fd;
 use super::names::CAPABILITIES;
+use super::user::signed;
 use super::{blanks, joined, list, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
-use crate::state::Thread;
 use crate::state::files::FileTable;
+use crate::state::{Thread, UNSET};
 
 type Answer<'a> = Option<Value<'a>>;
 
@@ -20,7 +21,7 @@ fn text(text: &[u8]) -> Answer<'_> {
 }
 
 fn int<'a>(number: u32) -> Answer<'a> {
-    Some(Value::Int(i64::from(number)))
+    Some(Value::Int(signed(number)))
 }
 
 fn uint<'a>(number: impl Into<u64>) -> Answer<'a> {
@@ -201,22 +202,22 @@ pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(parent(ctx)?.vpid)
 }
 
-/// The process that made the session. The id is one of the thread's pid
-/// namespace, so it is looked for among the ancestors.
-fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+/// The process after which a group or a session is called. When it ended, or
+/// when the id that is known is one of the thread's pid namespace, the highest
+/// ancestor with the same id stands for it.
+fn leader<'a>(ctx: &Context<'a>, id: fn(&Thread) -> u32) -> Option<&'a Thread> {
     let thread = ctx.thread?;
-    let leads = |t: &&Thread| t.sid == thread.sid && t.vpid == thread.sid;
-    let leader = ctx
-        .thread
-        .into_iter()
-        .chain(ancestors(ctx))
-        .filter(|t| t.pidns == thread.pidns)
-        .find(leads);
-    // Outside of namespaces the id is enough.
-    leader.or_else(|| {
-        let other = ctx.state.thread(thread.sid);
-        other.filter(|t| thread.vpid == thread.pid && leads(t))
-    })
+    let wanted = id(thread);
+    if wanted == UNSET {
+        return None;
+    }
+    let own_ids = thread.vtid == thread.tid;
+    let named = own_ids.then(|| ctx.state.thread(wanted)).flatten();
+    named.or_else(|| ancestors(ctx).take_while(|t| id(t) == wanted).last())
+}
+
+fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    leader(ctx, |t| t.sid)
 }
 
 pub(super) fn sid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -238,9 +239,12 @@ pub(super) fn sid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     text(session_leader(ctx).map_or(b"", Thread::exepath))
 }
 
-/// The leader of the process group. Both ids of a group name the same process.
 fn group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    ctx.state.thread(ctx.thread?.pgid)
+    leader(ctx, |t| t.pgid)
+}
+
+fn own_group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
+    leader(ctx, |t| t.vpgid)
 }
 
 pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -249,6 +253,21 @@ pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn pgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(ctx.thread?.pgid)
+}
+
+pub(super) fn vpgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", |t| &t.comm))
+}
+
+pub(super) fn vpgid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", Thread::exe))
+}
+
+pub(super) fn vpgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    ctx.thread?;
+    text(own_group_leader(ctx).map_or(b"", Thread::exepath))
 }
 
 pub(super) fn pgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -288,11 +307,11 @@ pub(super) fn ppid_duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(start(ctx, ctx.thread?))
+    nonzero(start(ctx, ctx.thread?))
 }
 
 pub(super) fn ppid_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    uint(start(ctx, parent(ctx)?))
+    nonzero(start(ctx, parent(ctx)?))
 }
 
 fn exe_flag<'a>(ctx: &Context<'a>, bit: u32) -> Answer<'a> {
@@ -421,7 +440,9 @@ pub(super) fn cap_effective<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn cgroups<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(blanks(ctx.arena, &ctx.thread?.cgroups))
+    let groups = ctx.thread?.cgroups();
+    let groups = groups.map(|(name, path)| joined(ctx.arena, b"=", [name, path]));
+    text(joined(ctx.arena, b" ", groups))
 }
 
 pub(super) fn cgroup<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {

@@ -26,8 +26,11 @@ pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn homedir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
-    let user = ctx.state.user(thread.container.as_deref(), thread.uid)?;
-    Some(Value::Text(user.home.as_bytes()))
+    match ctx.state.user(thread.container.as_deref(), thread.uid) {
+        Some(user) => Some(Value::Text(user.home.as_bytes())),
+        // Like its name, this one is the same everywhere.
+        None => (thread.uid == 0).then_some(Value::Text(b"/root")),
+    }
 }
 
 pub(super) fn shell<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -209,7 +209,8 @@ fn thread(fields: &mut Fields<'_>, version: u8) -> Result<Thread, BadEntry> {
     if version >= 7 {
         image.exepath = fields.text()?.into();
     }
-    image.args = fields.text()?.into();
+    let args = fields.text()?;
+    image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
     thread.cwd = with_slash(fields.text()?);
     let mut usage = Usage {
         fd_limit: fields.u64()?.cast_signed(),
@@ -336,9 +337,9 @@ fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEnt
             descriptor.server = true;
         }
         fd::UNIX => {
-            let (source, destination) = (fields.u64()?, fields.u64()?);
-            let path = fields.text()?;
-            descriptor.label = Label::Unix((source, destination, path.into()).into());
+            // The path alone is the name of what was open before.
+            let (_source, _destination) = (fields.u64()?, fields.u64()?);
+            descriptor.label = Label::name(fields.text()?);
         }
         fd::FILE_V2 => {
             descriptor.flags = fields.u32()?;

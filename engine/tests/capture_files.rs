@@ -1,0 +1,552 @@
+//! Captures put together here, byte by byte: every version of every block, old
+//! pairs of events, and files that lie or end too early.
+
+use std::io::{Cursor, Write};
+use std::time::Duration;
+
+use bumpalo::Bump;
+use falco_engine::event::Event;
+use falco_engine::filter::fields::FIELDS;
+use falco_engine::filter::table::FieldTable;
+use falco_engine::filter::template::Template;
+use falco_engine::source::capture::{CaptureError, CaptureSource};
+use falco_engine::source::{Batch, Source};
+use falco_engine::state::State;
+
+const TIME: u64 = 1_700_000_000_000_000_000;
+
+/// A file that is being written.
+#[derive(Clone, Default)]
+struct File(Vec<u8>);
+
+/// Fields of a block, one behind the other.
+#[derive(Clone, Default)]
+struct Body(Vec<u8>);
+
+impl Body {
+    fn raw(mut self, bytes: &[u8]) -> Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
+    fn u8(self, value: u8) -> Self {
+        self.raw(&[value])
+    }
+
+    fn u16(self, value: u16) -> Self {
+        self.raw(&value.to_le_bytes())
+    }
+
+    fn u32(self, value: u32) -> Self {
+        self.raw(&value.to_le_bytes())
+    }
+
+    fn u64(self, value: u64) -> Self {
+        self.raw(&value.to_le_bytes())
+    }
+
+    fn text(self, text: &str) -> Self {
+        self.u16(text.len() as u16).raw(text.as_bytes())
+    }
+
+    /// An entry with its length in front.
+    fn entry(self, entry: Self) -> Self {
+        self.u32(entry.0.len() as u32 + 4).raw(&entry.0)
+    }
+}
+
+/// Parameters as they are in a file.
+fn number(value: i64) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+fn word(value: u32) -> Vec<u8> {
+    value.to_le_bytes().to_vec()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [text.as_bytes(), b"\0"].concat()
+}
+
+/// Form of an event's block.
+const V1: u32 = 0x204;
+const V1_FLAGS: u32 = 0x208;
+const V2: u32 = 0x216;
+const V2_FLAGS: u32 = 0x217;
+const LARGE: u32 = 0x221;
+const LARGE_FLAGS: u32 = 0x222;
+
+impl File {
+    fn new() -> Self {
+        let section = Body::default().u32(0x1A2B_3C4D).u16(1).u16(2).u64(u64::MAX);
+        Self::default().block(0x0A0D_0D0A, &section)
+    }
+
+    fn block(mut self, ty: u32, body: &Body) -> Self {
+        let padding = body.0.len().next_multiple_of(4) - body.0.len();
+        let len = (12 + body.0.len() + padding) as u32;
+        let block = Body::default().u32(ty).u32(len).raw(&body.0);
+        let block = block.raw(&[0; 3][..padding]).u32(len);
+        self.0.extend_from_slice(&block.0);
+        self
+    }
+
+    fn event(self, form: u32, code: u16, tid: u64, params: &[Vec<u8>]) -> Self {
+        let mut event = Body::default();
+        for param in params {
+            event = match form {
+                LARGE | LARGE_FLAGS => event.u32(param.len() as u32),
+                _ => event.u16(param.len() as u16),
+            };
+        }
+        let event = params.iter().fold(event, |event, param| event.raw(param));
+        let counted = !matches!(form, V1 | V1_FLAGS);
+        let head = if counted { 26 } else { 22 };
+        let mut body = Body::default().u16(3);
+        if matches!(form, V1_FLAGS | V2_FLAGS | LARGE_FLAGS) {
+            body = body.u32(0);
+        }
+        body = body
+            .u64(TIME)
+            .u64(tid)
+            .u32((head + event.0.len()) as u32)
+            .u16(code);
+        if counted {
+            body = body.u32(params.len() as u32);
+        }
+        self.block(form, &body.raw(&event.0))
+    }
+
+    fn machine(self) -> Self {
+        let mut name = b"box".to_vec();
+        name.resize(128, 0);
+        let body = Body::default()
+            .u32(4)
+            .u64(1 << 30)
+            .u64(0)
+            .raw(&name)
+            .u64(TIME);
+        self.block(0x201, &body.u64(0).u64(0).u64(0))
+    }
+
+    fn process(self, version: u8, tid: u64, comm: &str) -> Self {
+        let ty = [
+            0x202, 0x207, 0x209, 0x210, 0x211, 0x212, 0x213, 0x214, 0x215,
+        ];
+        let mut body = Body::default().u64(tid).u64(tid).u64(1);
+        if version >= 6 {
+            body = body.u64(7);
+        }
+        if version >= 8 {
+            body = body.u64(8);
+        }
+        body = body.text(comm).text("/bin/exe");
+        if version >= 7 {
+            body = body.text("/usr/bin/exe");
+        }
+        body = body
+            .text("-a\0b\0")
+            .text("/home")
+            .u64(1024)
+            .u32(0)
+            .u32(5)
+            .u32(6);
+        if version >= 2 {
+            body = body.u32(100).u32(50).u32(0).u64(1).u64(2);
+        }
+        if version >= 3 {
+            body = body.text("HOME=/home\0");
+        }
+        if version >= 4 {
+            body = body.u64(tid).u64(tid).text("cpu=/x\0");
+        }
+        if version >= 5 {
+            body = body.text("/");
+        }
+        if version < 9 {
+            return self.block(ty[usize::from(version) - 1], &body);
+        }
+        let tail = body.u64(0).u32(34816).u32(1000).u8(1).u64(1).u64(2).u64(3);
+        let tail = tail.u8(0).u64(77).u64(TIME).u64(TIME).u8(0).raw(b"later");
+        self.block(ty[8], &Body::default().entry(tail))
+    }
+}
+
+/// Everything that rules see of a file: the rendered text of each event.
+fn replay(file: Vec<u8>, format: &str) -> anyhow::Result<Vec<String>> {
+    let template = Template::compile(format, &FieldTable::new(FIELDS)).expect("a format");
+    let mut source = CaptureSource::new(Cursor::new(file))?;
+    let mut state = State::new();
+    source.restore(&mut state)?;
+    let mut lines = Vec::new();
+    loop {
+        let batch = source.read(Duration::ZERO, &mut |num, record| {
+            let event = Event::decode(record, num, 0).expect("a record");
+            state.before(&event);
+            if !event.is_internal() {
+                let arena = Bump::new();
+                let mut line = String::new();
+                template.render(&state.context(&event, &arena), &mut line);
+                lines.push(line);
+            }
+            state.after(&event);
+        })?;
+        match batch {
+            Batch::End => return Ok(lines),
+            Batch::Section => {
+                state = State::new();
+                source.restore(&mut state)?;
+            }
+            Batch::Some | Batch::Nothing => {}
+        }
+    }
+}
+
+fn shown(file: &File, format: &str) -> Vec<String> {
+    replay(file.0.clone(), format).expect("a capture")
+}
+
+/// A file with a bit of everything.
+fn whole() -> File {
+    let users = Body::default()
+        .u8(0)
+        .u32(5)
+        .u32(6)
+        .text("games")
+        .text("/g")
+        .text("/bin/no");
+    let users = users.u8(1).u32(6).text("players");
+    let file = Body::default()
+        .u64(3)
+        .u64(99)
+        .u8(16)
+        .u32(1)
+        .text("/etc/motd");
+    File::new()
+        .machine()
+        .block(0x206, &users)
+        .process(9, 10, "bash")
+        .block(
+            0x218,
+            &Body::default().u64(10).entry(file.u32(0xFE00).raw(b"new")),
+        )
+        .event(V2, 7, 10, &[number(2), b"hi".to_vec(), number(3), word(9)])
+        .event(V2, 307, 10, &openat())
+        .event(
+            LARGE,
+            402,
+            u64::MAX,
+            &[word(1), text("note"), vec![b'x'; 70_000]],
+        )
+}
+
+/// Parameters of `openat`.
+fn openat() -> Vec<Vec<u8>> {
+    let mut params = vec![number(4), number(-100), text("a/b")];
+    params.extend([word(1), word(0), word(0xFE00), number(123)]);
+    params
+}
+
+#[test]
+fn what_was_known_is_there() {
+    let format = "%evt.num %proc.name %proc.args %proc.cwd %proc.tty %user.name %group.name \
+                  %user.loginuid %fd.name %evt.hostname %evt.cpu";
+    let lines = shown(&whole(), format);
+    assert_eq!(
+        lines[0],
+        "1 bash -a b /home/ 34816 games players 1000 /etc/motd box 3"
+    );
+    assert_eq!(
+        shown(&whole(), "%evt.type %evt.args")[..2],
+        [
+            "read res=2 data=hi fd=3(<f>/etc/motd) size=9",
+            "openat fd=4(<f>/home/a/b) dirfd=-100(AT_FDCWD) name=a/b(/home/a/b) \
+             flags=1(O_RDONLY) mode=0 dev=FE00 ino=123"
+        ]
+    );
+}
+
+#[test]
+fn every_version_of_the_process_list() {
+    for version in 1..=9 {
+        let file = File::new()
+            .process(version, 10, "one")
+            .event(V2, 202 + 1, 10, &[word(5)]);
+        let lines = shown(&file, "%proc.name %proc.exe %proc.args %user.uid %proc.env");
+        let env = if version >= 3 { "HOME=/home" } else { "" };
+        assert_eq!(lines, [format!("one /bin/exe -a b 5 {env}")], "{version}");
+    }
+    // Numbers of the time before the format was published.
+    for (ty, version) in [(0x8000_ABCD, 1), (0x8013_ABCD, 2), (0x8014_ABCD, 3)] {
+        let mut file = File::new();
+        let start = file.0.len();
+        file = file.process(version, 10, "old");
+        file.0[start..start + 4].copy_from_slice(&u32::to_le_bytes(ty));
+        let file = file.event(V2, 203, 10, &[word(5)]);
+        assert_eq!(shown(&file, "%proc.name"), ["old"]);
+    }
+}
+
+#[test]
+fn every_form_of_an_event() {
+    for form in [V1, V1_FLAGS, V2, V2_FLAGS, LARGE, LARGE_FLAGS] {
+        let file = File::new().event(form, 307, 10, &openat());
+        let lines = shown(&file, "%evt.num %evt.cpu %thread.tid %evt.type %evt.rawres");
+        assert_eq!(lines, ["1 3 10 openat 4"], "{form:x}");
+    }
+    // Types of later versions are passed over.
+    let file = File::new()
+        .event(V2, 9999, 10, &[])
+        .block(0x7777, &Body::default().u32(1));
+    let file = file.event(V2, 307, 10, &openat());
+    assert_eq!(shown(&file, "%evt.num"), ["1"]);
+}
+
+#[test]
+fn an_entry_completes_its_exit() {
+    let close = |file: File| file.event(V1, 5, 10, &[number(0)]);
+    // Entries have no numbers of their own but for those that are told at once.
+    let file = close(File::new().event(V1, 4, 10, &[number(7)]));
+    assert_eq!(shown(&file, "%evt.num %evt.args"), ["1 res=0 fd=7"]);
+    let open = File::new().event(V1, 2, 10, &[]);
+    let open = open.event(V1, 3, 10, &[number(3), text("/x"), word(1), word(0)]);
+    assert_eq!(
+        shown(&open, "%evt.num %evt.args"),
+        ["2 fd=3(<f>/x) name=/x flags=1(O_RDONLY) mode=0 dev=<NA> ino=<NA>"]
+    );
+    // An entry of another call, of another thread, or none.
+    let other = File::new().event(V1, 6, 10, &[number(7), word(1)]);
+    let thread = File::new().event(V1, 4, 11, &[number(7)]);
+    for file in [other, thread, File::new()] {
+        assert_eq!(shown(&close(file), "%evt.args"), ["res=0 fd=0"]);
+    }
+    let unlinked = File::new().event(V1, 109, 10, &[number(0)]);
+    assert_eq!(
+        shown(&unlinked, "%evt.type %evt.args"),
+        ["unlink res=0 path=<NA>"]
+    );
+    // A pair of the first version of openat.
+    let pair = File::new().event(V1, 102, 10, &[number(-100), text("/y"), word(1), word(0)]);
+    let pair = pair.event(V1, 103, 10, &[number(5)]);
+    let args =
+        "fd=5(<f>/y) dirfd=-100(AT_FDCWD) name=/y flags=1(O_RDONLY) mode=0 dev=<NA> ino=<NA>";
+    assert_eq!(
+        shown(&pair, "%evt.type %evt.args"),
+        [format!("openat {args}")]
+    );
+}
+
+#[test]
+fn generic_calls_have_names() {
+    let id = |id: u16| id.to_le_bytes().to_vec();
+    let file = File::new()
+        .event(V1, 0, 10, &[id(380), id(334)])
+        .event(V1, 1, 10, &[id(380)])
+        .event(V2, 1, 10, &[id(154), id(202)])
+        // Only the native number is known here.
+        .event(V2, 1, 10, &[id(999), id(334)]);
+    assert_eq!(shown(&file, "%evt.type"), ["rseq", "futex", "rseq"]);
+}
+
+#[test]
+fn what_was_known_is_told_by_events_too() {
+    let user = |uid: u32, name: &str| {
+        [
+            word(uid),
+            word(0),
+            text(name),
+            text("/h"),
+            text("/s"),
+            text(""),
+        ]
+    };
+    let file = File::new()
+        .process(9, 10, "bash")
+        .event(V2, 354, u64::MAX, &user(5, "games"))
+        .event(V2, 203, 10, &[word(5)])
+        .event(V2, 354, u64::MAX, &user(6, "later"));
+    let lines = shown(&file, "%evt.num %evt.type %thread.tid");
+    assert_eq!(lines, ["2 getuid 10", "3 useradded -1"]);
+}
+
+#[test]
+fn a_section_knows_nothing_of_the_one_before() {
+    let mut file = File::new()
+        .process(9, 10, "first")
+        .event(V2, 203, 10, &[word(5)]);
+    file.0.extend(
+        File::new()
+            .process(9, 11, "second")
+            .event(V2, 203, 11, &[word(5)])
+            .0,
+    );
+    let file = file.event(V2, 203, 10, &[word(5)]);
+    assert_eq!(
+        shown(&file, "%evt.num %proc.name"),
+        ["1 first", "2 second", "3 <NA>"]
+    );
+}
+
+#[test]
+fn compressed_files() {
+    let plain = whole();
+    let expected = shown(&plain, "%evt.args");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&plain.0).expect("memory");
+    let gzip = gzip.finish().expect("memory");
+    assert_eq!(replay(gzip, "%evt.args").expect("gzip"), expected);
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    let zstd = ruzstd::encoding::compress_to_vec(&plain.0[..], level);
+    assert_eq!(replay(zstd, "%evt.args").expect("zstd"), expected);
+}
+
+/// Everything before the cut counts, and the cut is no error.
+#[test]
+fn cut_off_at_every_byte() {
+    let file = whole();
+    let all = shown(&file, "%evt.args");
+    // The long event would make this slow: its bytes are all alike.
+    let long = file.0.len() - 69_000;
+    for cut in (4..long).chain(file.0.len() - 20..file.0.len()) {
+        let lines = replay(file.0[..cut].to_vec(), "%evt.args").expect("no error");
+        assert!(all.starts_with(&lines) && lines.len() < all.len(), "{cut}");
+    }
+    for cut in 0..4 {
+        assert!(CaptureSource::new(Cursor::new(file.0[..cut].to_vec())).is_err());
+    }
+}
+
+/// No byte that is another makes more than an error.
+#[test]
+fn changed_bytes() {
+    let mut file = whole().0;
+    file.truncate(file.len() - 70_100);
+    for at in 0..file.len() {
+        for change in [0x01, 0x80, 0xFF] {
+            let mut changed = file.clone();
+            changed[at] ^= change;
+            let _ = replay(changed, "%evt.args %fd.name %proc.cmdline");
+        }
+    }
+}
+
+fn error(file: &File) -> CaptureError {
+    let error = replay(file.0.clone(), "%evt.args").expect_err("an error");
+    error.downcast().expect("an error with an offset")
+}
+
+#[test]
+fn lies_have_a_place() {
+    let start = whole().0.len() as u64;
+    let lie = |ty: u32, len: u32| {
+        whole()
+            .0
+            .into_iter()
+            .chain(Body::default().u32(ty).u32(len).0)
+    };
+    let short = error(&File(lie(V2, 8).collect()));
+    assert_eq!(
+        short.to_string(),
+        format!("a block has the impossible length 8 at offset {start}")
+    );
+    let long = error(&File(lie(V2, u32::MAX).collect()));
+    assert_eq!(
+        long.to_string(),
+        format!("a block of 4294967295 bytes is too long at offset {start}")
+    );
+    // One that is merely longer than the file is a file that is cut off.
+    assert!(replay(lie(V2, 1000).collect(), "%evt.args").is_ok());
+    let mut trailer = whole();
+    let end = trailer.0.len() - 4;
+    trailer.0[end] ^= 1;
+    assert!(error(&trailer).message.contains("at its end"));
+    // Parameters that are longer than their event.
+    let event = Body::default()
+        .u16(0)
+        .u64(TIME)
+        .u64(10)
+        .u32(28)
+        .u16(5)
+        .u32(1)
+        .u16(8);
+    let broken = error(&whole().block(V2, &event));
+    assert_eq!(broken.offset, start);
+    let event = Body::default()
+        .u16(0)
+        .u64(TIME)
+        .u64(10)
+        .u32(5000)
+        .u16(5)
+        .u32(1)
+        .u16(8);
+    assert_eq!(error(&whole().block(V2, &event)).offset, start);
+    // An entry of a list that says it is longer than the list.
+    let entry = Body::default().u32(500).u64(1);
+    assert_eq!(error(&File::new().block(0x215, &entry)).offset, 40);
+    let big = Body::default().u32(0x4D3C_2B1A).u32(0).u64(0);
+    assert!(
+        error(&File::default().block(0x0A0D_0D0A, &big))
+            .message
+            .contains("endian")
+    );
+}
+
+/// A list of ever the same process cannot fill the memory.
+#[test]
+fn entries_that_never_end() {
+    let mut file = File::new();
+    for thread in 0..100_000 {
+        file = file.event(V1, 4, thread, &[number(7)]);
+    }
+    assert!(shown(&file, "%evt.num").is_empty());
+}
+
+/// Runs the program over the file, with a rule for every `openat`.
+fn run(arguments: &[&str], config: &str) -> (bool, String, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let rule = "- rule: opened\n  desc: d\n  condition: evt.type = openat\n  \
+                output: opened %fd.name\n  priority: INFO\n";
+    std::fs::write(path("rules.yaml"), rule).expect("rules");
+    std::fs::write(
+        path("falco.yaml"),
+        format!("stdout_output: {{enabled: true}}\n{config}"),
+    )
+    .expect("a configuration");
+    std::fs::write(path("file.scap"), whole().0).expect("a capture");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_falco-engine"))
+        .args(["-c", "falco.yaml", "-r", "rules.yaml"])
+        .args(arguments)
+        .current_dir(folder.path())
+        .output()
+        .expect("the program");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (
+        output.status.success(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn the_program_replays() {
+    let replay = "engine: {kind: replay, replay: {capture_file: file.scap}}\n";
+    for (arguments, config) in [(&["-e", "file.scap"][..], ""), (&[], replay)] {
+        let (worked, out, err) = run(arguments, config);
+        assert!(worked, "{err}");
+        assert!(out.contains("Informational opened /home/a/b"), "{out}");
+        assert!(out.contains("Events detected: 1\n"), "{out}");
+    }
+    let (worked, _, err) = run(&["-e", "none.scap"], "");
+    assert!(
+        !worked && err.contains("cannot open capture none.scap"),
+        "{err}"
+    );
+    let (worked, _, err) = run(&["-e", "rules.yaml"], "");
+    assert!(!worked && err.contains("this is no capture"), "{err}");
+    let (worked, _, err) = run(&[], "engine: {kind: replay}\n");
+    assert!(
+        !worked && err.contains("capture_file names no capture"),
+        "{err}"
+    );
+}
