@@ -10,7 +10,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench engine kmod node install uninstall dkms-install dkms-uninstall \
+.PHONY: help run test bench bench-kernel engine kmod node install uninstall dkms-install \
+	dkms-uninstall deb \
 	fmt lint clean
 
 help: ## Show what there is
@@ -22,8 +23,10 @@ run: ## Build everything, boot the virtual node and show an alert from a contain
 test: ## Check and test everything; the last line says how many passed
 	@tests/run.sh
 
-bench: ## Measure the engine, and in the virtual node what a system call costs
+bench: bench-kernel ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace
+
+bench-kernel: ## Measure what system calls cost in the virtual node, with and without the module
 	@tests/cost.sh
 
 engine: ## Build falco-engine
@@ -48,6 +51,9 @@ dkms-install: ## Give falco_kmod to DKMS, which builds it for every kernel
 
 dkms-uninstall: ## Take falco_kmod back from DKMS
 	@packaging/dkms.sh --remove
+
+deb: engine ## Build the Debian packages, in target/debian
+	@ENGINE='$(ENGINE)' packaging/deb.sh
 
 fmt: ## Format the Rust code
 	cargo fmt --all

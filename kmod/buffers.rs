@@ -29,27 +29,30 @@ pub(crate) fn one((address, size): (usize, usize), len: usize, to: &mut [u8]) ->
     }
 }
 
-/// A word out of bytes that are long enough for it.
-fn word(bytes: &[u8], at: usize) -> usize {
+/// The `long` number `n` out of bytes that are long enough for it.
+fn long(bytes: &[u8], n: usize, compat: bool) -> usize {
+    let size = user::long_size(compat);
     let mut word = [0; 8];
-    if let Some(from) = bytes.get(at..at + 8) {
-        word.copy_from_slice(from);
+    if let Some(from) = bytes.get(size * n..size * (n + 1)) {
+        word[..size].copy_from_slice(from);
     }
-    u64::from_ne_bytes(word) as usize
+    u64::from_le_bytes(word) as usize
 }
 
 /// An array of `struct iovec` in user memory.
 pub(crate) struct Vector {
     address: usize,
     count: usize,
+    compat: bool,
 }
 
 impl Vector {
     /// The array at an address. More buffers than the kernel takes are none.
-    pub(crate) fn new(address: usize, count: usize) -> Self {
+    pub(crate) fn new(address: usize, count: usize, compat: bool) -> Self {
         Self {
             address,
             count: if count > VECTOR_MAX { 0 } else { count },
+            compat,
         }
     }
 
@@ -57,14 +60,16 @@ impl Vector {
     /// true. May sleep.
     fn each(&self, mut each: impl FnMut(usize, usize) -> bool) -> Result {
         let mut raw = [0; IOVEC * AT_ONCE];
+        let size = 2 * user::long_size(self.compat);
         let mut done = 0;
         while done < self.count {
             let n = AT_ONCE.min(self.count - done);
-            let from = self.address.wrapping_add(IOVEC * done);
-            let raw = &mut raw[..IOVEC * n];
+            let from = self.address.wrapping_add(size * done);
+            let raw = &mut raw[..size * n];
             user::bytes(from, raw)?;
             for i in 0..n {
-                if !each(word(raw, IOVEC * i), word(raw, IOVEC * i + 8)) {
+                let (address, len) = (2 * i, 2 * i + 1);
+                if !each(long(raw, address, self.compat), long(raw, len, self.compat)) {
                     return Ok(());
                 }
             }
@@ -112,28 +117,36 @@ impl Vector {
 }
 
 /// A `struct msghdr`, copied out of user memory.
-pub(crate) struct Message([u8; MSGHDR]);
+pub(crate) struct Message {
+    raw: [u8; MSGHDR],
+    compat: bool,
+}
 
 impl Message {
     /// Reads it. May sleep.
-    pub(crate) fn read(address: usize) -> Result<Self> {
+    pub(crate) fn read(address: usize, compat: bool) -> Result<Self> {
         let mut raw = [0; MSGHDR];
-        user::bytes(address, &mut raw)?;
-        Ok(Self(raw))
+        // Seven words, of which one may be half padding.
+        user::bytes(address, &mut raw[..7 * user::long_size(compat)])?;
+        Ok(Self { raw, compat })
+    }
+
+    fn long(&self, n: usize) -> usize {
+        long(&self.raw, n, self.compat)
     }
 
     /// Address of the other end: where it is and how long.
     pub(crate) fn name(&self) -> (usize, i32) {
-        (word(&self.0, 0), word(&self.0, 8) as i32)
+        (self.long(0), self.long(1) as i32)
     }
 
     /// The buffers.
     pub(crate) fn vector(&self) -> Vector {
-        Vector::new(word(&self.0, 16), word(&self.0, 24))
+        Vector::new(self.long(2), self.long(3), self.compat)
     }
 
     /// Control data: where it is and how long.
     pub(crate) fn control(&self) -> (usize, usize) {
-        (word(&self.0, 32), word(&self.0, 40))
+        (self.long(4), self.long(5))
     }
 }

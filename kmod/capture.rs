@@ -2,22 +2,23 @@
 
 //! From what a hook was given to a record, driven by the table of events.
 
-use crate::abi::event::{Event, Source, CWD, EVENTS, RETURNED};
+use crate::abi::event::{Event, Field, Source, CWD, EVENTS, NO_REGISTER, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
-use crate::file::{self, OpenFile};
+use crate::file::{self, Layer, OpenFile};
 use crate::record::{Filled, Numbers, Record, NUMBERS_MAX};
 use crate::socket::{self, Socket};
 use crate::task::{self, Facts, Task};
 use crate::user::{self, PATH_MAX};
+use crate::values;
 
 /// The kernel's `AT_FDCWD`.
 const AT_FDCWD: i32 = -100;
 /// The kernel's `AT_REMOVEDIR`.
 const AT_REMOVEDIR: u32 = 0x200;
-/// Most bytes that are recorded of what goes through a descriptor.
-const SNAPLEN: usize = 80;
+/// Most messages of one call, for the kernel too.
+const MESSAGES_MAX: usize = 1024;
 /// Length of a task's name, its NUL included.
 const COMM: usize = 16;
 const PR_SET_NAME: u32 = 15;
@@ -28,55 +29,116 @@ const MS_MGC_MASK: u64 = 0xFFFF_0000;
 const MS_MGC_VAL: u64 = 0xC0ED_0000;
 
 /// A system call that has returned, or (with `entry`) will not.
+#[derive(Clone, Copy)]
 pub(crate) struct Call {
-    /// Its number.
-    pub(crate) number: u32,
-    /// Its arguments.
-    pub(crate) args: [usize; 6],
-    /// What it returned.
-    pub(crate) result: i64,
+    /// Its arguments, what it returned, and its number.
+    registers: [usize; 8],
+    /// Made by a 32-bit program: pointers and `long` have four bytes.
+    pub(crate) compat: bool,
+    /// Times in memory have 64 bits although it is a 32-bit program.
+    pub(crate) time64: bool,
+    /// Bytes that went through, where that is not the result.
+    pub(crate) moved: Option<usize>,
 }
 
+/// Where in [`Call`] the result is, and the number.
+const RESULT: usize = 6;
+const NUMBER: usize = 7;
+
 impl Call {
-    fn arg(&self, n: u8) -> usize {
-        self.args[usize::from(n)]
+    /// A call that returned this, with nothing else known yet.
+    #[inline(always)]
+    pub(crate) fn new(result: i64) -> Self {
+        let mut registers = [0; 8];
+        registers[RESULT] = result as usize;
+        Self {
+            registers,
+            compat: false,
+            time64: false,
+            moved: None,
+        }
     }
 
-    fn int(&self, n: u8) -> i32 {
+    /// What it returned.
+    #[inline(always)]
+    pub(crate) fn result(&self) -> i64 {
+        self.registers[RESULT] as i64
+    }
+
+    /// Its number.
+    #[inline(always)]
+    pub(crate) fn number(&self) -> u32 {
+        self.registers[NUMBER] as u32
+    }
+
+    /// Sets its number.
+    #[inline(always)]
+    pub(crate) fn set_number(&mut self, number: usize) {
+        self.registers[NUMBER] = number;
+    }
+
+    /// Its arguments.
+    #[inline(always)]
+    pub(crate) fn args(&mut self) -> &mut [usize; 6] {
+        let [args @ .., _, _] = &mut self.registers;
+        args
+    }
+
+    /// An argument.
+    #[inline(always)]
+    pub(crate) fn arg(&self, n: u8) -> usize {
+        self.registers[usize::from(n) % 8]
+    }
+
+    /// A register as [`Source::register`] encodes it.
+    #[inline(always)]
+    fn register(&self, code: u8) -> u64 {
+        let value = self.registers[usize::from(code) % 8] as u64;
+        match code >> 4 {
+            0 => value,
+            1 => value & 0xFFFF_FFFF,
+            _ => i64::from(value as i32) as u64,
+        }
+    }
+
+    pub(crate) fn int(&self, n: u8) -> i32 {
         self.arg(n) as i32
     }
 
-    fn word(&self, n: u8) -> u32 {
+    pub(crate) fn word(&self, n: u8) -> u32 {
         self.arg(n) as u32
+    }
+
+    fn vector(&self, address: u8, count: u8) -> Vector {
+        Vector::new(self.arg(address), self.arg(count), self.compat)
     }
 
     /// Bytes that the call took from the program; all when it failed.
     fn sent(&self) -> usize {
-        usize::try_from(self.result).unwrap_or(usize::MAX)
+        match self.moved {
+            Some(moved) if self.result() >= 0 => moved,
+            _ => usize::try_from(self.result()).unwrap_or(usize::MAX),
+        }
     }
 
     /// Bytes that the call gave to the program, unless it failed.
     fn received(&self) -> Option<usize> {
-        usize::try_from(self.result).ok()
+        let received = usize::try_from(self.result()).ok()?;
+        Some(self.moved.unwrap_or(received))
     }
 
     fn descriptor(&self, n: u8) -> i32 {
         if n == RETURNED {
-            self.result as i32
+            self.result() as i32
         } else {
             self.int(n)
         }
     }
 
-    /// A parameter that is in the registers; `None` for all others.
-    #[inline(always)]
-    fn number(&self, source: Source) -> Option<u64> {
+    /// A parameter that is made of registers; `None` for all others.
+    #[inline(never)]
+    fn computed(&self, source: Source) -> Option<u64> {
         Some(match source {
-            Source::Return => self.result as u64,
-            Source::Signed(n) => i64::from(self.int(n)) as u64,
-            Source::Word(n) => u64::from(self.word(n)),
-            Source::Long(n) => self.arg(n) as u64,
-            Source::Number => u64::from(self.number),
             Source::OpenMode(flags, mode) => {
                 let makes = flags::open::CREAT | flags::open::TMPFILE;
                 match flags::open::from_kernel(self.word(flags)) & makes {
@@ -96,6 +158,16 @@ impl Call {
             Source::OpenBits(n) => u64::from(flags::open::from_kernel(self.word(n))),
             Source::CloneBits(n) => u64::from(flags::clone::from_kernel(self.arg(n) as u64)),
             Source::Fcntl(n) => u64::from(flags::fcntl_from_kernel(self.word(n))),
+            Source::Zero => 0,
+            Source::Code(n, pairs, other) => {
+                let word = self.word(n);
+                let known = pairs.iter().find(|(kernel, _)| *kernel == word);
+                u64::from(known.map_or(other, |&(_, portable)| portable))
+            }
+            Source::SockOpt(level, n) => {
+                u64::from(flags::sockopt_from_kernel(self.word(level), self.word(n)))
+            }
+            Source::SemctlValue => values::semctl_value(self),
             _ => return None,
         })
     }
@@ -129,24 +201,36 @@ pub(crate) fn is_in_registers(event: Event) -> bool {
 #[inline]
 pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
     for param in event.info().params {
-        record.push(call.number(param.source).unwrap_or_default());
+        record.push(match param.register {
+            NO_REGISTER => call.computed(param.source).unwrap_or_default(),
+            code => call.register(code),
+        });
     }
 }
 
 /// Reads the parameters of a system call. May sleep.
-pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call) {
-    record.set_syscall(call.number);
+pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
+    record.set_syscall(call.number());
     let mut reader = Reader {
         call,
+        limits,
         facts: Facts::of_current(),
-        opened: None,
+        described: None,
     };
-    for (slot, param) in event.info().params.iter().enumerate() {
-        reader.put(record, slot, param.source);
+    let params = event.info().params;
+    let mut slot = 0;
+    while let Some(param) = params.get(slot) {
+        slot += match param.register {
+            NO_REGISTER => reader.put(record, slot, param.source),
+            code => {
+                record.number(slot, call.register(code));
+                1
+            }
+        };
     }
     match event {
-        Event::Execve => failed_exec(record, call.arg(0), call.arg(1)),
-        Event::Execveat => failed_execveat(record, call.arg(1), call.arg(2)),
+        Event::Execve => failed_exec(record, call, 0),
+        Event::Execveat => failed_execveat(record, call, 1),
         Event::Clone => clone_flags(record, call.arg(0) as u64),
         Event::Clone3 => {
             if let Ok(flags) = user::word(call.arg(0)) {
@@ -160,31 +244,137 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call) {
     }
 }
 
+/// The messages of `sendmmsg` and `recvmmsg` as calls of their own: those that
+/// went through, or the first one.
+pub(crate) fn messages(call: &Call) -> impl Iterator<Item = Call> + '_ {
+    // `struct mmsghdr`: a `struct msghdr`, and how much went through.
+    let (stride, moved_at) = if call.compat { (32, 28) } else { (64, 56) };
+    let count = usize::try_from(call.result())
+        .unwrap_or(1)
+        .clamp(1, MESSAGES_MAX);
+    (0..count).map(move |i| {
+        let mut one = *call;
+        one.args()[1] = call.arg(1).wrapping_add(stride * i);
+        if call.result() > 0 {
+            let moved = user::int(one.arg(1).wrapping_add(moved_at));
+            one.moved = Some(moved.unwrap_or(0) as u32 as usize);
+        }
+        one
+    })
+}
+
+/// How much is recorded of what is long.
+pub(crate) struct Limits {
+    /// Bytes of what goes through a descriptor.
+    pub(crate) snaplen: usize,
+    /// The same for a socket of which either port is one of these.
+    pub(crate) ports: core::ops::RangeInclusive<u16>,
+    /// See `ports`.
+    pub(crate) port_snaplen: usize,
+}
+
+/// Parameters that [`Source::FdPath`] begins: what is told of a descriptor.
+const ABOUT_FD: usize = 6;
+
 struct Reader<'a> {
     call: &'a Call,
+    limits: &'a Limits,
     facts: Facts,
-    /// The file that the returned descriptor refers to; `None`: not looked for yet.
-    opened: Option<Option<OpenFile>>,
+    /// The last descriptor that was looked at, and its file.
+    described: Option<(i32, Option<OpenFile>)>,
 }
 
 impl Reader<'_> {
-    fn opened(&mut self) -> Option<&OpenFile> {
-        let fd = self.call.result as i32;
-        self.opened
-            .get_or_insert_with(|| OpenFile::of_descriptor(fd))
+    /// The file behind a descriptor, which is looked up once.
+    #[inline]
+    fn file(&mut self, fd: i32) -> Option<&OpenFile> {
+        if self
+            .described
             .as_ref()
+            .is_none_or(|&(known, _)| known != fd)
+        {
+            self.described = Some((fd, OpenFile::of_descriptor(fd)));
+        }
+        self.described.as_ref().and_then(|(_, file)| file.as_ref())
     }
 
-    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
+    fn opened(&mut self) -> Option<&OpenFile> {
+        self.file(self.call.result() as i32)
+    }
+
+    fn socket(&mut self, n: u8) -> Option<Socket<'_>> {
+        self.file(self.call.descriptor(n)).and_then(Socket::of_file)
+    }
+
+    /// Bytes of data to record of what goes through the call's descriptor.
+    fn snaplen(&mut self) -> usize {
+        let limits = self.limits;
+        if limits.port_snaplen <= limits.snaplen {
+            return limits.snaplen;
+        }
+        let ports = self.socket(0).and_then(|socket| socket.ports());
+        let chosen =
+            ports.is_some_and(|(a, b)| limits.ports.contains(&a) || limits.ports.contains(&b));
+        if chosen {
+            limits.port_snaplen
+        } else {
+            limits.snaplen
+        }
+    }
+
+    /// Puts one parameter, or several that belong together; how many.
+    #[inline]
+    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) -> usize {
+        match source {
+            Source::FdPath(n) => self.put_about(record, slot, n),
+            _ => {
+                self.put_one(record, slot, source);
+                1
+            }
+        }
+    }
+
+    /// What is told of a descriptor: path and kind, and of a socket the rest.
+    fn put_about(&mut self, record: &mut Record<'_>, slot: usize, n: u8) -> usize {
+        let params = record.info().params;
+        let whole = params
+            .get(slot + 2)
+            .is_some_and(|p| matches!(p.source, Source::SockTuple(_)));
+        let told = if whole { ABOUT_FD } else { 2 };
+        let Some(file) = self.file(self.call.descriptor(n)) else {
+            return told;
+        };
+        record.fill(slot, PATH_MAX, |to| file.path(to));
+        record.number(slot + 1, u64::from(file.kind()));
+        if let Some(socket) = Socket::of_file(file).filter(|_| whole) {
+            record.fill(slot + 2, PATH_MAX, |to| socket.tuple(true, to));
+            record.fill(slot + 3, PATH_MAX, |to| socket.local(to));
+            record.number(slot + 4, u64::from(socket.protocol()));
+            record.number(slot + 5, u64::from(socket.is_connected()));
+        }
+        told
+    }
+
+    #[inline(never)]
+    fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
         let call = self.call;
         match source {
             Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
                 0 => Filled::Nothing,
                 address => user::string(address, to),
             }),
+            Source::MadeStr(n) => {
+                if call.result() >= 0 {
+                    record.fill(slot, PATH_MAX, |to| user::string(call.arg(n), to));
+                }
+            }
             Source::Base(fd, path) => self.put_base(record, slot, fd, path),
             Source::OpenFlags(n) => self.put_open_flags(record, slot, call.word(n)),
             Source::OpenHow(n, field) => self.put_open_how(record, slot, call.arg(n), field),
+            Source::CreatFlags => {
+                let layer = self.opened().map_or(Layer::None, OpenFile::layer);
+                record.number(slot, layer as u64);
+            }
             Source::FileDev => {
                 if let Some(dev) = self.opened().map(OpenFile::dev) {
                     record.number(slot, u64::from(dev));
@@ -195,17 +385,29 @@ impl Reader<'_> {
                     record.number(slot, ino);
                 }
             }
+            Source::OpenedPath => {
+                if let Some(file) = self.opened() {
+                    record.fill(slot, PATH_MAX, |to| file.path(to));
+                    let params = record.info().params;
+                    let given = params
+                        .iter()
+                        .position(|p| matches!(p.source, Source::Str(_)));
+                    if given.is_some_and(|given| record.read(given) == record.read(slot)) {
+                        record.take_back(slot);
+                    }
+                }
+            }
             Source::SockAddr(address, len) => {
                 put_sockaddr(record, slot, call.arg(address), call.int(len));
             }
             Source::SockTuple(n) => {
-                if let Some(socket) = Socket::of_descriptor(call.descriptor(n)) {
+                if let Some(socket) = self.socket(n) {
                     // The client's end first: ours, unless we accepted.
                     record.fill(slot, PATH_MAX, |to| socket.tuple(n != RETURNED, to));
                 }
             }
             Source::QueuePercent(n) | Source::QueueLen(n) | Source::QueueMax(n) => {
-                if let Some(socket) = Socket::of_descriptor(call.descriptor(n)) {
+                if let Some(socket) = self.socket(n) {
                     let (len, max) = socket.queue();
                     let value = match source {
                         Source::QueueLen(_) => u64::from(len),
@@ -218,85 +420,78 @@ impl Reader<'_> {
                 }
             }
             Source::Task(fact) => self.facts.put(record, slot, fact),
-            Source::FdPath(n) => {
-                if let Some(file) = OpenFile::of_descriptor(call.int(n)) {
-                    record.fill(slot, PATH_MAX, |to| file.path(to));
-                }
-            }
             Source::FdKind(n) => {
-                if let Some(file) = OpenFile::of_descriptor(call.int(n)) {
+                if let Some(file) = self.file(call.descriptor(n)) {
                     record.number(slot, u64::from(file.kind()));
                 }
             }
             Source::LocalAddr(n) => {
-                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                if let Some(socket) = self.socket(n) {
                     record.fill(slot, PATH_MAX, |to| socket.local(to));
                 }
             }
             Source::SocketProto(n) => {
-                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                if let Some(socket) = self.socket(n) {
                     record.number(slot, u64::from(socket.protocol()));
                 }
             }
             Source::Connected(n) => {
-                if let Some(socket) = Socket::of_descriptor(call.int(n)) {
+                if let Some(socket) = self.socket(n) {
                     record.number(slot, u64::from(socket.is_connected()));
                 }
             }
             Source::TupleTo(fd, address, len) => {
                 let given = (call.arg(address), call.int(len));
-                put_tuple(record, slot, call.int(fd), given, true);
+                self.put_tuple(record, slot, fd, given, true);
             }
             Source::TupleFrom(fd, address, len) => {
-                let given = (call.arg(address), call.arg(len));
-                put_tuple_from(record, slot, call, call.int(fd), given);
+                self.put_tuple_from(record, slot, fd, address, len)
             }
             Source::Sent(address, len) => {
                 let buffer = (call.arg(address), call.arg(len));
-                record.fill(slot, SNAPLEN, |to| buffers::one(buffer, call.sent(), to));
+                let limit = self.snaplen();
+                record.fill(slot, limit, |to| buffers::one(buffer, call.sent(), to));
             }
             Source::Received(address) => {
                 if let Some(len) = call.received() {
                     let buffer = (call.arg(address), len);
-                    record.fill(slot, SNAPLEN, |to| buffers::one(buffer, len, to));
+                    let limit = self.snaplen();
+                    record.fill(slot, limit, |to| buffers::one(buffer, len, to));
                 }
             }
             Source::Buffer(address, len) => {
                 let buffer = (call.arg(address), call.arg(len));
-                record.fill(slot, SNAPLEN, |to| buffers::one(buffer, usize::MAX, to));
+                let limit = self.limits.snaplen;
+                record.fill(slot, limit, |to| buffers::one(buffer, usize::MAX, to));
             }
             Source::SentVector(address, count) => {
-                let vector = Vector::new(call.arg(address), call.arg(count));
-                record.fill(slot, SNAPLEN, |to| vector.gather(call.sent(), to));
+                let vector = call.vector(address, count);
+                let limit = self.snaplen();
+                record.fill(slot, limit, |to| vector.gather(call.sent(), to));
             }
             Source::ReceivedVector(address, count) => {
                 if let Some(len) = call.received() {
-                    let vector = Vector::new(call.arg(address), call.arg(count));
-                    record.fill(slot, SNAPLEN, |to| vector.gather(len, to));
+                    let vector = call.vector(address, count);
+                    let limit = self.snaplen();
+                    record.fill(slot, limit, |to| vector.gather(len, to));
                 }
             }
             Source::VectorSize(address, count) => {
-                put_size(
-                    record,
-                    slot,
-                    &Vector::new(call.arg(address), call.arg(count)),
-                );
+                put_size(record, slot, &call.vector(address, count));
             }
             Source::SentMessage(n)
             | Source::ReceivedMessage(n)
             | Source::MessageSize(n)
             | Source::MessageControl(n)
             | Source::MessageTupleTo(_, n)
-            | Source::MessageTupleFrom(_, n) => put_message(record, slot, call, source, n),
+            | Source::MessageTupleFrom(_, n) => self.put_message(record, slot, source, n),
             Source::MadeFd(array, index) => {
                 if let Some(fd) = made(record, call, array, index) {
                     record.int(slot, i64::from(fd));
                 }
             }
             Source::MadeIno(array, index) => {
-                if let Some(file) =
-                    made(record, call, array, index).and_then(OpenFile::of_descriptor)
-                {
+                if let Some(file) = made(record, call, array, index).and_then(|fd| self.file(fd)) {
                     record.number(slot, file.ino());
                 }
             }
@@ -313,8 +508,50 @@ impl Reader<'_> {
                 },
                 _ => record.number(slot, call.arg(n) as u64),
             },
+            Source::Field(n, at, field) => {
+                values::put(record, slot, values::field(call, n, at, field));
+            }
+            Source::Made(n, at, field) => {
+                if call.result() >= 0 {
+                    values::put(record, slot, values::field(call, n, at, field));
+                }
+            }
+            Source::FieldBits(n, at, pairs) => {
+                let bits = values::field(call, n, at, Field::U32);
+                let bits = bits.map(|bits| u64::from(flags::portable(bits as u32, pairs)));
+                values::put(record, slot, bits);
+            }
+            Source::Timespec(n) => {
+                if let Some(time) = values::timespec(call, n) {
+                    values::put(record, slot, time);
+                }
+            }
+            Source::PollFds(fds, count) => {
+                record.fill(slot, PATH_MAX, |to| values::poll_fds(call, fds, count, to));
+            }
+            Source::SockOptValue(n) => {
+                let len = call.arg(n + 1);
+                record.fill(slot, PATH_MAX, |to| values::sockopt(call, n, len, to));
+            }
+            Source::SockOptResult(n) => {
+                if call.result() >= 0 {
+                    let len = user::int(call.arg(n + 1)).unwrap_or(0) as u32 as usize;
+                    record.fill(slot, PATH_MAX, |to| values::sockopt(call, n, len, to));
+                }
+            }
+            Source::Sembuf(which, field) => {
+                values::put(record, slot, values::sembuf(call, which, field));
+            }
+            Source::Quota(what) => values::quota(record, slot, call, what),
+            Source::Keyctl(n) => record.fill(slot, PATH_MAX, |to| values::keyctl(call, n, to)),
+            Source::FsconfigBytes => {
+                record.fill(slot, PATH_MAX, |to| values::fsconfig_bytes(call, to));
+            }
+            Source::FsconfigText => {
+                record.fill(slot, PATH_MAX, |to| values::fsconfig_text(call, to));
+            }
             source => {
-                if let Some(value) = call.number(source) {
+                if let Some(value) = call.computed(source) {
                     record.number(slot, value);
                 }
             }
@@ -322,7 +559,7 @@ impl Reader<'_> {
     }
 
     /// The directory that a relative path starts from.
-    fn put_base(&self, record: &mut Record<'_>, slot: usize, fd: u8, path: u8) {
+    fn put_base(&mut self, record: &mut Record<'_>, slot: usize, fd: u8, path: u8) {
         // Of the path as it was recorded: the program may change its own copy.
         let relative = record
             .info()
@@ -348,8 +585,15 @@ impl Reader<'_> {
 
     fn put_open_flags(&mut self, record: &mut Record<'_>, slot: usize, kernel: u32) {
         let mut flags = flags::open::from_kernel(kernel);
-        if self.opened().is_some_and(OpenFile::created) {
-            flags |= flags::open::F_CREATED;
+        if let Some(file) = self.opened() {
+            if file.created() {
+                flags |= flags::open::F_CREATED;
+            }
+            flags |= match file.layer() {
+                Layer::None => 0,
+                Layer::Upper => flags::open::FD_UPPER_LAYER,
+                Layer::Lower => flags::open::FD_LOWER_LAYER,
+            };
         }
         record.number(slot, u64::from(flags));
     }
@@ -363,6 +607,92 @@ impl Reader<'_> {
             0 => self.put_open_flags(record, slot, value as u32),
             1 => record.number(slot, value & 0xFFFF_FFFF),
             _ => record.number(slot, u64::from(flags::resolve::from_kernel(value))),
+        }
+    }
+
+    /// Ends of a socket that sends or has received; what was given (address and
+    /// length) is the other end of one that is not connected.
+    fn put_tuple(
+        &mut self,
+        record: &mut Record<'_>,
+        slot: usize,
+        fd: u8,
+        (address, len): (usize, i32),
+        sends: bool,
+    ) {
+        let mut raw = [0; socket::STORAGE];
+        let len = usize::try_from(len).unwrap_or(0).min(socket::STORAGE);
+        let raw = if address == 0 {
+            &mut raw[..0]
+        } else {
+            &mut raw[..len]
+        };
+        if user::bytes(address, raw).is_err() {
+            record.mark(flag::FAULT);
+            return;
+        }
+        if let Some(socket) = self.socket(fd) {
+            record.fill(slot, PATH_MAX, |to| socket.tuple_with(raw, sends, to));
+        }
+    }
+
+    /// The same where the kernel has written the address and, through a pointer,
+    /// its length.
+    fn put_tuple_from(
+        &mut self,
+        record: &mut Record<'_>,
+        slot: usize,
+        fd: u8,
+        address: u8,
+        len: u8,
+    ) {
+        if self.call.received().is_none() {
+            return;
+        }
+        let address = self.call.arg(address);
+        let len = if address == 0 {
+            Ok(0)
+        } else {
+            user::int(self.call.arg(len))
+        };
+        match len {
+            Ok(len) => self.put_tuple(record, slot, fd, (address, len), false),
+            Err(_) => record.mark(flag::FAULT),
+        }
+    }
+
+    /// A parameter out of the `struct msghdr` in an argument.
+    fn put_message(&mut self, record: &mut Record<'_>, slot: usize, source: Source, n: u8) {
+        let call = self.call;
+        let Ok(message) = Message::read(call.arg(n), call.compat) else {
+            record.mark(flag::FAULT);
+            return;
+        };
+        let vector = message.vector();
+        match source {
+            Source::MessageSize(_) => put_size(record, slot, &vector),
+            Source::SentMessage(_) => {
+                let limit = self.snaplen();
+                record.fill(slot, limit, |to| vector.gather(call.sent(), to));
+            }
+            Source::MessageTupleTo(fd, _) => {
+                self.put_tuple(record, slot, fd, message.name(), true);
+            }
+            // What follows is there when something was received.
+            _ if call.received().is_none() => {}
+            Source::ReceivedMessage(_) => {
+                let len = call.received().unwrap_or(0);
+                let limit = self.snaplen();
+                record.fill(slot, limit, |to| vector.gather(len, to));
+            }
+            Source::MessageTupleFrom(fd, _) => {
+                self.put_tuple(record, slot, fd, message.name(), false);
+            }
+            _ => {
+                let control = message.control();
+                let limit = self.limits.snaplen;
+                record.fill(slot, limit, |to| buffers::one(control, usize::MAX, to));
+            }
         }
     }
 }
@@ -380,50 +710,6 @@ fn put_sockaddr(record: &mut Record<'_>, slot: usize, address: usize, len: i32) 
     record.fill(slot, PATH_MAX, |to| socket::encode(raw, to));
 }
 
-/// Ends of a socket that sends or has received; what was given (address and
-/// length) is the other end of one that is not connected.
-fn put_tuple(
-    record: &mut Record<'_>,
-    slot: usize,
-    fd: i32,
-    (address, len): (usize, i32),
-    sends: bool,
-) {
-    let mut raw = [0; socket::STORAGE];
-    let len = usize::try_from(len).unwrap_or(0).min(socket::STORAGE);
-    let raw = if address == 0 {
-        &mut raw[..0]
-    } else {
-        &mut raw[..len]
-    };
-    if user::bytes(address, raw).is_err() {
-        record.mark(flag::FAULT);
-        return;
-    }
-    if let Some(socket) = Socket::of_descriptor(fd) {
-        record.fill(slot, PATH_MAX, |to| socket.tuple_with(raw, sends, to));
-    }
-}
-
-/// The same where the kernel has written the address and, through a pointer,
-/// its length.
-fn put_tuple_from(
-    record: &mut Record<'_>,
-    slot: usize,
-    call: &Call,
-    fd: i32,
-    (address, len): (usize, usize),
-) {
-    if call.received().is_none() {
-        return;
-    }
-    let len = if address == 0 { Ok(0) } else { user::int(len) };
-    match len {
-        Ok(len) => put_tuple(record, slot, fd, (address, len), false),
-        Err(_) => record.mark(flag::FAULT),
-    }
-}
-
 fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
     match vector.size() {
         Ok(size) => record.number(slot, size & 0xFFFF_FFFF),
@@ -431,40 +717,9 @@ fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
     }
 }
 
-/// A parameter out of the `struct msghdr` in an argument.
-fn put_message(record: &mut Record<'_>, slot: usize, call: &Call, source: Source, n: u8) {
-    let Ok(message) = Message::read(call.arg(n)) else {
-        record.mark(flag::FAULT);
-        return;
-    };
-    let vector = message.vector();
-    match source {
-        Source::MessageSize(_) => put_size(record, slot, &vector),
-        Source::SentMessage(_) => {
-            record.fill(slot, SNAPLEN, |to| vector.gather(call.sent(), to));
-        }
-        Source::MessageTupleTo(fd, _) => {
-            put_tuple(record, slot, call.int(fd), message.name(), true);
-        }
-        // What follows is there when something was received.
-        _ if call.received().is_none() => {}
-        Source::ReceivedMessage(_) => {
-            let len = call.received().unwrap_or(0);
-            record.fill(slot, SNAPLEN, |to| vector.gather(len, to));
-        }
-        Source::MessageTupleFrom(fd, _) => {
-            put_tuple(record, slot, call.int(fd), message.name(), false);
-        }
-        _ => {
-            let control = message.control();
-            record.fill(slot, SNAPLEN, |to| buffers::one(control, usize::MAX, to));
-        }
-    }
-}
-
 /// A descriptor that the call wrote into an array.
 fn made(record: &mut Record<'_>, call: &Call, array: u8, index: u8) -> Option<i32> {
-    if call.result < 0 {
+    if call.result() < 0 {
         return None;
     }
     let fd = user::int(call.arg(array).wrapping_add(4 * usize::from(index)));
@@ -486,24 +741,38 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
 }
 
 /// What the program that could not be started would have got.
-fn failed_exec(record: &mut Record<'_>, path: usize, argv: usize) {
+fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
     use crate::abi::event::execve::Slot;
     record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(path, to)
+        user::string(call.arg(path), to)
     });
-    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+    put_argv(
+        record,
+        Slot::exe as usize,
+        Slot::args as usize,
+        call,
+        path + 1,
+    );
 }
 
-fn failed_execveat(record: &mut Record<'_>, path: usize, argv: usize) {
+fn failed_execveat(record: &mut Record<'_>, call: &Call, path: u8) {
     use crate::abi::event::execveat::Slot;
     record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(path, to)
+        user::string(call.arg(path), to)
     });
-    put_argv(record, Slot::exe as usize, Slot::args as usize, argv);
+    put_argv(
+        record,
+        Slot::exe as usize,
+        Slot::args as usize,
+        call,
+        path + 1,
+    );
 }
 
-fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, argv: usize) {
-    record.fill(args, PATH_MAX, |to| user::strings(argv, to));
+fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, call: &Call, argv: u8) {
+    record.fill(args, PATH_MAX, |to| {
+        user::strings(call.arg(argv), call.compat, to)
+    });
     task::split_first(record, exe, args);
 }
 
@@ -537,6 +806,14 @@ pub(crate) fn fork(record: &mut Record<'_>, parent: Task, child: Task) {
     parent.put_comm(record, Slot::comm as usize);
     record.number(Slot::start as usize, child.start());
     record.number(Slot::pidns as usize, child.pidns());
+}
+
+/// A signal was delivered to the calling task. Does not sleep.
+pub(crate) fn signal(record: &mut Record<'_>, sender: i32, signal: i32) {
+    use crate::abi::event::signaldeliver::Slot;
+    record.int(Slot::spid as usize, i64::from(sender));
+    record.number(Slot::dpid as usize, u64::from(Task::current().tid()));
+    record.int(Slot::sig as usize, i64::from(signal));
 }
 
 /// A task ends. Does not sleep.

@@ -21,6 +21,7 @@ use crate::abi::control::{
     self, Interest, Setup, Version, IOCTL_INTEREST, IOCTL_SETUP, IOCTL_STATS, IOCTL_VERSION,
 };
 use crate::abi::{layout, ring, ABI_VERSION};
+use crate::capture::Limits;
 use crate::probe::Probes;
 use crate::session::Session;
 use crate::tracepoint;
@@ -121,13 +122,29 @@ impl Reader {
         {
             return Err(EINVAL);
         }
+        let snaplen = match setup.snaplen {
+            0 => control::SNAPLEN_DEFAULT,
+            len => len,
+        };
+        if snaplen.max(setup.port_snaplen) > control::SNAPLEN_MAX {
+            return Err(EINVAL);
+        }
+        let limits = Limits {
+            snaplen: snaplen as usize,
+            ports: setup.port_first..=setup.port_last,
+            port_snaplen: setup.port_snaplen as usize,
+        };
         // Held, so that two threads of the reader do not both make rings.
         let _probes = self.probes.lock();
         if self.session.as_ref().is_some() {
             return Err(EBUSY);
         }
-        self.session
-            .populate(Session::new(ring_bytes, setup.watermark)?);
+        self.session.populate(Session::new(
+            ring_bytes,
+            setup.watermark,
+            limits,
+            setup.throttle,
+        )?);
         Ok(())
     }
 
@@ -173,7 +190,7 @@ impl Reader {
 unsafe trait Plain: Copy + Default {}
 // SAFETY: 2 × u32 and 2 × u64 in order.
 unsafe impl Plain for Version {}
-// SAFETY: 2 × u32 and 2 × u64 in order.
+// SAFETY: 2 × u32, 2 × u64, 2 × u32, 2 × u16 and u32 in order.
 unsafe impl Plain for Setup {}
 // SAFETY: u64 alone.
 unsafe impl Plain for Interest {}

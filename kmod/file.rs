@@ -10,9 +10,21 @@ use kernel::task::Task;
 
 use crate::record::Filled;
 use crate::shim;
+use crate::walk;
 
 /// The call that opened the file made it.
 const FMODE_CREATED: u32 = 1 << 20;
+
+/// Where in an overlay a file is.
+#[derive(Clone, Copy)]
+pub(crate) enum Layer {
+    /// In none, or it cannot be told.
+    None = 0,
+    /// In the layer that is written to.
+    Upper = 1,
+    /// In one of those below.
+    Lower = 2,
+}
 
 /// A counted reference to an open file.
 pub(crate) struct OpenFile(NonNull<bindings::file>);
@@ -40,6 +52,21 @@ impl OpenFile {
     pub(crate) fn path(&self, to: &mut [u8]) -> Filled {
         // SAFETY: The file is counted, so its path is valid.
         unsafe { path_text(shim::falco_file_path(self.0.as_ptr()), to) }
+    }
+
+    /// The file, for the calls of the kernel that need it.
+    pub(crate) fn as_ptr(&self) -> *mut bindings::file {
+        self.0.as_ptr()
+    }
+
+    /// Where in an overlay it is.
+    pub(crate) fn layer(&self) -> Layer {
+        // SAFETY: The file is counted.
+        match unsafe { shim::falco_overlay_layer(self.0.as_ptr()) } {
+            1 => Layer::Upper,
+            2 => Layer::Lower,
+            _ => Layer::None,
+        }
     }
 
     fn inode(&self) -> *const bindings::inode {
@@ -125,6 +152,10 @@ pub(crate) fn working_directory(to: &mut [u8]) -> Filled {
 unsafe fn path_text(path: *const bindings::path, to: &mut [u8]) -> Filled {
     if (to.len() as i32) < 2 {
         return Filled::Cut(0);
+    }
+    // SAFETY: The caller vouches for the path.
+    if let Some(len) = unsafe { walk::path(path, to) } {
+        return Filled::Whole(len);
     }
     let start = to.as_mut_ptr();
     // SAFETY: The caller vouches for the path; the buffer has that many bytes.

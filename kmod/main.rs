@@ -19,6 +19,7 @@ mod buffers;
 mod capture;
 mod cgroup;
 mod clock;
+mod compat;
 mod device;
 mod file;
 mod memory;
@@ -31,8 +32,11 @@ mod session;
 mod shim;
 mod socket;
 mod task;
+mod throttle;
 mod tracepoint;
 mod user;
+mod values;
+mod walk;
 
 module! {
     type: FalcoModule,

@@ -10,7 +10,7 @@ use kernel::prelude::*;
 
 /// Up to this many bytes a loop over words is cheaper than the start of the
 /// processor's own string copy.
-const WORDWISE: usize = 192;
+const WORDWISE: usize = 1024;
 
 /// Zeroed pages, contiguous for the kernel, mappable by user space.
 ///
@@ -80,13 +80,24 @@ impl SharedPages {
             return;
         }
         let mut to = to.cast::<u64>();
-        for word in bytes.chunks_exact(8) {
+        let mut put = |word: &[u8]| {
             let mut value = [0; 8];
             value.copy_from_slice(word);
             // SAFETY: As above; aligned, since `offset` is and pages are.
             unsafe { to.write_volatile(u64::from_ne_bytes(value)) };
             // SAFETY: Stays within the area, or at its end after the last word.
             to = unsafe { to.add(1) };
+        };
+        let blocks = bytes.chunks_exact(32);
+        let rest = blocks.remainder();
+        for block in blocks {
+            put(&block[..8]);
+            put(&block[8..16]);
+            put(&block[16..24]);
+            put(&block[24..]);
+        }
+        for word in rest.chunks_exact(8) {
+            put(word);
         }
     }
 

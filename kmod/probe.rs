@@ -5,14 +5,16 @@
 use core::ffi::CStr;
 
 use kernel::bindings;
-use kernel::ffi::{c_long, c_void};
+use kernel::ffi::{c_int, c_long, c_void};
 use kernel::prelude::*;
 
 use crate::abi::control::hook;
 use crate::abi::event::Event;
+use crate::abi::ia32::X32_BIT;
 use crate::abi::record::flag;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 use crate::capture::{self, Call};
+use crate::compat;
 use crate::file;
 use crate::record::Numbers;
 use crate::session::Session;
@@ -54,6 +56,12 @@ const EXIT: Hook = Hook {
     function: || process_exit as *mut c_void,
 };
 
+const SIGNAL: Hook = Hook {
+    tracepoint: c"signal_deliver",
+    faultable: false,
+    function: || signal_deliver as *mut c_void,
+};
+
 /// The probes of a session, as its interest wants them.
 #[derive(Default)]
 pub(crate) struct Probes {
@@ -62,6 +70,7 @@ pub(crate) struct Probes {
     exec: Option<Probe>,
     fork: Option<Probe>,
     end: Option<Probe>,
+    signal: Option<Probe>,
 }
 
 impl Probes {
@@ -83,6 +92,7 @@ impl Probes {
             (&mut self.fork, FORK, hooks & hook::FORK != 0),
             (&mut self.exec, EXEC, hooks & hook::EXEC != 0),
             (&mut self.end, EXIT, hooks & hook::EXIT != 0),
+            (&mut self.signal, SIGNAL, hooks & hook::SIGNAL != 0),
             (&mut self.enter, SYS_ENTER, entries),
             (&mut self.exit, SYS_EXIT, exits),
         ] {
@@ -106,6 +116,14 @@ const fn never_returns(event: Event) -> bool {
     matches!(event, Event::Exit | Event::ExitGroup)
 }
 
+/// Whether the number may be such a call, of whatever program.
+#[inline]
+fn may_not_return(id: usize) -> bool {
+    let native = EVENT_BY_NUMBER.get(id).copied().is_some_and(never_returns);
+    // `exit` and `exit_group` of 32-bit programs.
+    native || cfg!(target_arch = "x86_64") && matches!(id, 1 | 252) && shim::falco_compat_syscall()
+}
+
 /// # Safety
 ///
 /// `data` is what `Probes::adjust` registered.
@@ -115,36 +133,65 @@ unsafe fn session<'a>(data: *mut c_void) -> &'a Session {
     unsafe { &*data.cast::<Session>() }
 }
 
-/// Reads a call of interest, or `None` for all others.
+/// Whether the call may be of interest: the first test, which all calls pass
+/// through that nobody asked for.
+#[inline(always)]
+fn may_be_wanted(session: &Session, id: usize) -> bool {
+    session.wants(id) || shim::falco_compat_syscall() || id & X32_BIT != 0
+}
+
+/// Reads a call that may be of interest into `call`; its event, if it is.
 ///
 /// # Safety
 ///
 /// `regs` are those of the calling task's system call.
-#[inline]
-unsafe fn call_of_interest(
+#[inline(always)]
+unsafe fn read_call(
     session: &Session,
     regs: *mut bindings::pt_regs,
-    number: usize,
-    result: c_long,
-) -> Option<(Event, Call)> {
-    // The first test, which all calls pass through that nobody asked for.
-    if !session.wants(number) || shim::falco_compat_syscall() {
+    id: usize,
+    call: &mut Call,
+) -> Option<Event> {
+    // SAFETY: By contract; six arguments, as every architecture has.
+    unsafe { shim::falco_syscall_arguments(regs, call.args().as_mut_ptr()) };
+    if shim::falco_compat_syscall() {
+        return translate(session, id, call);
+    }
+    if id >= SYSCALL_MAX {
+        return foreign(session, id, call);
+    }
+    call.set_number(id);
+    Some(EVENT_BY_NUMBER[id])
+}
+
+/// A call of a 32-bit program.
+#[cold]
+fn translate(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
+    let (number, args, time64) = compat::call(id, *call.args())?;
+    if !session.wants(number) {
         return None;
     }
-    let mut args = [0; 6];
-    // SAFETY: By contract; six arguments, as every architecture has.
-    unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
-    let call = Call {
-        number: number as u32,
-        args,
-        result: match result as i64 {
-            // The kernel's own codes for "start again"; what the program would
-            // see, if anything, is EINTR.
-            -516..=-512 => EINTR.to_errno() as i64,
-            result => result,
-        },
-    };
-    Some((EVENT_BY_NUMBER[number], call))
+    call.set_number(number);
+    *call.args() = args;
+    call.compat = true;
+    call.time64 = time64;
+    Some(EVENT_BY_NUMBER[number])
+}
+
+/// A number beyond the table. If it is one of x32, the name of the call is known;
+/// its arguments are left alone.
+#[cold]
+fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
+    if cfg!(not(target_arch = "x86_64")) {
+        return None;
+    }
+    let number = compat::x32(id)?;
+    if !session.wants(number) {
+        return None;
+    }
+    call.set_number(number);
+    call.compat = true;
+    Some(Event::Syscall)
 }
 
 /// # Safety
@@ -154,17 +201,23 @@ unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, 
     // SAFETY: The tracepoint passes what was registered.
     let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !EVENT_BY_NUMBER
-        .get(id as usize)
-        .is_some_and(|&event| never_returns(event))
-    {
+    if !may_not_return(id as usize) {
         return;
     }
+    if !may_be_wanted(session, id as usize) {
+        return;
+    }
+    let mut call = Call::new(0);
     // SAFETY: The tracepoint passes the registers of this call.
-    let Some((event, call)) = (unsafe { call_of_interest(session, regs, id as usize, 0) }) else {
+    let Some(event) = (unsafe { read_call(session, regs, id as usize, &mut call) }) else {
         return;
     };
-    record(session, event, &call, flag::ENTRY);
+    // Numbers of 32-bit programs are other calls.
+    if !never_returns(event) {
+        return;
+    }
+    let flags = if call.compat { flag::COMPAT } else { 0 };
+    record(session, event, &call, flags | flag::ENTRY);
 }
 
 /// # Safety
@@ -176,8 +229,17 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     // SAFETY: The tracepoint passes the registers of this call. A number of -1
     // (no call, or one that a tracer cancelled) is out of every interest.
     let number = unsafe { shim::falco_syscall_number(regs) } as usize;
+    if !may_be_wanted(session, number) {
+        return;
+    }
+    let mut call = Call::new(match result as i64 {
+        // The kernel's own codes for "start again"; what the program would see,
+        // if anything, is EINTR.
+        -516..=-512 => EINTR.to_errno() as i64,
+        result => result,
+    });
     // SAFETY: As above.
-    let Some((event, call)) = (unsafe { call_of_interest(session, regs, number, result) }) else {
+    let Some(event) = (unsafe { read_call(session, regs, number, &mut call) }) else {
         return;
     };
     // A started program was recorded where the kernel started it.
@@ -186,23 +248,35 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     if started || unwanted || never_returns(event) {
         return;
     }
-    record(session, event, &call, 0);
+    let flags = if call.compat { flag::COMPAT } else { 0 };
+    record(session, event, &call, flags);
 }
 
 /// Writes the record of a call.
-#[inline]
+#[inline(always)]
 fn record(session: &Session, event: Event, call: &Call, flags: u16) {
     let task = Task::current();
+    let own = session.hooks() & hook::NO_OWN != 0 && task.pid() == session.owner();
+    if own || !session.admits(event, task) {
+        return;
+    }
     if capture::is_in_registers(event) {
-        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number, flags);
+        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number(), flags);
         capture::numbers(&mut record, event, call);
         session.publish(&mut record);
         return;
     }
-    session.record(event, task, |record| {
-        record.mark(flags);
-        capture::syscall(record, event, call);
-    });
+    let write = |call: &Call| {
+        session.record(event, task, |record| {
+            record.mark(flags);
+            capture::syscall(record, event, call, session.limits());
+        });
+    };
+    if matches!(event, Event::Sendmmsg | Event::Recvmmsg) {
+        capture::messages(call).for_each(|call| write(&call));
+    } else {
+        write(call);
+    }
 }
 
 /// # Safety
@@ -253,4 +327,25 @@ unsafe extern "C" fn process_exit(data: *mut c_void, task: *mut bindings::task_s
     // SAFETY: The tracepoint passes the calling task.
     let task = unsafe { Task::from_raw(task) };
     session.record(Event::Procexit, task, |record| capture::exit(record, task));
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `signal_deliver` alone.
+unsafe extern "C" fn signal_deliver(
+    data: *mut c_void,
+    signal: c_int,
+    info: *mut bindings::kernel_siginfo,
+    _action: *mut c_void,
+) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes what is known of the signal.
+    let sender = unsafe { shim::falco_signal_sender(info) };
+    let task = Task::current();
+    if session.admits(Event::Signaldeliver, task) {
+        session.record(Event::Signaldeliver, task, |record| {
+            capture::signal(record, sender, signal);
+        });
+    }
 }

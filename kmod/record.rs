@@ -3,12 +3,12 @@
 //! Building a record in a buffer.
 
 use crate::abi::event::{Event, EventInfo};
-use crate::abi::record::{flag, padded, Span, HEADER_SIZE, NO_SYSCALL};
+use crate::abi::record::{flag, padded, Span, HEADER_SIZE, MAX_RECORD, MAX_SLOTS, NO_SYSCALL};
 
 /// A record being built. What does not fit is cut and flagged, never written
 /// elsewhere.
 pub(crate) struct Record<'a> {
-    buffer: &'a mut [u8],
+    buffer: &'a mut [u8; MAX_RECORD],
     len: usize,
     missing: u64,
     flags: u16,
@@ -20,7 +20,8 @@ pub(crate) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// A record of the event in which every parameter is missing.
-    pub(crate) fn new(buffer: &'a mut [u8], event: Event, tid: u32, pid: u32) -> Self {
+    #[inline]
+    pub(crate) fn new(buffer: &'a mut [u8; MAX_RECORD], event: Event, tid: u32, pid: u32) -> Self {
         let slots = event.info().params.len();
         Self {
             buffer,
@@ -50,13 +51,17 @@ impl<'a> Record<'a> {
         self.flags |= flags;
     }
 
+    #[inline]
     fn set(&mut self, slot: usize, value: u64) {
+        // The table has no event with more slots; the compiler sees it here.
+        let slot = slot % MAX_SLOTS;
         let at = HEADER_SIZE + 8 * slot;
         self.buffer[at..at + 8].copy_from_slice(&value.to_ne_bytes());
         self.missing &= !(1 << slot);
     }
 
     /// Sets a number.
+    #[inline]
     pub(crate) fn number(&mut self, slot: usize, value: u64) {
         self.set(slot, value);
     }
@@ -104,6 +109,14 @@ impl<'a> Record<'a> {
         self.span(slot, start, self.len - start);
     }
 
+    /// Takes the last parameter back, if it is bytes.
+    pub(crate) fn take_back(&mut self, slot: usize) {
+        if let Some((start, _)) = self.located(slot) {
+            self.len = start;
+            self.missing |= 1 << slot;
+        }
+    }
+
     /// Makes a parameter of bytes that are there already.
     pub(crate) fn span(&mut self, slot: usize, start: usize, len: usize) {
         let span = Span {
@@ -145,19 +158,22 @@ pub(crate) trait Finished {
 }
 
 impl Finished for Record<'_> {
+    #[inline]
     fn info(&self) -> &'static EventInfo {
         self.event.info()
     }
 
+    #[inline]
     fn len(&self) -> usize {
-        padded(self.len)
+        padded(self.len).min(MAX_RECORD)
     }
 
+    #[inline]
     fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
         let len = Finished::len(self);
         // What an earlier record left in the buffer must not get out.
-        for at in self.len..len {
-            self.buffer[at] = 0;
+        for byte in &mut self.buffer[self.len.min(len)..len] {
+            *byte = 0;
         }
         let mut missing = self.missing;
         while missing != 0 {
@@ -268,19 +284,21 @@ struct Header {
 }
 
 impl Header {
+    /// Writes it as whole words.
     #[inline]
     fn write(self, to: &mut [u8; HEADER_SIZE]) {
-        let slots = self.event.info().params.len() as u16;
-        to[0..4].copy_from_slice(&(self.len as u32).to_ne_bytes());
-        to[4..6].copy_from_slice(&(self.event as u16).to_ne_bytes());
-        to[6..8].copy_from_slice(&self.cpu.to_ne_bytes());
-        to[8..16].copy_from_slice(&self.ts.to_ne_bytes());
-        to[16..24].copy_from_slice(&self.missing.to_ne_bytes());
-        to[24..28].copy_from_slice(&self.tid.to_ne_bytes());
-        to[28..32].copy_from_slice(&self.pid.to_ne_bytes());
-        to[32..34].copy_from_slice(&slots.to_ne_bytes());
-        to[34..36].copy_from_slice(&self.flags.to_ne_bytes());
-        to[36..40].copy_from_slice(&self.syscall.to_ne_bytes());
+        let slots = self.event.info().params.len() as u64;
+        let words = [
+            self.len as u64 | (self.event as u64) << 32 | u64::from(self.cpu) << 48,
+            self.ts,
+            self.missing,
+            u64::from(self.tid) | u64::from(self.pid) << 32,
+            slots | u64::from(self.flags) << 16 | u64::from(self.syscall) << 32,
+        ];
+        for (to, word) in to.chunks_exact_mut(8).zip(words) {
+            // Both architectures are little-endian, as the order above is.
+            to.copy_from_slice(&word.to_le_bytes());
+        }
     }
 }
 

@@ -2,18 +2,20 @@
 
 //! The ring of one CPU.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use kernel::mm::virt::VmaNew;
 use kernel::page::PAGE_SIZE;
 use kernel::prelude::*;
 
 use crate::abi::control::Region;
+use crate::abi::event::{Event, CLASSES};
+use crate::abi::record::NO_SYSCALL;
 use crate::abi::ring::{self as protocol, ConsumerPage, Loss, ProducerPage, RING_MAGIC};
 use crate::clock;
 use crate::memory::SharedPages;
 use crate::preempt;
-use crate::record::Finished;
+use crate::record::{Finished, Numbers};
 
 /// The pages of a ring, and who writes.
 pub(crate) struct Ring {
@@ -22,6 +24,10 @@ pub(crate) struct Ring {
     data: SharedPages,
     /// A record is being copied on this CPU.
     busy: AtomicBool,
+    /// Records were lost that no record has told of yet.
+    behind: AtomicBool,
+    /// Losses that were told, by class.
+    told: [AtomicU64; CLASSES],
 }
 
 impl Ring {
@@ -32,6 +38,8 @@ impl Ring {
             consumer: SharedPages::new(PAGE_SIZE)?,
             data: SharedPages::new(size)?,
             busy: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
+            told: [const { AtomicU64::new(0) }; CLASSES],
         };
         let page = ring.producer();
         page.size.store(size as u64, Ordering::Relaxed);
@@ -68,20 +76,56 @@ impl Ring {
     /// is refused and counted.
     #[inline]
     pub(crate) fn publish(&self, guard: &preempt::Guard, record: &mut impl Finished) -> bool {
-        let producer = self.producer();
         if self.busy.load(Ordering::Relaxed) {
-            protocol::count_loss(producer, Loss::Nested, record.info().class as usize);
+            self.lost(guard, Loss::Nested, record.info().class as usize);
             return false;
         }
         self.busy.store(true, Ordering::Relaxed);
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
+        if self.behind.load(Ordering::Relaxed) {
+            self.tell(guard);
+        }
         let written = self.write(guard, record);
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
         self.busy.store(false, Ordering::Relaxed);
         if let Err(loss) = written {
-            protocol::count_loss(producer, loss, record.info().class as usize);
+            self.lost(guard, loss, record.info().class as usize);
         }
         written.is_ok()
+    }
+
+    /// Counts a record that was lost on this CPU.
+    #[cold]
+    pub(crate) fn lost(&self, _guard: &preempt::Guard, loss: Loss, class: usize) {
+        protocol::count_loss(self.producer(), loss, class);
+        self.behind.store(true, Ordering::Relaxed);
+    }
+
+    /// Writes how many records were lost, once there is room for more than that.
+    #[cold]
+    fn tell(&self, guard: &preempt::Guard) {
+        let size = self.data.len() as u64;
+        if self.fill() + 2 * protocol::priority_room(size) > size {
+            return;
+        }
+        self.behind.store(false, Ordering::Relaxed);
+        let mut record = Numbers::new(Event::Lost, 0, 0, NO_SYSCALL, 0);
+        let mut now = [0; CLASSES];
+        for causes in &self.producer().lost {
+            for (sum, class) in now.iter_mut().zip(causes) {
+                *sum += class.load(Ordering::Relaxed);
+            }
+        }
+        for (now, told) in now.iter().zip(&self.told) {
+            record.push(now - told.load(Ordering::Relaxed));
+        }
+        if self.write(guard, &mut record).is_ok() {
+            for (now, told) in now.iter().zip(&self.told) {
+                told.store(*now, Ordering::Relaxed);
+            }
+        } else {
+            self.behind.store(true, Ordering::Relaxed);
+        }
     }
 
     #[inline]

@@ -20,10 +20,11 @@ const PER_CPU: usize = 4;
 #[repr(align(64))]
 struct Slot {
     taken: AtomicBool,
-    buffer: UnsafeCell<VVec<u8>>,
+    buffer: UnsafeCell<KVec<u8>>,
 }
 
-/// All buffers of a session.
+/// All buffers of a session. Of physically contiguous memory: what is checked
+/// whenever the kernel copies a string into it costs least there.
 pub(crate) struct Pool {
     slots: KVec<Slot>,
 }
@@ -46,7 +47,7 @@ impl Pool {
             slots.push(
                 Slot {
                     taken: AtomicBool::new(false),
-                    buffer: UnsafeCell::new(VVec::from_elem(0u8, MAX_RECORD, GFP_KERNEL)?),
+                    buffer: UnsafeCell::new(KVec::from_elem(0u8, MAX_RECORD, GFP_KERNEL)?),
                 },
                 GFP_KERNEL,
             )?;
@@ -79,10 +80,10 @@ impl Pool {
 impl Scratch<'_> {
     /// The buffer.
     #[inline]
-    pub(crate) fn buffer(&mut self) -> &mut [u8] {
+    pub(crate) fn buffer(&mut self) -> Option<&mut [u8; MAX_RECORD]> {
         // SAFETY: `taken` is set and only we know of it, so nobody else has a
         // reference; ours lasts as long as the exclusive borrow of `self`.
-        unsafe { &mut *self.slot.buffer.get() }
+        unsafe { &mut *self.slot.buffer.get() }.first_chunk_mut()
     }
 }
 

@@ -12,15 +12,18 @@ use kernel::new_poll_condvar;
 use kernel::prelude::*;
 use kernel::sync::poll::{PollCondVar, PollTable};
 
-use crate::abi::control::{self, Interest, Region, Stats};
+use crate::abi::control::{Interest, Region, Stats};
 use crate::abi::event::Event;
-use crate::abi::ring::{self as protocol, Loss};
+use crate::abi::record::NO_SYSCALL;
+use crate::abi::ring::Loss;
 use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
+use crate::capture::Limits;
 use crate::preempt;
-use crate::record::{Finished, Record};
+use crate::record::{Finished, Numbers, Record};
 use crate::ring::Ring;
 use crate::scratch::Pool;
 use crate::task::Task;
+use crate::throttle::{Throttle, Verdict};
 
 /// Rings, interest and waiting reader.
 #[pin_data]
@@ -30,6 +33,10 @@ pub(crate) struct Session {
     /// By CPU; none for a CPU that was offline at setup.
     rings: KVec<Option<Ring>>,
     scratch: Pool,
+    limits: Limits,
+    throttle: Throttle,
+    /// The process that set it up.
+    owner: u32,
     lost_no_ring: AtomicU64,
     watermark: u64,
     /// The reader sleeps, or is about to.
@@ -40,7 +47,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Makes the rings of all CPUs that are online. Nothing is of interest yet.
-    pub(crate) fn new(ring_bytes: usize, watermark: u32) -> Result<Pin<KBox<Self>>> {
+    pub(crate) fn new(
+        ring_bytes: usize,
+        watermark: u32,
+        limits: Limits,
+        throttle: u32,
+    ) -> Result<Pin<KBox<Self>>> {
         let cpus = nr_cpu_ids() as usize;
         let mut rings = KVec::with_capacity(cpus, GFP_KERNEL)?;
         let mut online = 0;
@@ -60,6 +72,9 @@ impl Session {
                 hooks: AtomicU64::new(0),
                 rings,
                 scratch,
+                limits,
+                throttle: Throttle::new(throttle),
+                owner: Task::current().pid(),
                 lost_no_ring: AtomicU64::new(0),
                 watermark: u64::from(watermark.max(1)),
                 waiting: AtomicBool::new(false),
@@ -74,9 +89,41 @@ impl Session {
         for (ours, theirs) in self.interest.iter().zip(interest.syscalls) {
             ours.store(theirs, Ordering::Relaxed);
         }
-        let known = control::hook::ALL | control::hook::NO_FAILED;
-        let hooks = interest.hooks & known;
-        self.hooks.store(hooks, Ordering::Relaxed);
+        self.hooks.store(interest.hooks, Ordering::Relaxed);
+    }
+
+    /// The process that set the session up.
+    #[inline]
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    /// Whether a record of this process may be written; if not, it is counted,
+    /// and the first time a record says so.
+    #[inline(always)]
+    pub(crate) fn admits(&self, event: Event, task: Task) -> bool {
+        !self.throttle.is_on() || event.info().priority || self.admits_more(event, task)
+    }
+
+    #[cold]
+    fn admits_more(&self, event: Event, task: Task) -> bool {
+        let verdict = self.throttle.count(task.pid());
+        if let Verdict::Pass = verdict {
+            return true;
+        }
+        if let Verdict::First = verdict {
+            let mut record = Numbers::new(Event::Throttled, task.tid(), task.pid(), NO_SYSCALL, 0);
+            record.push(u64::from(task.pid()));
+            record.push(u64::from(self.throttle.limit()));
+            self.publish(&mut record);
+        }
+        self.count_loss(event, Loss::Throttled);
+        false
+    }
+
+    /// How much is recorded of what is long.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Whether a system call is of interest. Any number is allowed.
@@ -95,12 +142,14 @@ impl Session {
     #[inline]
     pub(crate) fn record(&self, event: Event, task: Task, build: impl FnOnce(&mut Record<'_>)) {
         let Some(mut scratch) = self.scratch.take() else {
-            self.count_no_memory(event);
+            self.count_loss(event, Loss::NoMemory);
             return;
         };
-        let mut record = Record::new(scratch.buffer(), event, task.tid(), task.pid());
-        build(&mut record);
-        self.publish(&mut record);
+        if let Some(buffer) = scratch.buffer() {
+            let mut record = Record::new(buffer, event, task.tid(), task.pid());
+            build(&mut record);
+            self.publish(&mut record);
+        }
     }
 
     /// Publishes a record on this CPU's ring, or counts its loss.
@@ -121,13 +170,10 @@ impl Session {
     }
 
     #[cold]
-    fn count_no_memory(&self, event: Event) {
+    fn count_loss(&self, event: Event, loss: Loss) {
         let guard = preempt::Guard::new();
         match &self.rings[guard.cpu()] {
-            Some(ring) => {
-                let class = event.info().class as usize;
-                protocol::count_loss(ring.producer(), Loss::NoMemory, class);
-            }
+            Some(ring) => ring.lost(&guard, loss, event.info().class as usize),
             None => {
                 self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
             }

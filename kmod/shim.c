@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the kernel has only as inline functions or macros, made callable from
- * Rust. One line of logic each; whatever decides or loops is Rust.
+ * Rust. Little logic each; whatever decides or loops is Rust.
  */
 #include <linux/binfmts.h>
 #include <linux/dcache.h>
 #include <linux/fs_struct.h>
+#include <linux/ipv6.h>
 #include <linux/kdev_t.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
@@ -14,6 +16,9 @@
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include <linux/tty.h>
+#include <linux/uaccess.h>
+#include <net/inet_sock.h>
+#include <net/ipv6.h>
 #include <net/sock.h>
 #include <net/tcp_states.h>
 #include <asm/syscall.h>
@@ -83,6 +88,121 @@ unsigned long falco_mm_swap(struct mm_struct *mm)
 	return get_mm_counter(mm, MM_SWAPENTS);
 }
 
+/*
+ * Paths by names, under RCU. An entry has room for 40 bytes of its name; see
+ * walk.rs.
+ */
+u32 falco_rename_begin(void)
+{
+	return read_seqbegin(&rename_lock);
+}
+
+bool falco_rename_retry(u32 sequence)
+{
+	return read_seqretry(&rename_lock, sequence);
+}
+
+/* The entry of a path on the mount that is the task's root; else nothing. */
+const struct dentry *falco_path_below_root(const struct path *path)
+{
+	struct path root;
+	unsigned int seq;
+
+	if (!current->fs || d_unlinked(path->dentry))
+		return NULL;
+	do {
+		seq = read_seqbegin(&current->fs->seq);
+		root = current->fs->root;
+	} while (read_seqretry(&current->fs->seq, seq));
+	if (path->mnt != root.mnt || root.dentry != root.mnt->mnt_root)
+		return NULL;
+	return path->dentry;
+}
+
+/* The name of an entry, if it is not the root of its file system. */
+const unsigned long *falco_entry_name(const struct dentry *entry, u32 *len)
+{
+	if (IS_ROOT(entry))
+		return NULL;
+	*len = READ_ONCE(entry->d_name.len);
+	if (READ_ONCE(entry->d_name.name) != entry->d_shortname.string)
+		*len = 0;
+	return (const unsigned long *)entry->d_shortname.string;
+}
+
+/* The entry above. */
+const struct dentry *falco_entry_parent(const struct dentry *entry)
+{
+	return READ_ONCE(entry->d_parent);
+}
+
+/*
+ * Where in an overlay a file is: 1 above, 2 below, 0 elsewhere or unknown. The
+ * overlay's own inode has the entry above right behind the part that all inodes
+ * have. That is private to it, so it counts only if the kernel's own answer is
+ * the same entry.
+ */
+int falco_overlay_layer(const struct file *file)
+{
+	const struct inode *inode = file_inode(file);
+	struct dentry *entry = file->f_path.dentry;
+	struct dentry *upper;
+
+	if (inode->i_sb->s_magic != OVERLAYFS_SUPER_MAGIC || !S_ISREG(inode->i_mode))
+		return 0;
+	upper = READ_ONCE(*(struct dentry **)(inode + 1));
+	if (!upper)
+		return 2;
+	return d_real(entry, D_REAL_METADATA) == upper ? 1 : 0;
+}
+
+/* Copies from user memory into a buffer of ours, without the look at the buffer. */
+unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned long len)
+{
+	might_fault();
+	if (unlikely(!access_ok(from, len)))
+		return len;
+	barrier_nospec();
+	return raw_copy_from_user(to, from, len);
+}
+
+struct socket *falco_socket_of(struct file *file)
+{
+	return sock_from_file(file);
+}
+
+/*
+ * Both ends of an internet socket, ports in the host's order; the family, or 0
+ * for another one.
+ */
+u16 falco_inet_ends(const struct socket *sock, struct falco_ends *ends)
+{
+	const struct sock *sk = sock->sk;
+	const struct inet_sock *inet = inet_sk(sk);
+	u16 family = READ_ONCE(sk->sk_family);
+
+	if (family == AF_INET) {
+		__be32 bound = inet->inet_rcv_saddr ?: inet->inet_saddr;
+
+		memcpy(ends->local, &bound, 4);
+		memcpy(ends->remote, &inet->inet_daddr, 4);
+#if IS_ENABLED(CONFIG_IPV6)
+	} else if (family == AF_INET6) {
+		const struct in6_addr *bound = &sk->sk_v6_rcv_saddr;
+
+		if (ipv6_addr_any(bound) && inet6_sk(sk))
+			bound = &inet6_sk(sk)->saddr;
+		memcpy(ends->local, bound, 16);
+		memcpy(ends->remote, &sk->sk_v6_daddr, 16);
+#endif
+	} else {
+		return 0;
+	}
+	ends->local_port = ntohs(inet->inet_sport);
+	ends->remote_port = ntohs(inet->inet_dport);
+	return family;
+}
+
 /* Device number of the calling task's terminal, 0 without one. */
 u32 falco_tty(void)
 {
@@ -147,4 +267,13 @@ bool falco_file_is_memfd(const struct file *file)
 bool falco_is_subreaper(const struct task_struct *task)
 {
 	return task->signal->is_child_subreaper;
+}
+
+/* Who sent a signal, as the receiver sees it; 0 for the kernel. */
+int falco_signal_sender(const struct kernel_siginfo *info)
+{
+	/* 0 and 1 stand for signals of which nothing more is known. */
+	if ((unsigned long)info <= 1)
+		return 0;
+	return info->si_code <= 0 || info->si_signo == SIGCHLD ? info->si_pid : 0;
 }

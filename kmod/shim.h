@@ -5,8 +5,10 @@
 
 #include <linux/types.h>
 
+struct dentry;
 struct file;
 struct inode;
+struct kernel_siginfo;
 struct linux_binprm;
 struct mm_struct;
 struct path;
@@ -14,6 +16,14 @@ struct pt_regs;
 struct socket;
 struct task_struct;
 struct tracepoint;
+
+/* Ends of an internet socket; `Ends` in shim.rs. */
+struct falco_ends {
+	u16 local_port;
+	u16 remote_port;
+	u8 local[16];
+	u8 remote[16];
+};
 
 void falco_preempt_disable(void);
 void falco_preempt_enable(void);
@@ -27,6 +37,15 @@ const struct path *falco_file_path(const struct file *file);
 const char *falco_bprm_filename(const struct linux_binprm *bprm);
 unsigned long falco_mm_rss(struct mm_struct *mm);
 unsigned long falco_mm_swap(struct mm_struct *mm);
+u32 falco_rename_begin(void);
+bool falco_rename_retry(u32 sequence);
+const struct dentry *falco_path_below_root(const struct path *path);
+const unsigned long *falco_entry_name(const struct dentry *entry, u32 *len);
+const struct dentry *falco_entry_parent(const struct dentry *entry);
+int falco_overlay_layer(const struct file *file);
+unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned long len);
+struct socket *falco_socket_of(struct file *file);
+u16 falco_inet_ends(const struct socket *sock, struct falco_ends *ends);
 u32 falco_tty(void);
 u32 falco_encode_dev(dev_t device);
 void falco_accept_queue(const struct socket *sock, u32 *len, u32 *max);
@@ -37,5 +56,6 @@ u64 falco_inode_mtime(const struct inode *inode);
 bool falco_file_writable(struct file *file);
 bool falco_file_is_memfd(const struct file *file);
 bool falco_is_subreaper(const struct task_struct *task);
+int falco_signal_sender(const struct kernel_siginfo *info);
 
 #endif

@@ -2,29 +2,77 @@
 
 //! Sockets and their addresses.
 
+use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use kernel::bindings;
 
 use crate::abi::event::sockaddr::{INET, INET6, UNIX};
+use crate::file::OpenFile;
 use crate::record::Filled;
-use crate::shim;
+use crate::shim::{self, Ends};
 
 /// Size of the kernel's `struct sockaddr_storage`.
 pub(crate) const STORAGE: usize = 128;
 
-/// A socket of the calling task, held by a counted reference to its file.
-pub(crate) struct Socket(NonNull<bindings::socket>);
+/// The socket that an open file is.
+pub(crate) struct Socket<'a>(NonNull<bindings::socket>, PhantomData<&'a OpenFile>);
 
-impl Socket {
-    /// The socket behind a descriptor, if it is one.
-    pub(crate) fn of_descriptor(fd: i32) -> Option<Self> {
-        let mut error = 0;
-        // SAFETY: Any number is allowed; the result is null or counted.
-        NonNull::new(unsafe { bindings::sockfd_lookup(fd, &mut error) }).map(Self)
+impl<'a> Socket<'a> {
+    /// The socket of a file, if it is one.
+    #[inline]
+    pub(crate) fn of_file(file: &'a OpenFile) -> Option<Self> {
+        // SAFETY: The file is counted, and with it the socket, for as long as
+        // it is borrowed.
+        let socket = NonNull::new(unsafe { shim::falco_socket_of(file.as_ptr()) })?;
+        Some(Self(socket, PhantomData))
     }
 
+    /// Both ends of an internet socket, and the family.
+    fn ends(&self) -> (u16, Ends) {
+        let mut ends = Ends::default();
+        // SAFETY: The socket is counted, so it has its `sk`.
+        let family = unsafe { shim::falco_inet_ends(self.0.as_ptr(), &mut ends) };
+        (family, ends)
+    }
+
+    /// The ports of an internet socket: its own and the other one.
+    pub(crate) fn ports(&self) -> Option<(u16, u16)> {
+        match self.ends() {
+            (0, _) => None,
+            (_, ends) => Some((ends.local_port, ends.remote_port)),
+        }
+    }
+
+    /// The address of one end, if it has one.
     fn address(&self, peer: bool) -> Option<Address> {
+        let (family, ends) = self.ends();
+        let (bytes, port) = if peer {
+            (&ends.remote, ends.remote_port)
+        } else {
+            (&ends.local, ends.local_port)
+        };
+        match family {
+            0 => self.named_address(peer),
+            // Also of a connection that is only being made.
+            _ if peer && port == 0 => None,
+            2 => {
+                let mut address = [0; 6];
+                address[..4].copy_from_slice(&bytes[..4]);
+                address[4..].copy_from_slice(&port.to_ne_bytes());
+                Some(Address::Inet(address))
+            }
+            _ => {
+                let mut address = [0; 18];
+                address[..16].copy_from_slice(bytes);
+                address[16..].copy_from_slice(&port.to_ne_bytes());
+                Some(Address::Inet6(address))
+            }
+        }
+    }
+
+    /// The same as the family tells it.
+    fn named_address(&self, peer: bool) -> Option<Address> {
         #[repr(align(8))]
         struct Storage([u8; STORAGE]);
         let mut storage = Storage([0; STORAGE]);
@@ -92,13 +140,6 @@ impl Socket {
         // SAFETY: The socket is counted, so it has its `sk`.
         unsafe { shim::falco_accept_queue(self.0.as_ptr(), &mut len, &mut max) };
         (len, max)
-    }
-}
-
-impl Drop for Socket {
-    fn drop(&mut self) {
-        // SAFETY: `sockfd_lookup` counted the file.
-        unsafe { bindings::fput((*self.0.as_ptr()).file) }
     }
 }
 

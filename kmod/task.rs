@@ -11,7 +11,7 @@ use crate::abi::event::Fact;
 use crate::abi::flags::exec;
 use crate::cgroup;
 use crate::clock;
-use crate::file::{self, OpenFile};
+use crate::file::{self, Layer, OpenFile};
 use crate::record::{Filled, Record};
 use crate::shim;
 use crate::user::{self, PATH_MAX};
@@ -281,7 +281,6 @@ impl Facts {
             }
             // SAFETY: The calling task is valid.
             Fact::Loginuid => record.number(slot, u64::from(unsafe { (*self.raw()).loginuid.val })),
-            // Layers of an overlay are not told yet.
             Fact::ExecFlags => {
                 if let Some(executable) = self.executable() {
                     let mut flags = 0;
@@ -291,6 +290,11 @@ impl Facts {
                     if executable.is_memfd() {
                         flags |= exec::FROM_MEMFD;
                     }
+                    flags |= match executable.layer() {
+                        Layer::None => 0,
+                        Layer::Upper => exec::UPPER_LAYER,
+                        Layer::Lower => exec::LOWER_LAYER,
+                    };
                     record.number(slot, u64::from(flags));
                 }
             }

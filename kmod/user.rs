@@ -4,9 +4,9 @@
 
 use kernel::bindings;
 use kernel::prelude::*;
-use kernel::uaccess::{UserPtr, UserSlice};
 
 use crate::record::Filled;
+use crate::shim;
 
 /// Longest path that the kernel itself accepts.
 pub(crate) const PATH_MAX: usize = 4096;
@@ -33,10 +33,13 @@ pub(crate) fn string(address: usize, to: &mut [u8]) -> Filled {
 }
 
 /// Reads exactly `to.len()` bytes. May sleep.
+#[inline]
 pub(crate) fn bytes(address: usize, to: &mut [u8]) -> Result {
-    UserSlice::new(UserPtr::from_addr(address), to.len())
-        .reader()
-        .read_slice(to)
+    // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
+    match unsafe { shim::falco_copy_from_user(to.as_mut_ptr(), address, to.len()) } {
+        0 => Ok(()),
+        _ => Err(EFAULT),
+    }
 }
 
 /// Reads a number. May sleep.
@@ -53,18 +56,36 @@ pub(crate) fn int(address: usize) -> Result<i32> {
     Ok(i32::from_ne_bytes(int))
 }
 
+/// Reads a `long` or a pointer, of four bytes in a 32-bit program. May sleep.
+pub(crate) fn long(address: usize, compat: bool) -> Result<usize> {
+    if compat {
+        Ok(int(address)? as u32 as usize)
+    } else {
+        Ok(word(address)? as usize)
+    }
+}
+
+/// Bytes of a `long` or a pointer.
+pub(crate) const fn long_size(compat: bool) -> usize {
+    if compat {
+        4
+    } else {
+        8
+    }
+}
+
 /// Most strings taken from an array such as `argv`.
 const STRINGS_MAX: usize = 256;
 
 /// Reads an array of strings that ends with a null pointer, each with its NUL.
 /// May sleep.
-pub(crate) fn strings(address: usize, to: &mut [u8]) -> Filled {
+pub(crate) fn strings(address: usize, compat: bool, to: &mut [u8]) -> Filled {
     if address == 0 {
         return Filled::Whole(0);
     }
     let mut len = 0;
     for i in 0..STRINGS_MAX {
-        let Ok(string_at) = word(address.wrapping_add(8 * i)) else {
+        let Ok(string_at) = long(address.wrapping_add(long_size(compat) * i), compat) else {
             return if i == 0 {
                 Filled::Fault
             } else {
@@ -74,7 +95,7 @@ pub(crate) fn strings(address: usize, to: &mut [u8]) -> Filled {
         if string_at == 0 {
             return Filled::Whole(len);
         }
-        match string(string_at as usize, &mut to[len..]) {
+        match string(string_at, &mut to[len..]) {
             // Not the whole buffer, so the NUL that was read is in it.
             Filled::Whole(n) => len += n + 1,
             Filled::Cut(n) => return Filled::Cut(len + n),

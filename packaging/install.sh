@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 bin="$DESTDIR$PREFIX/bin/falco-engine"
 config="$DESTDIR$SYSCONFDIR/falco"
 unit="$DESTDIR$UNITDIR/falco.service"
+share="$DESTDIR$PREFIX/share"
 
 # Only where the running system itself is meant, not a directory that becomes a package.
 systemd() {
@@ -37,7 +38,10 @@ drop_config() {
 
 if [ "${1:-}" = --remove ]; then
     systemd disable --now falco.service 2>/dev/null || true
-    rm -f "$bin" "$unit" "$config/falco_rules.yaml"
+    rm -f "$bin" "$unit" "$config/falco_rules.yaml" "$share/man/man8/falco-engine.8.gz" \
+        "$share"/man/man5/falco{.yaml,-rules}.5.gz \
+        "$share/bash-completion/completions/falco-engine" \
+        "$share/zsh/site-functions/_falco-engine" "$share/fish/vendor_completions.d/falco-engine.fish"
     drop_config rules/falco.yaml "$config/falco.yaml"
     rmdir --ignore-fail-on-non-empty "$config/rules.d" "$config" 2>/dev/null || true
     systemd daemon-reload
@@ -49,6 +53,7 @@ fi
     exit 1
 }
 install -D -m 755 "$ENGINE" "$bin"
+packaging/documents.sh "$ENGINE" "$share"
 install -d -m 755 "$config/rules.d"
 put_config rules/falco.yaml "$config/falco.yaml"
 install -m 644 rules/falco_rules.yaml "$config/falco_rules.yaml"

@@ -165,7 +165,10 @@ check 'dependencies' tests/dependencies.sh || true
 step "testing the engine"
 several 'engine' "$CARGO_COUNTS" cargo test --workspace --locked --no-fail-fast || true
 engine=
-if check 'engine builds' cargo build --release --locked --package falco-engine --bins --examples; then engine=1; fi
+if check 'engine builds' cargo build --release --locked --package falco-engine --bins --examples; then
+    engine=1
+    check 'packages' tests/deb.sh || true
+fi
 
 step "testing on the node"
 module=

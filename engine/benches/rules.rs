@@ -307,9 +307,25 @@ fn main() {
     // Nothing but the evaluation, for a profiler.
     if std::env::args().any(|argument| argument == "evaluate") {
         let (ruleset, records, state) = (load(&sources), mix(), state());
-        for _ in 0..10 {
+        let runs = std::env::args().find_map(|argument| argument.parse().ok());
+        for _ in 0..runs.unwrap_or(10) {
             let found = speed(&ruleset, &records, &state);
             println!("{:.2} million events/s", found.per_second / 1e6);
+        }
+        return;
+    }
+    // What each kind of event costs.
+    if std::env::args().any(|argument| argument == "kinds") {
+        let (ruleset, records, state) = (load(&sources), mix(), state());
+        let kind = |record: &Vec<u8>| Event::decode(record, 1, 1).expect("a record").kind;
+        let mut kinds: Vec<_> = records.iter().map(kind).collect();
+        kinds.sort_unstable_by_key(|kind| *kind as usize);
+        kinds.dedup();
+        for own in kinds {
+            let records: Vec<_> = records.iter().filter(|r| kind(r) == own).cloned().collect();
+            let found = speed(&ruleset, &records, &state);
+            let nanoseconds = 1e9 / found.per_second;
+            println!("{:?}: {nanoseconds:.0} ns each of {}", own, records.len());
         }
         return;
     }

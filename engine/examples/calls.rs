@@ -64,6 +64,12 @@ impl std::convert::From<&str> for Want {
     }
 }
 
+impl std::convert::From<&[u8]> for Want {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.into())
+    }
+}
+
 impl std::convert::From<Vec<u8>> for Want {
     fn from(bytes: Vec<u8>) -> Self {
         Self::Bytes(bytes)
@@ -142,6 +148,86 @@ fn raw_fork(number: u32, args: [usize; 2], end: u32, status: usize) -> i64 {
         );
     }
     result
+}
+
+/// Makes a call as a 32-bit program does.
+#[cfg(target_arch = "x86_64")]
+fn raw_ia32(number: u32, args: &[usize]) -> i64 {
+    let arg = |n: usize| args.get(n).copied().unwrap_or(0) as u64;
+    let first = [arg(0), arg(5)];
+    let mut result = i64::from(number);
+    // SAFETY: As for `raw`; the registers that the compiler does not lend are
+    // put back.
+    unsafe {
+        std::arch::asm!(
+            "push rbx",
+            "push rbp",
+            "mov rbx, [r9]",
+            "mov rbp, [r9 + 8]",
+            "int 0x80",
+            "pop rbp",
+            "pop rbx",
+            inout("rax") result,
+            inout("r9") first.as_ptr() => _,
+            in("rcx") arg(1),
+            in("rdx") arg(2),
+            in("rsi") arg(3),
+            in("rdi") arg(4),
+            out("r8") _,
+            out("r10") _,
+            out("r11") _,
+        );
+    }
+    i64::from(result as i32)
+}
+
+/// Memory that 32-bit pointers reach.
+#[cfg(target_arch = "x86_64")]
+struct Low {
+    start: usize,
+    used: usize,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Low {
+    const LEN: usize = 1 << 16;
+
+    fn new() -> anyhow::Result<Self> {
+        let map_32bit = 0x40;
+        // SAFETY: New memory at an address that the kernel chooses.
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                Self::LEN,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | map_32bit,
+                -1,
+                0,
+            )
+        };
+        let start = start as usize;
+        ensure!(start < 1 << 32, "no low memory: {start:#x}");
+        Ok(Self { start, used: 0 })
+    }
+
+    /// A copy of the bytes, with a NUL behind it.
+    fn put(&mut self, bytes: &[u8]) -> usize {
+        let at = self.start + self.used;
+        assert!(self.used + bytes.len() < Self::LEN);
+        // SAFETY: Within the mapping, and at no bytes that were given out.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), at as *mut u8, bytes.len()) };
+        self.used += (bytes.len() + 1).next_multiple_of(8);
+        at
+    }
+
+    /// Numbers and pointers as a 32-bit program has them.
+    fn words(&mut self, words: &[usize]) -> usize {
+        let bytes: Vec<u8> = words
+            .iter()
+            .flat_map(|&word| (word as u32).to_ne_bytes())
+            .collect();
+        self.put(&bytes)
+    }
 }
 
 fn address<T: ?Sized>(of: &T) -> usize {
@@ -239,6 +325,21 @@ impl Tester {
         Ok(result)
     }
 
+    /// Makes call `number` of 32-bit programs, which is `name`, and compares.
+    #[cfg(target_arch = "x86_64")]
+    fn ia32(
+        &mut self,
+        name: &'static str,
+        number: u32,
+        args: &[usize],
+        want: &Wanted,
+    ) -> anyhow::Result<i64> {
+        self.drain()?;
+        let result = raw_ia32(number, args);
+        self.compare_flagged(name, std::process::id(), Some(result), want, flag::COMPAT)?;
+        Ok(result)
+    }
+
     /// Compares the next record of a task's call.
     fn compare(
         &mut self,
@@ -248,16 +349,62 @@ impl Tester {
         want: &Wanted,
     ) -> anyhow::Result<()> {
         self.tested.insert(name);
+        self.compare_flagged(name, tid, result, want, 0)
+    }
+
+    fn compare_flagged(
+        &mut self,
+        name: &'static str,
+        tid: u32,
+        result: Option<i64>,
+        want: &Wanted,
+        flags: u16,
+    ) -> anyhow::Result<()> {
         let call = number(name);
         let wrong = self.find(
             |e| e.header.tid == tid && e.header.syscall == call,
-            |event| differences(event, result, want),
+            |event| {
+                let mut wrong = differences(event, result, want);
+                if event.header.flags & flag::COMPAT != flags & flag::COMPAT {
+                    wrong.push(format!("flags are {:#x}", event.header.flags));
+                }
+                wrong
+            },
         )?;
         self.checks += 1;
         match wrong {
             None => self.fail(&format!("{name}: no record")),
             Some(wrong) if wrong.is_empty() => {}
             Some(wrong) => self.fail(&format!("{name} = {result:?}: {}", wrong.join("; "))),
+        }
+        Ok(())
+    }
+
+    /// Compares the records of one call that makes several.
+    fn several(
+        &mut self,
+        name: &'static str,
+        result: i64,
+        wanted: &[Wanted],
+    ) -> anyhow::Result<()> {
+        self.tested.insert(name);
+        let (call, mut next, mut wrong) = (number(name), 0, Vec::new());
+        let end = Instant::now() + Duration::from_secs(5);
+        while next < wanted.len() && Instant::now() < end {
+            self.source
+                .read(Duration::from_millis(20), &mut |_, bytes| {
+                    if let Ok(event) = Event::decode(bytes, 1, 0)
+                        && event.header.syscall == call
+                        && let Some(want) = wanted.get(next)
+                    {
+                        wrong.extend(differences(&event, Some(result), want));
+                        next += 1;
+                    }
+                })?;
+        }
+        self.checks += 1;
+        if next < wanted.len() || !wrong.is_empty() {
+            self.fail(&format!("{name}: {next} records; {}", wrong.join("; ")));
         }
         Ok(())
     }
@@ -367,24 +514,24 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     let dir = t.call(
         "open",
         &[address(&*text(DIR)), 0o200_000],
-        &want! { name: DIR, flags: open::RDONLY | open::DIRECTORY, mode: 0, dev: Want::Some, ino: Want::Some, base: Want::Nothing },
+        &want! { name: DIR, flags: open::RDONLY | open::DIRECTORY, mode: 0, dev: Want::Some, ino: Want::Some, base: Want::Nothing, real: Want::Nothing },
     );
     let dir = int(dir?);
     t.call(
         "openat",
         &[dir, pa, 0o102, 0o640],
-        &want! { dirfd: dir as i64, name: "a", flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o640, dev: Want::Some, ino: Want::Some, base: DIR },
+        &want! { dirfd: dir as i64, name: "a", flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o640, dev: Want::Some, ino: Want::Some, base: DIR, real: "/tmp/calls/a" },
     )?;
     let how = [0u64, 0, 0x08];
     t.call(
         "openat2",
         &[cwd, pa, address(&how), 24],
-        &want! { dirfd: -100, name: "a", flags: open::RDONLY, mode: 0, resolve: 1, dev: Want::Some, ino: Want::Some, base: DIR },
+        &want! { dirfd: -100, name: "a", flags: open::RDONLY, mode: 0, resolve: 1, dev: Want::Some, ino: Want::Some, base: DIR, real: "/tmp/calls/a" },
     )?;
     t.call(
         "creat",
         &[pb, 0o600],
-        &want! { name: "b", mode: 0o600, dev: Want::Some, ino: Want::Some, creat_flags: Want::Nothing, base: DIR },
+        &want! { name: "b", mode: 0o600, dev: Want::Some, ino: Want::Some, creat_flags: 0, base: DIR, real: "/tmp/calls/b" },
     )?;
     t.call("unlink", &[pb], &want! { path: "b", base: DIR })?;
     t.call(
@@ -400,7 +547,7 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "linkat",
         &[cwd, pa, dir, pb, 0x400],
-        &want! { olddir: -100, oldpath: "a", newdir: dir as i64, newpath: "b", flags: 1, oldbase: DIR, newbase: DIR },
+        &want! { olddir: -100, oldpath: "a", newdir: dir as i64, newpath: "b", flags: 0x400, oldbase: DIR, newbase: DIR },
     )?;
     let _ = raw(number("unlink"), &[pb]);
     t.call(
@@ -494,7 +641,7 @@ fn files(t: &mut Tester) -> anyhow::Result<()> {
     t.call(
         "fchownat",
         &[dir, pa, 0, 0, 0x1100],
-        &want! { dirfd: dir as i64, pathname: "a", uid: 0, gid: 0, flags: 3, base: DIR },
+        &want! { dirfd: dir as i64, pathname: "a", uid: 0, gid: 0, flags: 0x1100, base: DIR },
     )?;
     let (none, tmpfs) = (text("none"), text("tmpfs"));
     t.call(
@@ -733,6 +880,442 @@ fn sockets(t: &mut Tester) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Calls that only take numbers, or write to memory, or wait.
+fn others(t: &mut Tester) -> anyhow::Result<()> {
+    let me = i64::from(std::process::id());
+    let path = "/tmp/calls/data";
+    let file = text(path);
+    let fd = raw(number("open"), &[address(&*file), 0o102, 0o600]);
+    let about = |mut more: Wanted| {
+        more.extend(want! { path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing });
+        more
+    };
+    let whole = address(&*file);
+    for call in ["stat", "lstat"] {
+        let status = [0u64; 32];
+        t.call(
+            call,
+            &[whole, address(&status)],
+            &want! { path: path, base: Want::Nothing },
+        )?;
+    }
+    let status = [0u64; 32];
+    t.call(
+        "fstat",
+        &[int(fd), address(&status)],
+        &about(want! { fd: fd }),
+    )?;
+    t.call(
+        "newfstatat",
+        &[
+            int(AT_FDCWD),
+            address(&*text("data")),
+            address(&status),
+            0x100,
+        ],
+        &want! { dirfd: -100, path: "data", flags: 0x100, base: DIR },
+    )?;
+    let cwd = [0u8; 64];
+    t.call("getcwd", &[address(&cwd), 64], &want! { path: DIR })?;
+    t.once("getcwd", &[NOWHERE[0], 64], &want! { path: Want::Nothing })?;
+    let data = "to and from a place";
+    t.call(
+        "pwrite64",
+        &[int(fd), address(data), data.len(), 100],
+        &about(want! { data: data, fd: fd, size: 19, pos: 100 }),
+    )?;
+    let buffer = [0u8; 64];
+    t.call(
+        "pread64",
+        &[int(fd), address(&buffer), 64, 107],
+        &about(want! { data: "from a place", fd: fd, size: 64, pos: 107 }),
+    )?;
+    let vector = [[address(data), 3], [address(data) + 3, 4]];
+    t.call(
+        "pwritev",
+        &[int(fd), address(&vector), 2, 200],
+        &about(want! { data: "to and ", fd: fd, size: 7, pos: 200 }),
+    )?;
+    let halves = [[address(&buffer), 2], [address(&buffer) + 30, 30]];
+    t.call(
+        "preadv",
+        &[int(fd), address(&halves), 2, 200],
+        &about(want! { size: 32, data: "to and ", fd: fd, pos: 200 }),
+    )?;
+    t.call(
+        "ioctl",
+        &[int(fd), 0x5401, 0x1000],
+        &about(want! { fd: fd, request: 0x5401, argument: 0x1000 }),
+    )?;
+    t.call(
+        "flock",
+        &[int(fd), 6],
+        &about(want! { fd: fd, operation: 6 }),
+    )?;
+    for call in ["getdents", "getdents64"] {
+        t.call(
+            call,
+            &[int(fd), address(&buffer), 64],
+            &about(want! { fd: fd }),
+        )?;
+    }
+    let fds = [0i32; 2];
+    let _ = raw(number("pipe"), &[address(&fds)]);
+    let (out, into) = (i64::from(fds[0]), i64::from(fds[1]));
+    let offset = [100u64];
+    t.once(
+        "sendfile",
+        &[int(into), int(fd), address(&offset), 5],
+        &want! { offset: 105, out_fd: into, in_fd: fd, size: 5 },
+    )?;
+    t.bad("sendfile", 2, &[int(into), int(fd), NOWHERE[0], 5])?;
+    t.call(
+        "splice",
+        &[int(out), 0, int(fd), 0, 3, 2],
+        &want! { fd_in: out, fd_out: fd, size: 3, flags: 2 },
+    )?;
+    let offsets = [[0u64; 1], [300]];
+    t.once(
+        "copy_file_range",
+        &[
+            int(fd),
+            address(&offsets[0]),
+            int(fd),
+            address(&offsets[1]),
+            10,
+            0,
+        ],
+        &want! { fdout: fd, offout: 310, fdin: fd, offin: 10, len: 10 },
+    )?;
+    let mut waited = [out.to_le_bytes(), into.to_le_bytes()];
+    waited[0][4] = 1;
+    waited[1][4] = 4;
+    let ready = |fd: i64, bits: u16| [&fd.to_le_bytes()[..], &bits.to_le_bytes()].concat();
+    let both = [ready(out, 1), ready(into, 4)].concat();
+    t.call(
+        "poll",
+        &[address(&waited), 2, 1000],
+        &want! { fds: both.clone(), timeout: 1000 },
+    )?;
+    let (time, mask) = ([3u64, 5], [0u64]);
+    t.call(
+        "ppoll",
+        &[address(&waited), 2, address(&time), address(&mask), 8],
+        &want! { fds: both, timeout: Want::Some, sigmask: 0 },
+    )?;
+    t.call("select", &[0, 0, 0, 0, address(&[0u64; 2])], &want! {})?;
+    t.call(
+        "nanosleep",
+        &[address(&[0u64, 7]), 0],
+        &want! { interval: 7 },
+    )?;
+    t.call(
+        "futex",
+        &[address(&fds), 129, 3],
+        &want! { addr: address(&fds) as i64, op: 129, val: 3 },
+    )?;
+    let epoll = t.call("epoll_create", &[4], &want! { size: 4 })?;
+    t.call("epoll_create1", &[0o2_000_000], &want! { flags: 1 })?;
+    let events = [0u64; 8];
+    t.call(
+        "epoll_wait",
+        &[int(epoll), address(&events), 5, 0],
+        &want! { maxevents: 5 },
+    )?;
+    t.call("eventfd", &[9], &want! { initval: 9, flags: 0 })?;
+    let mask = [0x1200u64];
+    t.call(
+        "signalfd",
+        &[int(-1), address(&mask), 8],
+        &want! { fd: -1, mask: 0x1200, flags: 0 },
+    )?;
+    t.call(
+        "signalfd4",
+        &[int(-1), address(&mask), 8, 0o2_004_000],
+        &want! { flags: open::CLOEXEC | open::NONBLOCK, fd: -1, mask: 0x1200 },
+    )?;
+    t.call(
+        "timerfd_create",
+        &[1, 0o4000],
+        &want! { clockid: 1, flags: 0o4000 },
+    )?;
+    t.call("inotify_init", &[], &want! { flags: 0 })?;
+    t.call("inotify_init1", &[0o4000], &want! { flags: open::NONBLOCK })?;
+    t.call(
+        "close_range",
+        &[900, 950, 4],
+        &want! { first: 900, last: 950, flags: 4 },
+    )?;
+    let memory = |mut more: Wanted| {
+        more.extend(want! { vm_size: Want::Some, vm_rss: Want::Some, vm_swap: 0 });
+        more
+    };
+    let place = t.call(
+        "mmap",
+        &[0, 8192, 3, 0x22, int(-1), 0],
+        &memory(want! { addr: 0, length: 8192, prot: 3, flags: 0xA, fd: -1, offset: 0 }),
+    )?;
+    t.call(
+        "munmap",
+        &[int(place), 8192],
+        &memory(want! { addr: place, length: 8192 }),
+    )?;
+    t.call("brk", &[0], &memory(want! { addr: 0 }))?;
+    t.call(
+        "mlock2",
+        &[4096, 0, 1],
+        &want! { addr: 4096, len: 0, flags: 1 },
+    )?;
+    t.call("mlockall", &[8], &want! { flags: 8 })?;
+    for (call, name) in [
+        ("getuid", "uid"),
+        ("geteuid", "euid"),
+        ("getgid", "gid"),
+        ("getegid", "egid"),
+    ] {
+        t.call(call, &[], &vec![(name, Want::from(0))])?;
+    }
+    let ids = [[7u32; 1]; 3];
+    let three = [address(&ids[0]), address(&ids[1]), address(&ids[2])];
+    t.call("getresuid", &three, &want! { ruid: 0, euid: 0, suid: 0 })?;
+    t.call("getresgid", &three, &want! { rgid: 0, egid: 0, sgid: 0 })?;
+    t.once(
+        "getresuid",
+        &[NOWHERE[0], three[1], three[2]],
+        &want! { ruid: Want::Nothing, euid: Want::Nothing, suid: Want::Nothing },
+    )?;
+    let limits = [0u64; 2];
+    t.once(
+        "getrlimit",
+        &[7, address(&limits)],
+        &want! { cur: Want::Some, max: Want::Some, resource: 7 },
+    )?;
+    let same = limits;
+    t.call(
+        "setrlimit",
+        &[7, address(&same)],
+        &want! { cur: same[0] as i64, max: same[1] as i64, resource: 7 },
+    )?;
+    t.call(
+        "prlimit64",
+        &[int(me), 7, address(&same), address(&limits)],
+        &want! { newcur: same[0] as i64, newmax: same[1] as i64, oldcur: same[0] as i64, oldmax: same[1] as i64, pid: me, resource: 7 },
+    )?;
+    let semaphores = t.call(
+        "semget",
+        &[0, 2, 0o1600],
+        &want! { key: 0, nsems: 2, semflg: 1 << 13 },
+    )?;
+    let operations: [i16; 6] = [0, 1, 0o4000, 1, 2, 0x1000];
+    t.call(
+        "semop",
+        &[int(semaphores), address(&operations), 2],
+        &want! { nsops: 2, sem_num_0: 0, sem_op_0: 1, sem_flg_0: 1, sem_num_1: 1, sem_op_1: 2, sem_flg_1: 2, semid: semaphores },
+    )?;
+    t.call(
+        "semctl",
+        &[int(semaphores), 1, 16, 5],
+        &want! { semid: semaphores, semnum: 1, cmd: 1 << 12, val: 5 },
+    )?;
+    t.call(
+        "semctl",
+        &[int(semaphores), 0, 0],
+        &want! { semid: semaphores, semnum: 0, cmd: 4, val: 0 },
+    )?;
+    let pidfd = t.call("pidfd_open", &[int(me), 0], &want! { pid: me, flags: 0 })?;
+    t.call(
+        "pidfd_getfd",
+        &[int(pidfd), int(fd), 0],
+        &want! { pid_fd: pidfd, target_fd: fd, flags: 0 },
+    )?;
+    let local = [[address(&buffer), 7]];
+    let remote = [[address(data), 7]];
+    t.call(
+        "process_vm_readv",
+        &[int(me), address(&local), 1, address(&remote), 1, 0],
+        &want! { pid: me, data: "to and " },
+    )?;
+    let (local, remote) = ([[address(data), 6]], [[address(&buffer), 6]]);
+    t.call(
+        "process_vm_writev",
+        &[int(me), address(&local), 1, address(&remote), 1, 0],
+        &want! { pid: me, data: "to and" },
+    )?;
+    let mut handle = [0u32; 34];
+    handle[0] = 128;
+    let mount = [0i32];
+    let _ = raw(
+        number("name_to_handle_at"),
+        &[int(AT_FDCWD), whole, address(&handle), address(&mount), 0],
+    );
+    let dir = raw(number("open"), &[address(&*text(DIR)), 0o200_000]);
+    let opened = raw(
+        number("open_by_handle_at"),
+        &[int(dir), address(&handle), 0],
+    );
+    let some = |there: bool| if there { Want::Some } else { Want::Nothing };
+    t.call(
+        "open_by_handle_at",
+        &[int(dir), address(&handle), 0],
+        &want! { mountfd: dir, flags: open::RDONLY, path: if opened >= 0 { Want::from(path) } else { Want::Nothing }, dev: some(opened >= 0), ino: some(opened >= 0) },
+    )?;
+    let mut parameters = [0u32; 30];
+    parameters[2] = 1 << 3;
+    parameters[0] = 0;
+    parameters[1] = 16;
+    t.call(
+        "io_uring_setup",
+        &[4, address(&parameters)],
+        &want! { entries: 4, sq_entries: Want::Some, cq_entries: 16, flags: 1 << 4, sq_thread_cpu: 0, sq_thread_idle: 0, features: Want::Some },
+    )?;
+    t.call(
+        "io_uring_enter",
+        &[int(fd), 1, 2, 1, 0, 0],
+        &want! { fd: fd, to_submit: 1, min_complete: 2, flags: 1, sig: 0 },
+    )?;
+    t.call(
+        "io_uring_register",
+        &[int(fd), 2, 0x30, 4],
+        &want! { fd: fd, opcode: 2, arg: 0x30, nr_args: 4 },
+    )?;
+    let (device, quota_file) = (text("/dev/none"), text("/quota.user"));
+    let nothing = |mut more: Wanted| {
+        for name in [
+            "dqb_bhardlimit",
+            "dqb_bsoftlimit",
+            "dqb_curspace",
+            "dqb_ihardlimit",
+            "dqb_isoftlimit",
+            "dqb_btime",
+            "dqb_itime",
+            "dqi_bgrace",
+            "dqi_igrace",
+            "dqi_flags",
+        ] {
+            if !more.iter().any(|(known, _)| *known == name) {
+                more.push((name, Want::from(0)));
+            }
+        }
+        more
+    };
+    t.call(
+        "quotactl",
+        &[0x8000_0200, address(&*device), 2, address(&*quota_file)],
+        &nothing(want! { special: "/dev/none", quotafilepath: "/quota.user", quota_fmt_out: 1, cmd: 1, type: 1, id: 0, quota_fmt: 4 }),
+    )?;
+    let quota = [1u64, 2, 3, 4, 5, 6, 7, 8, 0];
+    t.call(
+        "quotactl",
+        &[0x8000_0801, address(&*device), 1000, address(&quota)],
+        &nothing(want! { special: "/dev/none", quotafilepath: Want::Nothing, dqb_bhardlimit: 1, dqb_bsoftlimit: 2, dqb_curspace: 3, dqb_ihardlimit: 4, dqb_isoftlimit: 5, dqb_btime: 7_000_000_000i64, dqb_itime: 8_000_000_000i64, quota_fmt_out: 1, cmd: 1 << 6, type: 2, id: 1000, quota_fmt: 1 }),
+    )?;
+    let key = text("source");
+    t.call(
+        "fsconfig",
+        &[int(fd), 1, address(&*key), address(&*text("none")), 0],
+        &want! { fd: fd, cmd: 1, key: "source", value_bytebuf: Want::Nothing, value_charbuf: "none", aux: 0 },
+    )?;
+    t.call(
+        "fsconfig",
+        &[int(fd), 2, address(&*key), address("bytes"), 5],
+        &want! { fd: fd, cmd: 2, key: "source", value_bytebuf: "bytes", value_charbuf: Want::Nothing, aux: 5 },
+    )?;
+    let number_of = |n: i64| [&[0][..], &n.to_le_bytes()].concat();
+    t.call(
+        "keyctl",
+        &[1, address(&*text("a name")), 0, 0, 0],
+        &want! { operation: 1, arg2: "\u{1}a name", arg3: number_of(0), arg4: number_of(0), arg5: number_of(0) },
+    )?;
+    t.call(
+        "keyctl",
+        &[0, int(-3), 1],
+        &want! { operation: 0, arg2: number_of(-3), arg3: number_of(1), arg4: number_of(0), arg5: number_of(0) },
+    )?;
+    options(t)
+}
+
+fn options(t: &mut Tester) -> anyhow::Result<()> {
+    const UDP: i32 = 17;
+    let socket = raw(number("socket"), &[2, 2, 0]);
+    let fd = int(socket);
+    let address_of = [0u8; 16];
+    let len = [16u32];
+    t.call(
+        "getsockname",
+        &[fd, address(&address_of), address(&len)],
+        &want! {},
+    )?;
+    t.call(
+        "getpeername",
+        &[fd, address(&address_of), address(&len)],
+        &want! {},
+    )?;
+    let value = [1u32, 0];
+    let number_of = |which: u8, bytes: &[u8]| [&[which][..], bytes].concat();
+    t.call(
+        "setsockopt",
+        &[fd, 1, 2, address(&value), 4],
+        &want! { fd: socket, level: 1, optname: 2, val: number_of(2, &[1, 0, 0, 0]), optlen: 4 },
+    )?;
+    let time = [2u64, 5];
+    t.call(
+        "setsockopt",
+        &[fd, 1, 20, address(&time), 16],
+        &want! { fd: socket, level: 1, optname: 20, val: number_of(4, &2_000_005_000u64.to_le_bytes()), optlen: 16 },
+    )?;
+    t.call(
+        "setsockopt",
+        &[fd, 6, 1, address(&value), 4],
+        &want! { fd: socket, level: 2, optname: 0, val: number_of(0, &[1, 0, 0, 0]), optlen: 4 },
+    )?;
+    let (value, len) = ([7u32], [4u32]);
+    t.once(
+        "getsockopt",
+        &[fd, 1, 2, address(&value), address(&len)],
+        &want! { fd: socket, level: 1, optname: 2, val: number_of(2, &[1, 0, 0, 0]), optlen: 4 },
+    )?;
+    t.once(
+        "getsockopt",
+        &[fd, 1, 4, address(&value), address(&len)],
+        &want! { fd: socket, level: 1, optname: 4, val: number_of(1, &[0; 8]), optlen: 4 },
+    )?;
+    t.bad("getsockopt", 4, &[fd, 1, 2, address(&value), NOWHERE[0]])?;
+
+    let (a, b) = (
+        raw(number("socket"), &[2, 2, 0]),
+        raw(number("socket"), &[2, 2, 0]),
+    );
+    let (at_a, at_b) = (inet(45011), inet(45012));
+    let _ = raw(number("bind"), &[int(a), address(&at_a), 16]);
+    let _ = raw(number("bind"), &[int(b), address(&at_b), 16]);
+    let parts = [[address("first"), 5], [address("second one"), 10]];
+    let message = |part: usize| [address(&at_b), 16, address(&parts[part]), 1, 0, 0, 0, 0];
+    let messages = [message(0), message(1)];
+    let first = want! { fd: a, size: 5, data: "first", tuple: tuple(45011, 45012), addr: addr(45011), proto: UDP, connected: 0 };
+    let second = want! { fd: a, size: 10, data: "second one", tuple: tuple(45011, 45012), addr: addr(45011), proto: UDP, connected: 0 };
+    t.drain()?;
+    let sent = raw(number("sendmmsg"), &[int(a), address(&messages), 2, 0]);
+    ensure!(sent == 2, "sendmmsg: {sent}");
+    t.several("sendmmsg", sent, &[first, second])?;
+    for nowhere in NOWHERE {
+        t.bad("sendmmsg", 1, &[int(a), nowhere, 2, 0])?;
+    }
+    let (from, buffers) = ([0u8; 16], [[0u8; 32]; 2]);
+    let parts = [[address(&buffers[0]), 32], [address(&buffers[1]), 32]];
+    let message = |part: usize| [address(&from), 16, address(&parts[part]), 1, 0, 0, 0, 0];
+    let messages = [message(0), message(1)];
+    let first = want! { fd: b, size: 32, data: "first", tuple: tuple(45011, 45012), msgcontrol: "", addr: addr(45012), proto: UDP, connected: 0 };
+    let second = want! { fd: b, size: 32, data: "second one", tuple: tuple(45011, 45012), msgcontrol: "", addr: addr(45012), proto: UDP, connected: 0 };
+    t.drain()?;
+    let received = raw(
+        number("recvmmsg"),
+        &[int(b), address(&messages), 2, 0x40, 0],
+    );
+    ensure!(received == 2, "recvmmsg: {received}");
+    t.several("recvmmsg", received, &[first, second])?;
+    t.bad("recvmmsg", 1, &[int(b), NOWHERE[1], 2, 0x40, 0])
+}
+
 fn processes(t: &mut Tester) -> anyhow::Result<()> {
     let me = i64::from(std::process::id());
     t.call("setuid", &[0], &want! { uid: 0 })?;
@@ -846,6 +1429,98 @@ fn processes(t: &mut Tester) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Calls of 32-bit programs: their numbers are other calls, their pointers are
+/// shorter, and some of their arguments are in memory.
+#[cfg(target_arch = "x86_64")]
+fn compat(t: &mut Tester) -> anyhow::Result<()> {
+    let mut low = Low::new()?;
+    let path = "/tmp/calls/compat";
+    let name = low.put(path.as_bytes());
+    let file = t.ia32(
+        "open",
+        5,
+        &[name, 0o102, 0o600],
+        &want! { name: path, flags: open::RDWR | open::CREAT | open::F_CREATED, mode: 0o600, dev: Want::Some, ino: Want::Some, base: Want::Nothing, real: Want::Nothing },
+    )?;
+    t.ia32(
+        "mkdir",
+        39,
+        &[low.put(b"low"), 0o700],
+        &want! { path: "low", mode: 0o700, base: DIR },
+    )?;
+    t.ia32(
+        "rmdir",
+        40,
+        &[low.put(b"low")],
+        &want! { path: "low", base: DIR },
+    )?;
+    // 32-bit ids have calls of their own.
+    t.ia32("setuid", 213, &[0], &want! { uid: 0 })?;
+    let (one, two) = (low.put(b"one"), low.put(b" and two"));
+    let vector = low.words(&[one, 3, two, 8]);
+    let about = want! { data: "one and two", fd: file, size: 11, path: path, kind: REGULAR, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing };
+    t.ia32("writev", 146, &[int(file), vector, 2], &about)?;
+    let position = low.words(&[0, 0]);
+    t.ia32(
+        "lseek",
+        140,
+        &[int(file), 0, 5, position, 0],
+        &want! { fd: file, offset: 5, whence: 0, res: 0 },
+    )?;
+    let arguments = low.words(&[2, 2, 0]);
+    let sender = t.ia32(
+        "socket",
+        102,
+        &[1, arguments],
+        &want! { domain: 2, type: 2, proto: 0, flags: 0 },
+    )?;
+    let (from, to) = (low.put(&inet(45021)), low.put(&inet(45022)));
+    t.ia32(
+        "bind",
+        361,
+        &[int(sender), from, 16],
+        &want! { addr: addr(45021), fd: sender, proto: 17 },
+    )?;
+    let vector = low.words(&[one, 3, two, 4]);
+    let message = low.words(&[to, 16, vector, 2, 0, 0, 0]);
+    let arguments = low.words(&[int(sender), message, 0]);
+    t.ia32(
+        "sendmsg",
+        102,
+        &[16, arguments],
+        &want! { data: "one and", fd: sender, size: 7, tuple: tuple(45021, 45022), addr: addr(45021), proto: 17, connected: 0 },
+    )?;
+    let arguments = low.words(&[int(sender), to, 16]);
+    t.ia32(
+        "connect",
+        102,
+        &[3, arguments],
+        &want! { tuple: tuple(45021, 45022), fd: sender, addr: addr(45022), proto: 17 },
+    )?;
+    let program = low.put(b"/does/not/exist");
+    let argv = low.words(&[program, two, 0]);
+    let mut wanted = want! { exe: "/does/not/exist", filename: "/does/not/exist", args: &b" and two\0"[..], res: -2 };
+    wanted.push(("*", Want::Any));
+    t.ia32("execve", 11, &[program, argv, 0], &wanted)?;
+    // What 64-bit programs call with the same number is another call.
+    t.ia32(
+        "getpid",
+        20,
+        &[],
+        &want! { ID: number("getpid"), nativeID: number("getpid") },
+    )?;
+    t.drain()?;
+    let x32 = raw(0x4000_0000 | number("getpid"), &[]);
+    t.compare_flagged(
+        "getpid",
+        std::process::id(),
+        Some(x32),
+        &want! { ID: number("getpid"), nativeID: number("getpid") },
+        flag::COMPAT,
+    )?;
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let _ = std::fs::remove_dir_all(DIR);
     std::fs::create_dir_all(DIR)?;
@@ -854,7 +1529,10 @@ fn main() -> anyhow::Result<()> {
         .iter()
         .filter(|s| s.number() != NONE && s.event != Kind::Syscall);
     let mut source = KmodSource::open(Path::new(DEVICE_PATH), 0)?;
-    source.set_interest(&interest(own.clone().map(|s| u32::from(s.number()))))?;
+    let getpid = std::iter::once(number("getpid"));
+    source.set_interest(&interest(
+        own.clone().map(|s| u32::from(s.number())).chain(getpid),
+    ))?;
     let mut tester = Tester {
         source,
         tested: BTreeSet::new(),
@@ -864,7 +1542,10 @@ fn main() -> anyhow::Result<()> {
     files(&mut tester)?;
     descriptors(&mut tester)?;
     sockets(&mut tester)?;
+    others(&mut tester)?;
     processes(&mut tester)?;
+    #[cfg(target_arch = "x86_64")]
+    compat(&mut tester)?;
     for call in own {
         if !tester.tested.contains(call.name) {
             tester.fail(&format!(

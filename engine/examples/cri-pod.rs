@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use falco_engine::metadata::cri::api::{self, NODE, SERVICE};
-use falco_engine::metadata::grpc::{Channel, Error};
+use falco_engine::metadata::endpoint::Error;
+use falco_engine::metadata::grpc::Channel;
 use prost::Message;
 
 const LIMIT: Duration = Duration::from_secs(60);

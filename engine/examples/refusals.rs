@@ -62,6 +62,7 @@ fn setup(abi: u32, digest: u64, ring_bytes: u64) -> Setup {
         watermark: 0,
         digest,
         ring_bytes,
+        ..Setup::default()
     }
 }
 

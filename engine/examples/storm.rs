@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use falco_abi::control::DEVICE_PATH;
-use falco_abi::event::{Event as Kind, openat};
+use falco_abi::event::{Event as Kind, lost, openat};
 use falco_abi::ring::RING_MIN;
 use falco_abi::syscall::SYSCALLS;
 use falco_engine::event::Event;
@@ -49,6 +49,8 @@ struct Seen {
     records: u64,
     torn: u64,
     repeated: u64,
+    /// Opens that records of loss told of.
+    told: u64,
     /// The last turn of each thread.
     turns: HashMap<u32, u32>,
 }
@@ -59,6 +61,10 @@ impl Seen {
             self.torn += 1;
             return;
         };
+        if event.kind == Kind::Lost {
+            let opens = event.int(lost::Slot::open as usize).unwrap_or(0);
+            self.told += opens.cast_unsigned();
+        }
         if event.kind != Kind::Openat || event.header.pid != std::process::id() {
             return;
         }
@@ -117,7 +123,7 @@ fn main() -> anyhow::Result<()> {
         loop {
             let finished = done.load(Ordering::Acquire);
             let batch = source.read(Duration::from_millis(20), &mut |_, record| {
-                seen.take(record)
+                seen.take(record);
             })?;
             if finished && batch == Batch::Nothing {
                 return Ok(());
@@ -138,6 +144,11 @@ fn main() -> anyhow::Result<()> {
     ensure!(
         seen.records + lost == made,
         "{made} calls are not accounted for"
+    );
+    ensure!(
+        seen.told <= lost && (lost == 0 || seen.told > 0),
+        "of {lost} lost records {} were told of",
+        seen.told
     );
     ensure!(seen.records > made / 100, "hardly anything was read");
     Ok(())

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use serde_json::{Value, json};
 
+use crate::app::documents::{self, Document};
 use crate::app::listing::{self, Format};
 use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, EngineKind, Invalid, Loaded};
 use crate::diagnostic::Origin;
@@ -21,8 +23,17 @@ pub const EXIT_PID_FILE: u8 = 255;
 /// Alerts on what processes do, by rules over the events of the kernel module
 /// falco_kmod.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "falco-engine", disable_version_flag = true)]
+#[command(
+    name = "falco-engine",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    args_conflicts_with_subcommands = true
+)]
 pub struct Cli {
+    /// What to do instead of watching
+    #[command(subcommand)]
+    pub action: Option<Action>,
+
     /// Read the configuration from FILE
     #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
     pub config: PathBuf,
@@ -132,9 +143,74 @@ pub struct Cli {
     #[arg(short = 'P', long = "pidfile", value_name = "FILE")]
     pub pid_file: Option<PathBuf>,
 
+    /// Check everything up to the first event, and exit
+    #[arg(long = "dry-run")]
+    pub dry_run: bool,
+
+    /// Take events of SOURCE alone (repeatable); there is only syscall
+    #[arg(
+        long = "enable-source",
+        value_name = "SOURCE",
+        conflicts_with = "disable_sources"
+    )]
+    pub enable_sources: Vec<String>,
+
+    /// Take no events of SOURCE (repeatable)
+    #[arg(long = "disable-source", value_name = "SOURCE")]
+    pub disable_sources: Vec<String>,
+
+    /// Print the JSON schema of the configuration, and exit
+    #[arg(long = "config-schema")]
+    pub config_schema: bool,
+
+    /// List the system calls that are never recorded, and exit
+    #[arg(short = 'i')]
+    pub ignored: bool,
+
+    /// List the plugins, and exit
+    #[arg(long = "list-plugins")]
+    pub list_plugins: bool,
+
+    /// Describe the plugin NAME, and exit
+    #[arg(long = "plugin-info", value_name = "NAME")]
+    pub plugin_info: Option<String>,
+
+    /// Print versions, system, configuration and rules as JSON, and exit
+    #[arg(long = "support")]
+    pub support: bool,
+
+    /// Print the size of a page of memory, and exit
+    #[arg(long = "page-size")]
+    pub page_size: bool,
+
+    /// Print a document for packages, and exit
+    #[arg(long = "document", value_name = "WHICH", hide = true)]
+    pub document: Option<Document>,
+
+    /// Log more
+    #[arg(short = 'v')]
+    pub verbose: bool,
+
     /// Print the versions of program, kernel ABI and rule language, and exit
     #[arg(long = "version")]
     pub version: bool,
+}
+
+/// What the program can do instead of watching.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Action {
+    /// Show what the running engine does, again and again
+    ///
+    /// Asks its web server, which must be turned on (webserver.enabled).
+    Top {
+        /// Where the web server listens
+        #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8765")]
+        address: String,
+
+        /// Show it so often and end
+        #[arg(short = 'n', value_name = "NUMBER")]
+        rounds: Option<u64>,
+    },
 }
 
 impl Cli {
@@ -161,14 +237,47 @@ impl Cli {
         self.load_config()
     }
 
+    /// Why what the options ask for cannot be done.
+    fn refusal(&self) -> Option<String> {
+        const SOURCE: &str = "syscall";
+        let mut named = self.enable_sources.iter().chain(&self.disable_sources);
+        if let Some(source) = named.find(|source| *source != SOURCE) {
+            return Some(format!("there is no source `{source}`, only `{SOURCE}`"));
+        }
+        if !self.disable_sources.is_empty() {
+            return Some("at least one source must stay enabled".into());
+        }
+        self.plugin_info
+            .as_ref()
+            .map(|name| format!("there is no plugin `{name}`"))
+    }
+
     /// What one of the options that only print a table prints.
     pub fn listing(&self) -> Option<String> {
         let format = match self.markdown {
             true => Format::Markdown,
             false => self.format,
         };
+        if let Some(which) = self.document {
+            return Some(documents::document(which));
+        }
         if self.rule_schema {
             return Some(listing::rule_schema());
+        }
+        if self.config_schema {
+            return Some(listing::pretty(&config::reference::json_schema()));
+        }
+        if self.ignored {
+            // What rules need is recorded, whatever its volume; nothing else is.
+            return Some(String::new());
+        }
+        if self.page_size {
+            let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+            let size = size.ok().flatten().unwrap_or_default();
+            return Some(format!("Your system page size is: {size}\n"));
+        }
+        if self.list_plugins {
+            return Some("0 Plugins Loaded:\n".into());
         }
         if self.list_events || self.list_syscall_events {
             return Some(listing::events(format, self.list_syscall_events));
@@ -221,11 +330,13 @@ fn named_files(option: &str, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Invalid>
 /// already printed.
 pub fn parse() -> Result<Cli, ExitCode> {
     match Cli::try_parse() {
-        Ok(cli) if cli.version => {
-            print!("{}", version());
-            Err(ExitCode::SUCCESS)
-        }
-        Ok(cli) => Ok(cli),
+        Ok(cli) => match cli.refusal() {
+            Some(reason) => {
+                eprintln!("Error: {reason}");
+                Err(ExitCode::FAILURE)
+            }
+            None => Ok(cli),
+        },
         Err(error) => {
             // To standard output for --help, else to standard error.
             let _ = error.print();
@@ -245,6 +356,24 @@ pub fn version() -> String {
         falco_abi::ABI_VERSION,
         falco_abi::layout::DIGEST,
     )
+}
+
+/// The same for programs, and for `/versions` of the web server.
+pub fn versions() -> Value {
+    let own = env!("CARGO_PKG_VERSION");
+    let minor = ENGINE_VERSION.split('.').nth(1).unwrap_or_default();
+    // There are no separate libraries; driver and engine come from one tree.
+    json!({
+        "falco_version": own,
+        "libs_version": own,
+        "plugin_api_version": "",
+        "driver_api_version": format!("{}.0.0", falco_abi::ABI_VERSION),
+        "driver_schema_version": format!("{:016x}", falco_abi::layout::DIGEST),
+        "default_driver_version": own,
+        "engine_version": minor,
+        "engine_version_semver": ENGINE_VERSION,
+        "plugin_versions": {},
+    })
 }
 
 /// Writes the process id to `path`.

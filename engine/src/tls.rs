@@ -41,7 +41,9 @@ pub fn client(trust: &Trust, identity: Option<(&Path, &Path)>) -> Result<ClientC
         Trust::Anybody => builder
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(NoVerification(provider))),
-        Trust::File(file) => builder.with_root_certificates(authorities(&[file.clone()])?),
+        Trust::File(file) => {
+            builder.with_root_certificates(authorities(std::slice::from_ref(file))?)
+        }
         Trust::Directory(directory) => {
             builder.with_root_certificates(authorities(&files(directory)?)?)
         }

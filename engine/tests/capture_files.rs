@@ -50,7 +50,7 @@ impl Body {
     }
 
     /// An entry with its length in front.
-    fn entry(self, entry: Self) -> Self {
+    fn entry(self, entry: &Self) -> Self {
         self.u32(entry.0.len() as u32 + 4).raw(&entry.0)
     }
 }
@@ -168,7 +168,7 @@ impl File {
         }
         let tail = body.u64(0).u32(34816).u32(1000).u8(1).u64(1).u64(2).u64(3);
         let tail = tail.u8(0).u64(77).u64(TIME).u64(TIME).u8(0).raw(b"later");
-        self.block(ty[8], &Body::default().entry(tail))
+        self.block(ty[8], &Body::default().entry(&tail))
     }
 }
 
@@ -228,7 +228,7 @@ fn whole() -> File {
         .process(9, 10, "bash")
         .block(
             0x218,
-            &Body::default().u64(10).entry(file.u32(0xFE00).raw(b"new")),
+            &Body::default().u64(10).entry(&file.u32(0xFE00).raw(b"new")),
         )
         .event(V2, 7, 10, &[number(2), b"hi".to_vec(), number(3), word(9)])
         .event(V2, 307, 10, &openat())

@@ -254,12 +254,47 @@ fn validation_as_json_has_the_form_of_falco() {
     assert_eq!(result["successful"], false);
     let error = &result["errors"][0];
     assert_eq!(error["code"], "LOAD_ERR_COMPILE_CONDITION");
-    let position = &error["context"]["locations"][0]["position"];
+    let locations = error["context"]["locations"].as_array().unwrap();
+    let kinds = locations.iter().map(|at| at["item_type"].as_str().unwrap());
+    assert_eq!(
+        kinds.collect::<Vec<_>>(),
+        [
+            "rules content",
+            "rule",
+            "rule condition",
+            "condition expression"
+        ]
+    );
+    assert_eq!(locations[1]["item_name"], "R");
+    let position = &locations[3]["position"];
     assert_eq!(
         (position["line"].as_u64(), position["column"].as_u64()),
         (Some(2), Some(33))
     );
-    assert_eq!(error["context"]["locations"][0]["item_name"], "R");
+    let snippet = error["context"]["snippet"].as_str().unwrap();
+    let lines: Vec<_> = snippet.lines().collect();
+    assert_eq!(lines[1].find('^'), lines[0].find("no.field"), "{snippet}");
+    assert_eq!(result["schema_valid"], true);
+    assert!(result.get("schema_warnings").is_none());
+}
+
+#[test]
+fn validation_as_json_tells_what_the_schema_does_not_allow() {
+    let directory = with_rules("- list: l\n  items: []\n  colour: red\n");
+    let output = engine(&directory, &["-V", "rules.yaml", "-o", "json_output=true"]);
+    let result = &json(&output)["falco_load_results"][0];
+    assert_eq!(result["successful"], true);
+    assert_eq!(result["schema_valid"], false);
+    let warnings = result["schema_warnings"].as_array().unwrap();
+    assert_eq!(
+        warnings[0],
+        "failed for <root>[0]: the key `colour` is not known"
+    );
+    let broken = with_rules("- [\n");
+    let output = engine(&broken, &["-V", "rules.yaml", "-o", "json_output=true"]);
+    let result = &json(&output)["falco_load_results"][0];
+    assert_eq!(result["errors"][0]["code"], "LOAD_ERR_YAML_PARSE");
+    assert!(result.get("schema_valid").is_none());
 }
 
 #[test]

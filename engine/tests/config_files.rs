@@ -101,7 +101,10 @@ fn lists_grow_and_options_come_last() {
     assert_eq!(rules(&config), ["main", "a", "b", "option"]);
     assert!(config.outputs.format.json);
     assert_eq!(config.drops.actions, [DropAction::Exit]);
-    assert_eq!(config.directories, [files.path("d")]);
+    assert_eq!(
+        config.watched,
+        ["main.yaml", "d"].map(|name| files.path(name))
+    );
     // Which files there are is decided before they are read.
     let more = files.path("more.yaml").display().to_string();
     let option = format!("config_files[]={more}");

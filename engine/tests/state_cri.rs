@@ -7,8 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use falco_engine::metadata::cri::{Cri, Limits, api};
+use falco_engine::metadata::cri::api;
+use falco_engine::metadata::endpoint::Limits;
+use falco_engine::metadata::engines::{Engine, Engines};
 use falco_engine::metadata::grpc::{NOT_FOUND, frame, unframe};
+use falco_engine::metadata::runtimes::Runtimes;
 use falco_engine::metadata::{Container, Containers, Runtime};
 use http::{HeaderMap, HeaderValue, Response};
 use tokio::io::AsyncWriteExt;
@@ -213,10 +216,11 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
     }
 }
 
-fn containers(sockets: &[&PathBuf]) -> Containers {
-    let sockets = sockets.iter().map(|&path| path.clone()).collect();
-    let containers = Containers::new();
-    containers.set_asker(Box::new(Cri::start(sockets, LIMITS).unwrap()));
+fn containers(sockets: &[&PathBuf]) -> Arc<Containers> {
+    let paths = sockets.iter().map(|path| path.display().to_string());
+    let engines = Engines::at(Engine::Cri, paths.collect());
+    let containers = Arc::new(Containers::new());
+    Runtimes::start(Path::new("/"), engines, LIMITS, &containers).unwrap();
     containers
 }
 
@@ -256,7 +260,7 @@ fn a_runtime_tells_what_it_knows() {
         (Some(true), Some(false))
     );
     assert_eq!(
-        (info.mounts[0].propagation, info.mounts[0].readonly),
+        (info.mounts[0].propagation.as_str(), info.mounts[0].readonly),
         ("rslave", true)
     );
     let pod = info.pod.as_ref().unwrap();
@@ -347,7 +351,8 @@ fn nobody_asks_this_interface_for_others() {
     let asked = serve(&path, Manner::Well);
     let containers = containers(&[&path]);
     let docker = containers.get("web", Runtime::Docker);
-    assert!(!docker.is_pending() && docker.info().is_none());
+    assert!(containers.settle(PATIENCE));
+    assert!(docker.info().is_none());
     // One request for the version, when the connection was made.
     assert!(asked.load(Ordering::Relaxed) <= 1);
 }

@@ -4,6 +4,7 @@
 pub mod control;
 pub mod event;
 pub mod flags;
+pub mod ia32;
 pub mod layout;
 pub mod record;
 pub mod ring;

@@ -53,7 +53,26 @@ pub struct Setup {
     pub digest: u64,
     /// Bytes of each ring, a power of two, or 0 for the module's default.
     pub ring_bytes: u64,
+    /// Bytes to record of what goes through a descriptor, at most
+    /// [`SNAPLEN_MAX`]; 0 for [`SNAPLEN_DEFAULT`].
+    pub snaplen: u32,
+    /// The same for sockets of which either port is within the next two; 0: the
+    /// same as for all.
+    pub port_snaplen: u32,
+    /// First port.
+    pub port_first: u16,
+    /// Last port.
+    pub port_last: u16,
+    /// Most records that a process may make in a second before the rest of that
+    /// second's are left out; 0: as many as it likes. Process starts, forks and
+    /// ends are not counted.
+    pub throttle: u32,
 }
+
+/// Bytes recorded of data unless something else is asked for.
+pub const SNAPLEN_DEFAULT: u32 = 80;
+/// Most bytes that can be recorded of data.
+pub const SNAPLEN_MAX: u32 = 16 * 1024;
 
 /// Which hooks make records.
 #[repr(C)]
@@ -73,8 +92,12 @@ pub mod hook {
     pub const FORK: u64 = 1 << 1;
     /// A task ended.
     pub const EXIT: u64 = 1 << 2;
-    /// All of them.
+    /// A signal was delivered.
+    pub const SIGNAL: u64 = 1 << 3;
+    /// The life of processes.
     pub const ALL: u64 = EXEC | FORK | EXIT;
+    /// No hook: system calls of the process that has the device open make no record.
+    pub const NO_OWN: u64 = 1 << 62;
     /// No hook: system calls that fail make no record.
     pub const NO_FAILED: u64 = 1 << 63;
 }
@@ -128,7 +151,7 @@ pub const fn map_target(offset: u64) -> Option<(u32, Region)> {
 const _: () = {
     use core::mem::size_of;
     assert!(size_of::<Version>() == 24);
-    assert!(size_of::<Setup>() == 24);
+    assert!(size_of::<Setup>() == 40);
     assert!(size_of::<Interest>() == 8 * (SYSCALL_WORDS + 1));
     assert!(size_of::<Stats>() == 8 * (LOSSES + 2));
 };

@@ -193,6 +193,8 @@ pub enum Source {
     OpenMode(u8, u8),
     /// A field of `struct open_how` in user memory: 0 flags, 1 mode, 2 resolve.
     OpenHow(u8, u8),
+    /// The layer of an overlay on which the returned descriptor's file is.
+    CreatFlags,
     /// Device of the file that the returned descriptor refers to.
     FileDev,
     /// Inode of the file that the returned descriptor refers to.
@@ -274,6 +276,48 @@ pub enum Source {
     PrctlText(u8, u8),
     /// The number in it, or that it points to.
     PrctlNumber(u8, u8),
+    /// 0.
+    Zero,
+    /// A number in a register by a table of the kernel's and the portable one,
+    /// and what stands for all others.
+    Code(u8, &'static [(u32, u32)], u32),
+    /// A number in the memory that an argument points to, at so many bytes (for
+    /// [`Field::Long`]: so many numbers); 0 for a null pointer.
+    Field(u8, u8, Field),
+    /// The same, written by the call, if it worked.
+    Made(u8, u8, Field),
+    /// Bits in that memory, as in [`Source::Bits`].
+    FieldBits(u8, u8, &'static [(u32, u32)]),
+    /// A `struct timespec` there, in nanoseconds.
+    Timespec(u8),
+    /// A string that the call wrote there, if it worked.
+    MadeStr(u8),
+    /// The descriptors of an array of `struct pollfd` for which something
+    /// happened: address and number.
+    PollFds(u8, u8),
+    /// A socket option in the second, of the level in the first.
+    SockOpt(u8, u8),
+    /// The value of the socket option in arguments 1 and 2, with its type: where
+    /// the argument points to, as long as the next one says.
+    SockOptValue(u8),
+    /// The same, written by the call, with a pointer to its length.
+    SockOptResult(u8),
+    /// A field of an operation on semaphores: which operation, and 0 number,
+    /// 1 what is added, 2 flags.
+    Sembuf(u8, u8),
+    /// The value that `semctl` sets, else 0.
+    SemctlValue,
+    /// Something of `quotactl`.
+    Quota(Quota),
+    /// An argument of `keyctl`, whose type the operation decides.
+    Keyctl(u8),
+    /// The bytes that `fsconfig` is given, where it is bytes.
+    FsconfigBytes,
+    /// The text, where it is text.
+    FsconfigText,
+    /// Path of the file that the returned descriptor refers to, as the kernel
+    /// has it; no value where it is the path that was given.
+    OpenedPath,
     /// The number of the call itself.
     Number,
     /// A fact about the calling task.
@@ -285,6 +329,21 @@ pub enum Source {
 }
 
 impl Source {
+    /// A register that is taken as it is, in one byte, for speed: which one in the
+    /// lower half (0 to 5 an argument, 6 the result, 7 the number of the call), and
+    /// in the upper 0 all of it, 1 its 32 bits, 2 those with their sign.
+    /// [`NO_REGISTER`] for all others.
+    pub const fn register(self) -> u8 {
+        match self {
+            Self::Long(n) => n,
+            Self::Word(n) => 0x10 | n,
+            Self::Signed(n) => 0x20 | n,
+            Self::Return => 6,
+            Self::Number => 0x17,
+            _ => NO_REGISTER,
+        }
+    }
+
     /// Whether it is in the registers alone, and always has a value.
     pub const fn is_in_registers(self) -> bool {
         matches!(
@@ -294,6 +353,10 @@ impl Source {
                 | Self::Word(_)
                 | Self::Long(_)
                 | Self::Number
+                | Self::Zero
+                | Self::Code(..)
+                | Self::SockOpt(..)
+                | Self::SemctlValue
                 | Self::OpenMode(..)
                 | Self::UnlinkFlags(_)
                 | Self::Ptrace(_)
@@ -318,11 +381,65 @@ impl Source {
             | Self::VectorSize(n, _)
             | Self::SentMessage(n)
             | Self::MessageSize(n)
-            | Self::Buffer(n, _) => [Some(n), None],
+            | Self::Buffer(n, _)
+            | Self::Field(n, ..)
+            | Self::FieldBits(n, ..)
+            | Self::Timespec(n)
+            | Self::PollFds(n, _)
+            | Self::SockOptValue(n) => [Some(n), None],
+            Self::Sembuf(..) => [Some(1), None],
             Self::TupleTo(_, n, _) | Self::MessageTupleTo(_, n) => [Some(n), None],
             _ => [None, None],
         }
     }
+}
+
+/// A number in memory, for [`Source::Field`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Four bytes.
+    U32,
+    /// Eight bytes.
+    U64,
+    /// A signed `long`.
+    Long,
+}
+
+/// What `quotactl` was asked, and what it told, for [`Source::Quota`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quota {
+    /// Path of the quota file.
+    Path,
+    /// Limit of blocks.
+    BlockHard,
+    /// Limit of blocks that may be exceeded for a while.
+    BlockSoft,
+    /// Bytes in use.
+    Space,
+    /// Limit of inodes.
+    InodeHard,
+    /// Limit of inodes that may be exceeded for a while.
+    InodeSoft,
+    /// Time left to exceed the limit of blocks.
+    BlockTime,
+    /// Time left to exceed the limit of inodes.
+    InodeTime,
+    /// How long blocks may exceed.
+    BlockGrace,
+    /// How long inodes may exceed.
+    InodeGrace,
+    /// Properties of the quota file.
+    InfoFlags,
+    /// Format that was found.
+    FormatFound,
+    /// What is to be done.
+    Command,
+    /// Whose quota.
+    Type,
+    /// User or group.
+    Id,
+    /// Format of the file that is given.
+    FormatGiven,
 }
 
 /// A fact about a task, for [`Source::Task`].
@@ -402,6 +519,8 @@ pub enum Fact {
     PidnsInitStartTs,
 }
 
+/// See [`Source::register`].
+pub const NO_REGISTER: u8 = 0xFF;
 /// First argument of [`Source::Base`]: the working directory.
 pub const CWD: u8 = 0xFF;
 /// Argument of [`Source::SockTuple`]: the returned descriptor.
@@ -415,6 +534,8 @@ pub struct Param {
     pub ty: ParamType,
     /// Origin.
     pub source: Source,
+    /// [`Source::register`] of the origin.
+    pub register: u8,
     /// Ours: not part of Falco's numbering, not printed by `evt.args`.
     pub extra: bool,
 }
@@ -577,6 +698,7 @@ macro_rules! param {
             name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
+            register: $source.register(),
             extra: false,
         }
     };
@@ -585,16 +707,20 @@ macro_rules! param {
             name: plain(stringify!($name)),
             ty: $ty,
             source: $source,
+            register: $source.register(),
             extra: true,
         }
     };
 }
 
+// `@fd n` at the end of a row stands for what is told of a descriptor, which is
+// in argument `n`: six parameters in this order.
 macro_rules! events {
     ($(
         $(#[$doc:meta])*
         $event:ident $slots:ident $name:literal $category:ident $class:ident $($mark:ident)* {
             $( $([$plus:tt])? $param:ident: $ty:expr, $source:expr; )*
+            $( @fd $about:literal )?
         }
     )*) => {
         /// Identity of an event; the number in [`super::record::RecordHeader::event`].
@@ -615,7 +741,17 @@ macro_rules! events {
                 #[allow(unused_imports)]
                 use {ParamType::*, Source::Base, Source::Hook, Source::Signed, Source::Long,
                      Source::Number, Source::Return, Source::Str, Source::Task, Source::Word};
-                &[$( param!($($plus)? $param $ty, $source) ),*]
+                &[
+                    $( param!($($plus)? $param $ty, $source), )*
+                    $(
+                        param!(+ path Path, Source::FdPath($about)),
+                        param!(+ kind Uint(8), Source::FdKind($about)),
+                        param!(+ tuple SockTuple, Source::SockTuple($about)),
+                        param!(+ addr SockAddr, Source::LocalAddr($about)),
+                        param!(+ proto Uint(8), Source::SocketProto($about)),
+                        param!(+ connected Uint(8), Source::Connected($about)),
+                    )?
+                ]
             },
         } ),*];
 
@@ -628,7 +764,11 @@ macro_rules! events {
             pub mod $slots {
                 #[derive(Clone, Copy)]
                 #[repr(usize)]
-                pub enum Slot { $( $param ),* , END }
+                pub enum Slot {
+                    $( $param, )*
+                    $( #[doc = stringify!($about)] path, kind, tuple, addr, proto, connected, )?
+                    END
+                }
             }
         )*
     };
@@ -908,6 +1048,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(CWD, 0);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was opened.
     Openat openat "openat" File Open creates_fd modifies_state {
@@ -919,6 +1060,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was opened.
     Openat2 openat2 "openat2" File Open creates_fd modifies_state {
@@ -931,6 +1073,7 @@ events! {
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
         [+] base: Path, Base(0, 1);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A file was made and opened for writing.
     Creat creat "creat" File Open creates_fd modifies_state {
@@ -939,8 +1082,9 @@ events! {
         mode: Octal(4), Word(1);
         dev: Hex(4), Source::FileDev;
         ino: Uint(8), Source::FileIno;
-        creat_flags: Flags(2, &flags::CREAT_FLAGS), Source::None;
+        creat_flags: Flags(2, &flags::CREAT_FLAGS), Source::CreatFlags;
         [+] base: Path, Base(CWD, 0);
+        [+] real: Path, Source::OpenedPath;
     }
     /// A connection was begun.
     Connect connect "connect" Net Net uses_fd modifies_state {
@@ -1113,24 +1257,14 @@ events! {
     Dup dup "dup" IoOther File creates_fd uses_fd modifies_state {
         res: Fd, Return;
         oldfd: Fd, Signed(0);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// A descriptor was copied.
     Dup2 dup2 "dup2" IoOther File creates_fd uses_fd modifies_state {
         res: Fd, Return;
         oldfd: Fd, Signed(0);
         newfd: Fd, Signed(1);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// A descriptor was copied.
     Dup3 dup3 "dup3" IoOther File creates_fd uses_fd modifies_state {
@@ -1138,12 +1272,7 @@ events! {
         oldfd: Fd, Signed(0);
         newfd: Fd, Signed(1);
         flags: Flags(4, &flags::FILE_FLAGS), Source::Bits(2, flags::FD_BITS);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// A file got another name.
     Link link "link" File File {
@@ -1459,12 +1588,7 @@ events! {
         data: Bytes, Source::Received(1);
         fd: Fd, Signed(0);
         size: Uint(4), Word(2);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// Bytes went through a descriptor.
     Write write "write" IoWrite Other uses_fd writes_to_fd {
@@ -1472,12 +1596,7 @@ events! {
         data: Bytes, Source::Sent(1, 2);
         fd: Fd, Signed(0);
         size: Uint(4), Word(2);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// Bytes went through a descriptor.
     Readv readv "readv" IoRead Other uses_fd reads_from_fd {
@@ -1485,12 +1604,7 @@ events! {
         size: Uint(4), Source::VectorSize(1, 2);
         data: Bytes, Source::ReceivedVector(1, 2);
         fd: Fd, Signed(0);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// Bytes went through a descriptor.
     Writev writev "writev" IoWrite Other uses_fd writes_to_fd {
@@ -1498,12 +1612,7 @@ events! {
         data: Bytes, Source::SentVector(1, 2);
         fd: Fd, Signed(0);
         size: Uint(4), Source::VectorSize(1, 2);
-        [+] path: Path, Source::FdPath(0);
-        [+] kind: Uint(8), Source::FdKind(0);
-        [+] tuple: SockTuple, Source::SockTuple(0);
-        [+] addr: SockAddr, Source::LocalAddr(0);
-        [+] proto: Uint(8), Source::SocketProto(0);
-        [+] connected: Uint(8), Source::Connected(0);
+        @fd 0
     }
     /// Memory got another protection.
     Mprotect mprotect "mprotect" Memory Other {
@@ -1595,74 +1704,83 @@ events! {
     }
     /// `getsockname`.
     Getsockname getsockname "getsockname" Net Net {
-        [+] res: Errno, Source::None;
+        [+] res: Errno, Return;
     }
     /// `getpeername`.
     Getpeername getpeername "getpeername" Net Net {
-        [+] res: Errno, Source::None;
+        [+] res: Errno, Return;
     }
     /// `setsockopt`.
     Setsockopt setsockopt "setsockopt" Net Net uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::None;
-        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::None;
-        val: Dyn(&SOCKOPT_VALUES), Source::None;
-        optlen: Uint(4), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::Code(1, flags::SOCKOPT_LEVEL_KERNEL, 0);
+        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::SockOpt(1, 2);
+        val: Dyn(&SOCKOPT_VALUES), Source::SockOptValue(3);
+        optlen: Uint(4), Word(4);
     }
     /// `getsockopt`.
     Getsockopt getsockopt "getsockopt" Net Net uses_fd modifies_state {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::None;
-        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::None;
-        val: Dyn(&SOCKOPT_VALUES), Source::None;
-        optlen: Uint(4), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        level: Enum(1, &flags::SOCKOPT_LEVELS), Source::Code(1, flags::SOCKOPT_LEVEL_KERNEL, 0);
+        optname: Enum(1, &flags::SOCKOPT_OPTIONS), Source::SockOpt(1, 2);
+        val: Dyn(&SOCKOPT_VALUES), Source::SockOptResult(3);
+        optlen: Uint(4), Source::Field(4, 0, Field::U32);
     }
     /// `sendmmsg`.
     Sendmmsg sendmmsg "sendmmsg" IoWrite Other uses_fd writes_to_fd modifies_state {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        size: Uint(4), Source::None;
-        data: Bytes, Source::None;
-        tuple: SockTuple, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        size: Uint(4), Source::MessageSize(1);
+        data: Bytes, Source::SentMessage(1);
+        tuple: SockTuple, Source::MessageTupleTo(0, 1);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// `recvmmsg`.
     Recvmmsg recvmmsg "recvmmsg" IoRead Other uses_fd reads_from_fd modifies_state {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        size: Uint(4), Source::None;
-        data: Bytes, Source::None;
-        tuple: SockTuple, Source::None;
-        msgcontrol: Bytes, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        size: Uint(4), Source::MessageSize(1);
+        data: Bytes, Source::ReceivedMessage(1);
+        tuple: SockTuple, Source::MessageTupleFrom(0, 1);
+        msgcontrol: Bytes, Source::MessageControl(1);
+        [+] addr: SockAddr, Source::LocalAddr(0);
+        [+] proto: Uint(8), Source::SocketProto(0);
+        [+] connected: Uint(8), Source::Connected(0);
     }
     /// `eventfd`.
     Eventfd eventfd "eventfd" Ipc Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        initval: Uint(8), Source::None;
-        flags: Hex(4), Source::None;
+        res: Fd, Return;
+        initval: Uint(8), Word(0);
+        flags: Hex(4), Source::Zero;
     }
     /// `futex`.
     Futex futex "futex" Ipc Other {
-        res: Errno, Source::None;
-        addr: Hex(8), Source::None;
-        op: Flags(2, &flags::FUTEX_OPERATIONS), Source::None;
-        val: Uint(8), Source::None;
+        res: Errno, Return;
+        addr: Hex(8), Long(0);
+        op: Flags(2, &flags::FUTEX_OPERATIONS), Word(1);
+        val: Uint(8), Word(2);
     }
     /// `stat`.
     Stat stat "stat" File File {
-        res: Errno, Source::None;
-        path: Path, Source::None;
+        res: Errno, Return;
+        path: Path, Str(0);
+        [+] base: Path, Base(CWD, 0);
     }
     /// `lstat`.
     Lstat lstat "lstat" File File {
-        res: Errno, Source::None;
-        path: Path, Source::None;
+        res: Errno, Return;
+        path: Path, Str(0);
+        [+] base: Path, Base(CWD, 0);
     }
     /// `fstat`.
     Fstat fstat "fstat" File File uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        @fd 0
     }
     /// `stat64`.
     Stat64 stat64 "stat64" File File {
@@ -1680,18 +1798,18 @@ events! {
     }
     /// `epoll_wait`.
     EpollWait epoll_wait "epoll_wait" Wait Other waits {
-        res: Errno, Source::None;
-        maxevents: Errno, Source::None;
+        res: Errno, Return;
+        maxevents: Errno, Signed(2);
     }
     /// `poll`.
     Poll poll "poll" Wait Other waits {
-        res: Errno, Source::None;
-        fds: FdList, Source::None;
-        timeout: Int(8), Source::None;
+        res: Errno, Return;
+        fds: FdList, Source::PollFds(0, 1);
+        timeout: Int(8), Word(2);
     }
     /// `select`.
     Select select "select" Wait Other waits {
-        res: Errno, Source::None;
+        res: Errno, Return;
     }
     /// `llseek`.
     Llseek llseek "llseek" File File uses_fd {
@@ -1702,87 +1820,91 @@ events! {
     }
     /// `getcwd`.
     Getcwd getcwd "getcwd" File File {
-        res: Errno, Source::None;
-        path: Text, Source::None;
+        res: Errno, Return;
+        path: Text, Source::MadeStr(0);
     }
     /// `pread`.
     Pread pread "pread" IoRead Other uses_fd reads_from_fd {
-        res: Errno, Source::None;
-        data: Bytes, Source::None;
-        fd: Fd, Source::None;
-        size: Uint(4), Source::None;
-        pos: Uint(8), Source::None;
+        res: Errno, Return;
+        data: Bytes, Source::Received(1);
+        fd: Fd, Signed(0);
+        size: Uint(4), Word(2);
+        pos: Uint(8), Long(3);
+        @fd 0
     }
     /// `pwrite`.
     Pwrite pwrite "pwrite" IoWrite Other uses_fd writes_to_fd {
-        res: Errno, Source::None;
-        data: Bytes, Source::None;
-        fd: Fd, Source::None;
-        size: Uint(4), Source::None;
-        pos: Uint(8), Source::None;
+        res: Errno, Return;
+        data: Bytes, Source::Sent(1, 2);
+        fd: Fd, Signed(0);
+        size: Uint(4), Word(2);
+        pos: Uint(8), Long(3);
+        @fd 0
     }
     /// `preadv`.
     Preadv preadv "preadv" IoRead Other uses_fd reads_from_fd {
-        res: Errno, Source::None;
-        size: Uint(4), Source::None;
-        data: Bytes, Source::None;
-        fd: Fd, Source::None;
-        pos: Uint(8), Source::None;
+        res: Errno, Return;
+        size: Uint(4), Source::VectorSize(1, 2);
+        data: Bytes, Source::ReceivedVector(1, 2);
+        fd: Fd, Signed(0);
+        pos: Uint(8), Long(3);
+        @fd 0
     }
     /// `pwritev`.
     Pwritev pwritev "pwritev" IoWrite Other uses_fd writes_to_fd {
-        res: Errno, Source::None;
-        data: Bytes, Source::None;
-        fd: Fd, Source::None;
-        size: Uint(4), Source::None;
-        pos: Uint(8), Source::None;
+        res: Errno, Return;
+        data: Bytes, Source::SentVector(1, 2);
+        fd: Fd, Signed(0);
+        size: Uint(4), Source::VectorSize(1, 2);
+        pos: Uint(8), Long(3);
+        @fd 0
     }
     /// `signalfd`.
     Signalfd signalfd "signalfd" Signal Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        fd: Fd, Source::None;
-        mask: Hex(4), Source::None;
-        flags: Hex(1), Source::None;
+        res: Fd, Return;
+        fd: Fd, Signed(0);
+        mask: Hex(4), Source::Field(1, 0, Field::U32);
+        flags: Hex(1), Source::Zero;
     }
     /// `nanosleep`.
     Nanosleep nanosleep "nanosleep" Sleep Other waits {
-        res: Errno, Source::None;
-        interval: RelTime, Source::None;
+        res: Errno, Return;
+        interval: RelTime, Source::Timespec(0);
     }
     /// `timerfd_create`.
     TimerfdCreate timerfd_create "timerfd_create" Time Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        clockid: Uint(1), Source::None;
-        flags: Hex(1), Source::None;
+        res: Fd, Return;
+        clockid: Uint(1), Word(0);
+        flags: Hex(1), Word(1);
     }
     /// `inotify_init`.
     InotifyInit inotify_init "inotify_init" Ipc Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        flags: Hex(1), Source::None;
+        res: Fd, Return;
+        flags: Hex(1), Source::Zero;
     }
     /// `getrlimit`.
     Getrlimit getrlimit "getrlimit" Process Other {
-        res: Errno, Source::None;
-        cur: Int(8), Source::None;
-        max: Int(8), Source::None;
-        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+        res: Errno, Return;
+        cur: Int(8), Source::Made(1, 0, Field::Long);
+        max: Int(8), Source::Made(1, 1, Field::Long);
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::Code(0, flags::RLIMIT_KERNEL, 255);
     }
     /// `setrlimit`.
     Setrlimit setrlimit "setrlimit" Process Other {
-        res: Errno, Source::None;
-        cur: Int(8), Source::None;
-        max: Int(8), Source::None;
-        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+        res: Errno, Return;
+        cur: Int(8), Source::Field(1, 0, Field::Long);
+        max: Int(8), Source::Field(1, 1, Field::Long);
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::Code(0, flags::RLIMIT_KERNEL, 255);
     }
     /// `prlimit`.
     Prlimit prlimit "prlimit" Process Other {
-        res: Errno, Source::None;
-        newcur: Int(8), Source::None;
-        newmax: Int(8), Source::None;
-        oldcur: Int(8), Source::None;
-        oldmax: Int(8), Source::None;
-        pid: Int(8), Source::None;
-        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::None;
+        res: Errno, Return;
+        newcur: Int(8), Source::Field(2, 0, Field::U64);
+        newmax: Int(8), Source::Field(2, 8, Field::U64);
+        oldcur: Int(8), Source::Made(3, 0, Field::U64);
+        oldmax: Int(8), Source::Made(3, 8, Field::U64);
+        pid: Int(8), Signed(0);
+        resource: Enum(1, &flags::RLIMIT_RESOURCES), Source::Code(1, flags::RLIMIT_KERNEL, 255);
     }
     /// Records were lost.
     Drop drop "drop" Internal Other skipparsereset {
@@ -1790,33 +1912,33 @@ events! {
     }
     /// Another task was put on a CPU.
     Switch switch "switch" Scheduler Other {
-        next: Pid, Source::None;
-        pgft_maj: Uint(8), Source::None;
-        pgft_min: Uint(8), Source::None;
-        vm_size: Uint(4), Source::None;
-        vm_rss: Uint(4), Source::None;
-        vm_swap: Uint(4), Source::None;
+        next: Pid, Hook;
+        pgft_maj: Uint(8), Task(Fact::PgftMaj);
+        pgft_min: Uint(8), Task(Fact::PgftMin);
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
     }
     /// `brk`.
     Brk brk "brk" Memory Other {
-        res: Hex(8), Source::None;
-        vm_size: Uint(4), Source::None;
-        vm_rss: Uint(4), Source::None;
-        vm_swap: Uint(4), Source::None;
-        addr: Hex(8), Source::None;
+        res: Hex(8), Return;
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
+        addr: Hex(8), Long(0);
     }
     /// `mmap`.
     Mmap mmap "mmap" Memory Other uses_fd {
-        res: Errno, Source::None;
-        vm_size: Uint(4), Source::None;
-        vm_rss: Uint(4), Source::None;
-        vm_swap: Uint(4), Source::None;
-        addr: Hex(8), Source::None;
-        length: Uint(8), Source::None;
-        prot: Flags(4, &flags::PROT_FLAGS), Source::None;
-        flags: Flags(4, &flags::MMAP_FLAGS), Source::None;
-        fd: Fd, Source::None;
-        offset: Uint(8), Source::None;
+        res: Errno, Return;
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
+        addr: Hex(8), Long(0);
+        length: Uint(8), Long(1);
+        prot: Flags(4, &flags::PROT_FLAGS), Source::Bits(2, flags::PROT_BITS);
+        flags: Flags(4, &flags::MMAP_FLAGS), Source::Bits(3, flags::MMAP_BITS);
+        fd: Fd, Signed(4);
+        offset: Uint(8), Long(5);
     }
     /// `mmap2`.
     Mmap2 mmap2 "mmap2" Memory Other uses_fd {
@@ -1833,56 +1955,57 @@ events! {
     }
     /// `munmap`.
     Munmap munmap "munmap" Memory Other {
-        res: Errno, Source::None;
-        vm_size: Uint(4), Source::None;
-        vm_rss: Uint(4), Source::None;
-        vm_swap: Uint(4), Source::None;
-        addr: Hex(8), Source::None;
-        length: Uint(8), Source::None;
+        res: Errno, Return;
+        vm_size: Uint(4), Task(Fact::VmSize);
+        vm_rss: Uint(4), Task(Fact::VmRss);
+        vm_swap: Uint(4), Task(Fact::VmSwap);
+        addr: Hex(8), Long(0);
+        length: Uint(8), Long(1);
     }
     /// `splice`.
     Splice splice "splice" IoOther Other uses_fd {
-        res: Errno, Source::None;
-        fd_in: Fd, Source::None;
-        fd_out: Fd, Source::None;
-        size: Uint(8), Source::None;
-        flags: Flags(4, &flags::SPLICE_FLAGS), Source::None;
+        res: Errno, Return;
+        fd_in: Fd, Signed(0);
+        fd_out: Fd, Signed(2);
+        size: Uint(8), Long(4);
+        flags: Flags(4, &flags::SPLICE_FLAGS), Word(5);
     }
     /// `ioctl`.
     Ioctl ioctl "ioctl" IoOther Other uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        request: Hex(8), Source::None;
-        argument: Hex(8), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        request: Hex(8), Word(1);
+        argument: Hex(8), Long(2);
+        @fd 0
     }
     /// `sendfile`.
     Sendfile sendfile "sendfile" IoWrite Other uses_fd {
-        res: Errno, Source::None;
-        offset: Uint(8), Source::None;
-        out_fd: Fd, Source::None;
-        in_fd: Fd, Source::None;
-        size: Uint(8), Source::None;
+        res: Errno, Return;
+        offset: Uint(8), Source::Field(2, 0, Field::Long);
+        out_fd: Fd, Signed(0);
+        in_fd: Fd, Signed(1);
+        size: Uint(8), Long(3);
     }
     /// `quotactl`.
     Quotactl quotactl "quotactl" User Other {
-        res: Errno, Source::None;
-        special: Text, Source::None;
-        quotafilepath: Text, Source::None;
-        dqb_bhardlimit: Uint(8), Source::None;
-        dqb_bsoftlimit: Uint(8), Source::None;
-        dqb_curspace: Uint(8), Source::None;
-        dqb_ihardlimit: Uint(8), Source::None;
-        dqb_isoftlimit: Uint(8), Source::None;
-        dqb_btime: RelTime, Source::None;
-        dqb_itime: RelTime, Source::None;
-        dqi_bgrace: RelTime, Source::None;
-        dqi_igrace: RelTime, Source::None;
-        dqi_flags: Flags(1, &flags::QUOTACTL_DQI_FLAGS), Source::None;
-        quota_fmt_out: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::None;
-        cmd: Flags(2, &flags::QUOTACTL_CMDS), Source::None;
-        r#type: Flags(1, &flags::QUOTACTL_TYPES), Source::None;
-        id: Uint(4), Source::None;
-        quota_fmt: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::None;
+        res: Errno, Return;
+        special: Text, Str(1);
+        quotafilepath: Text, Source::Quota(Quota::Path);
+        dqb_bhardlimit: Uint(8), Source::Quota(Quota::BlockHard);
+        dqb_bsoftlimit: Uint(8), Source::Quota(Quota::BlockSoft);
+        dqb_curspace: Uint(8), Source::Quota(Quota::Space);
+        dqb_ihardlimit: Uint(8), Source::Quota(Quota::InodeHard);
+        dqb_isoftlimit: Uint(8), Source::Quota(Quota::InodeSoft);
+        dqb_btime: RelTime, Source::Quota(Quota::BlockTime);
+        dqb_itime: RelTime, Source::Quota(Quota::InodeTime);
+        dqi_bgrace: RelTime, Source::Quota(Quota::BlockGrace);
+        dqi_igrace: RelTime, Source::Quota(Quota::InodeGrace);
+        dqi_flags: Flags(1, &flags::QUOTACTL_DQI_FLAGS), Source::Quota(Quota::InfoFlags);
+        quota_fmt_out: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::Quota(Quota::FormatFound);
+        cmd: Flags(2, &flags::QUOTACTL_CMDS), Source::Quota(Quota::Command);
+        r#type: Flags(1, &flags::QUOTACTL_TYPES), Source::Quota(Quota::Type);
+        id: Uint(4), Source::Quota(Quota::Id);
+        quota_fmt: Flags(1, &flags::QUOTACTL_QUOTA_FMTS), Source::Quota(Quota::FormatGiven);
     }
     /// Written by a tool that makes captures.
     Scapevent scapevent "scapevent" Internal Other skipparsereset {
@@ -1891,46 +2014,46 @@ events! {
     }
     /// `close_range`.
     CloseRange close_range "close_range" IoOther Other modifies_state {
-        res: Errno, Source::None;
-        first: Uint(4), Source::None;
-        last: Uint(4), Source::None;
-        flags: Flags(4, &flags::CLOSE_RANGE_FLAGS), Source::None;
+        res: Errno, Return;
+        first: Uint(4), Word(0);
+        last: Uint(4), Word(1);
+        flags: Flags(4, &flags::CLOSE_RANGE_FLAGS), Word(2);
     }
     /// `getuid`.
     Getuid getuid "getuid" User Other {
-        uid: Uid, Source::None;
+        uid: Uid, Return;
     }
     /// `geteuid`.
     Geteuid geteuid "geteuid" User Other {
-        euid: Uid, Source::None;
+        euid: Uid, Return;
     }
     /// `getgid`.
     Getgid getgid "getgid" User Other {
-        gid: Gid, Source::None;
+        gid: Gid, Return;
     }
     /// `getegid`.
     Getegid getegid "getegid" User Other {
-        egid: Gid, Source::None;
+        egid: Gid, Return;
     }
     /// `getresuid`.
     Getresuid getresuid "getresuid" User Other {
-        res: Errno, Source::None;
-        ruid: Uid, Source::None;
-        euid: Uid, Source::None;
-        suid: Uid, Source::None;
+        res: Errno, Return;
+        ruid: Uid, Source::Made(0, 0, Field::U32);
+        euid: Uid, Source::Made(1, 0, Field::U32);
+        suid: Uid, Source::Made(2, 0, Field::U32);
     }
     /// `getresgid`.
     Getresgid getresgid "getresgid" User Other {
-        res: Errno, Source::None;
-        rgid: Gid, Source::None;
-        egid: Gid, Source::None;
-        sgid: Gid, Source::None;
+        res: Errno, Return;
+        rgid: Gid, Source::Made(0, 0, Field::U32);
+        egid: Gid, Source::Made(1, 0, Field::U32);
+        sgid: Gid, Source::Made(2, 0, Field::U32);
     }
     /// A signal was delivered.
     Signaldeliver signaldeliver "signaldeliver" Signal Other {
-        spid: Pid, Source::None;
-        dpid: Pid, Source::None;
-        sig: Signal, Source::None;
+        spid: Pid, Hook;
+        dpid: Pid, Hook;
+        sig: Signal, Hook;
     }
     /// Time that a process has used.
     Procinfo procinfo "procinfo" Internal Other skipparsereset {
@@ -1939,19 +2062,22 @@ events! {
     }
     /// `getdents`.
     Getdents getdents "getdents" File File uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        @fd 0
     }
     /// `getdents64`.
     Getdents64 getdents64 "getdents64" File File uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        @fd 0
     }
     /// `flock`.
     Flock flock "flock" File File uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        operation: Flags(4, &flags::FLOCK_FLAGS), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        operation: Flags(4, &flags::FLOCK_FLAGS), Source::Bits(1, flags::FLOCK_BITS);
+        @fd 0
     }
     /// A CPU came or went.
     CpuHotplug cpu_hotplug "cpu_hotplug" System Other skipparsereset modifies_state {
@@ -1960,37 +2086,37 @@ events! {
     }
     /// `semop`.
     Semop semop "semop" Process Other {
-        res: Errno, Source::None;
-        nsops: Uint(4), Source::None;
-        sem_num_0: Uint(2), Source::None;
-        sem_op_0: Int(2), Source::None;
-        sem_flg_0: Flags(2, &flags::SEMOP_FLAGS), Source::None;
-        sem_num_1: Uint(2), Source::None;
-        sem_op_1: Int(2), Source::None;
-        sem_flg_1: Flags(2, &flags::SEMOP_FLAGS), Source::None;
-        semid: Int(4), Source::None;
+        res: Errno, Return;
+        nsops: Uint(4), Word(2);
+        sem_num_0: Uint(2), Source::Sembuf(0, 0);
+        sem_op_0: Int(2), Source::Sembuf(0, 1);
+        sem_flg_0: Flags(2, &flags::SEMOP_FLAGS), Source::Sembuf(0, 2);
+        sem_num_1: Uint(2), Source::Sembuf(1, 0);
+        sem_op_1: Int(2), Source::Sembuf(1, 1);
+        sem_flg_1: Flags(2, &flags::SEMOP_FLAGS), Source::Sembuf(1, 2);
+        semid: Int(4), Signed(0);
     }
     /// `semctl`.
     Semctl semctl "semctl" Process Other {
-        res: Errno, Source::None;
-        semid: Int(4), Source::None;
-        semnum: Int(4), Source::None;
-        cmd: Flags(2, &flags::SEMCTL_COMMANDS), Source::None;
-        val: Int(4), Source::None;
+        res: Errno, Return;
+        semid: Int(4), Signed(0);
+        semnum: Int(4), Signed(1);
+        cmd: Flags(2, &flags::SEMCTL_COMMANDS), Source::Code(2, flags::SEMCTL_KERNEL, 0);
+        val: Int(4), Source::SemctlValue;
     }
     /// `ppoll`.
     Ppoll ppoll "ppoll" Wait Other waits {
-        res: Errno, Source::None;
-        fds: FdList, Source::None;
-        timeout: RelTime, Source::None;
-        sigmask: SigSet, Source::None;
+        res: Errno, Return;
+        fds: FdList, Source::PollFds(0, 1);
+        timeout: RelTime, Source::Timespec(2);
+        sigmask: SigSet, Source::Field(3, 0, Field::U32);
     }
     /// `semget`.
     Semget semget "semget" Process Other {
-        res: Errno, Source::None;
-        key: Hex(4), Source::None;
-        nsems: Int(4), Source::None;
-        semflg: Flags(4, &flags::SEMGET_FLAGS), Source::None;
+        res: Errno, Return;
+        key: Hex(4), Word(0);
+        nsems: Int(4), Signed(1);
+        semflg: Flags(4, &flags::SEMGET_FLAGS), Source::Bits(2, flags::SEMGET_BITS);
     }
     /// A message to people.
     Notification notification "notification" Other Other skipparsereset {
@@ -2006,9 +2132,9 @@ events! {
     }
     /// A page was not there.
     PageFault page_fault "page_fault" Other Other skipparsereset {
-        addr: Hex(8), Source::None;
-        ip: Hex(8), Source::None;
-        error: Flags(4, &flags::PF_FLAGS), Source::None;
+        addr: Hex(8), Hook;
+        ip: Hex(8), Hook;
+        error: Flags(4, &flags::PF_FLAGS), Hook;
     }
     /// An event of a plugin.
     Pluginevent pluginevent "pluginevent" Other Other large_payload {
@@ -2021,54 +2147,54 @@ events! {
     }
     /// `copy_file_range`.
     CopyFileRange copy_file_range "copy_file_range" File File uses_fd reads_from_fd writes_to_fd {
-        res: Errno, Source::None;
-        fdout: Fd, Source::None;
-        offout: Uint(8), Source::None;
-        fdin: Fd, Source::None;
-        offin: Uint(8), Source::None;
-        len: Uint(8), Source::None;
+        res: Errno, Return;
+        fdout: Fd, Signed(2);
+        offout: Uint(8), Source::Field(3, 0, Field::U64);
+        fdin: Fd, Signed(0);
+        offin: Uint(8), Source::Field(1, 0, Field::U64);
+        len: Uint(8), Long(4);
     }
     /// `open_by_handle_at`.
     OpenByHandleAt open_by_handle_at "open_by_handle_at" File File creates_fd modifies_state {
-        fd: Fd, Source::None;
-        mountfd: Fd, Source::None;
-        flags: Flags(4, &flags::FILE_FLAGS), Source::None;
-        path: Path, Source::None;
-        dev: Hex(4), Source::None;
-        ino: Uint(8), Source::None;
+        fd: Fd, Return;
+        mountfd: Fd, Signed(0);
+        flags: Flags(4, &flags::FILE_FLAGS), Source::OpenFlags(2);
+        path: Path, Source::OpenedPath;
+        dev: Hex(4), Source::FileDev;
+        ino: Uint(8), Source::FileIno;
     }
     /// `io_uring_setup`.
     IoUringSetup io_uring_setup "io_uring_setup" IoOther Other creates_fd modifies_state {
-        res: Errno, Source::None;
-        entries: Uint(4), Source::None;
-        sq_entries: Uint(4), Source::None;
-        cq_entries: Uint(4), Source::None;
-        flags: Flags(4, &flags::IO_URING_SETUP_FLAGS), Source::None;
-        sq_thread_cpu: Uint(4), Source::None;
-        sq_thread_idle: Uint(4), Source::None;
-        features: Flags(4, &flags::IO_URING_SETUP_FEATS), Source::None;
+        res: Errno, Return;
+        entries: Uint(4), Word(0);
+        sq_entries: Uint(4), Source::Field(1, 0, Field::U32);
+        cq_entries: Uint(4), Source::Field(1, 4, Field::U32);
+        flags: Flags(4, &flags::IO_URING_SETUP_FLAGS), Source::FieldBits(1, 8, flags::IO_URING_SETUP_BITS);
+        sq_thread_cpu: Uint(4), Source::Field(1, 12, Field::U32);
+        sq_thread_idle: Uint(4), Source::Field(1, 16, Field::U32);
+        features: Flags(4, &flags::IO_URING_SETUP_FEATS), Source::Field(1, 20, Field::U32);
     }
     /// `io_uring_enter`.
     IoUringEnter io_uring_enter "io_uring_enter" IoOther Other uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        to_submit: Uint(4), Source::None;
-        min_complete: Uint(4), Source::None;
-        flags: Flags(4, &flags::IO_URING_ENTER_FLAGS), Source::None;
-        sig: SigSet, Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        to_submit: Uint(4), Word(1);
+        min_complete: Uint(4), Word(2);
+        flags: Flags(4, &flags::IO_URING_ENTER_FLAGS), Word(3);
+        sig: SigSet, Source::Field(4, 0, Field::U32);
     }
     /// `io_uring_register`.
     IoUringRegister io_uring_register "io_uring_register" IoOther Other uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        opcode: Enum(2, &flags::IO_URING_REGISTER_OPCODES), Source::None;
-        arg: Hex(8), Source::None;
-        nr_args: Uint(4), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        opcode: Enum(2, &flags::IO_URING_REGISTER_OPCODES), Word(1);
+        arg: Hex(8), Long(2);
+        nr_args: Uint(4), Word(3);
     }
     /// `mlockall`.
     Mlockall mlockall "mlockall" Memory Other {
-        res: Errno, Source::None;
-        flags: Flags(4, &flags::MLOCKALL_FLAGS), Source::None;
+        res: Errno, Return;
+        flags: Flags(4, &flags::MLOCKALL_FLAGS), Word(0);
     }
     /// A user was made.
     Useradded useradded "useradded" Process Other modifies_state {
@@ -2102,30 +2228,30 @@ events! {
     }
     /// `mlock2`.
     Mlock2 mlock2 "mlock2" Memory Other {
-        res: Errno, Source::None;
-        addr: Hex(8), Source::None;
-        len: Uint(8), Source::None;
-        flags: Flags(4, &flags::MLOCK2_FLAGS), Source::None;
+        res: Errno, Return;
+        addr: Hex(8), Long(0);
+        len: Uint(8), Long(1);
+        flags: Flags(4, &flags::MLOCK2_FLAGS), Word(2);
     }
     /// `fsconfig`.
     Fsconfig fsconfig "fsconfig" System Other uses_fd {
-        res: Errno, Source::None;
-        fd: Fd, Source::None;
-        cmd: Enum(4, &flags::FSCONFIG_CMDS), Source::None;
-        key: Text, Source::None;
-        value_bytebuf: Bytes, Source::None;
-        value_charbuf: Text, Source::None;
-        aux: Int(4), Source::None;
+        res: Errno, Return;
+        fd: Fd, Signed(0);
+        cmd: Enum(4, &flags::FSCONFIG_CMDS), Word(1);
+        key: Text, Str(2);
+        value_bytebuf: Bytes, Source::FsconfigBytes;
+        value_charbuf: Text, Source::FsconfigText;
+        aux: Int(4), Signed(4);
     }
     /// `epoll_create`.
     EpollCreate epoll_create "epoll_create" Wait Other creates_fd modifies_state {
-        res: Errno, Source::None;
-        size: Int(4), Source::None;
+        res: Errno, Return;
+        size: Int(4), Signed(0);
     }
     /// `epoll_create1`.
     EpollCreate1 epoll_create1 "epoll_create1" Wait Other creates_fd modifies_state {
-        res: Errno, Source::None;
-        flags: Flags(4, &flags::EPOLL_CREATE1_FLAGS), Source::None;
+        res: Errno, Return;
+        flags: Flags(4, &flags::EPOLL_CREATE1_FLAGS), Source::Bits(0, flags::EPOLL_CREATE1_BITS);
     }
     /// `umount`.
     Umount umount "umount" File File modifies_state {
@@ -2134,15 +2260,15 @@ events! {
     }
     /// `inotify_init1`.
     InotifyInit1 inotify_init1 "inotify_init1" Ipc Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        flags: Flags(2, &flags::FILE_FLAGS), Source::None;
+        res: Fd, Return;
+        flags: Flags(2, &flags::FILE_FLAGS), Source::Bits(0, flags::FD_BITS);
     }
     /// `signalfd4`.
     Signalfd4 signalfd4 "signalfd4" Signal Other creates_fd modifies_state {
-        res: Fd, Source::None;
-        flags: Flags(2, &flags::FILE_FLAGS), Source::None;
-        fd: Fd, Source::None;
-        mask: Hex(4), Source::None;
+        res: Fd, Return;
+        flags: Flags(2, &flags::FILE_FLAGS), Source::Bits(3, flags::FD_BITS);
+        fd: Fd, Signed(0);
+        mask: Hex(4), Source::Field(1, 0, Field::U32);
     }
     /// An event that no call made, by name.
     Asyncevent asyncevent "asyncevent" Other Other large_payload {
@@ -2152,44 +2278,63 @@ events! {
     }
     /// `pidfd_getfd`.
     PidfdGetfd pidfd_getfd "pidfd_getfd" Process Other creates_fd modifies_state {
-        fd: Fd, Source::None;
-        pid_fd: Fd, Source::None;
-        target_fd: Fd, Source::None;
-        flags: Hex(4), Source::None;
+        fd: Fd, Return;
+        pid_fd: Fd, Signed(0);
+        target_fd: Fd, Signed(1);
+        flags: Hex(4), Word(2);
     }
     /// `pidfd_open`.
     PidfdOpen pidfd_open "pidfd_open" Process Other creates_fd modifies_state {
-        fd: Fd, Source::None;
-        pid: Pid, Source::None;
-        flags: Flags(4, &flags::PIDFD_OPEN_FLAGS), Source::None;
+        fd: Fd, Return;
+        pid: Pid, Signed(0);
+        flags: Flags(4, &flags::PIDFD_OPEN_FLAGS), Source::Bits(1, flags::PIDFD_OPEN_BITS);
     }
     /// `newfstatat`.
     Newfstatat newfstatat "newfstatat" File File uses_fd {
-        res: Errno, Source::None;
-        dirfd: Fd, Source::None;
-        path: RelPath, Source::None;
-        flags: Flags(4, &flags::NEWFSTATAT_FLAGS), Source::None;
+        res: Errno, Return;
+        dirfd: Fd, Signed(0);
+        path: RelPath, Str(1);
+        flags: Flags(4, &flags::NEWFSTATAT_FLAGS), Word(3);
+        [+] base: Path, Base(0, 1);
     }
     /// `process_vm_readv`.
     ProcessVmReadv process_vm_readv "process_vm_readv" Ipc Other {
-        res: Int(8), Source::None;
-        pid: Pid, Source::None;
-        data: Bytes, Source::None;
+        res: Int(8), Return;
+        pid: Pid, Signed(0);
+        data: Bytes, Source::ReceivedVector(1, 2);
     }
     /// `process_vm_writev`.
     ProcessVmWritev process_vm_writev "process_vm_writev" Ipc Other {
-        res: Int(8), Source::None;
-        pid: Pid, Source::None;
-        data: Bytes, Source::None;
+        res: Int(8), Return;
+        pid: Pid, Signed(0);
+        data: Bytes, Source::SentVector(1, 2);
     }
     /// `keyctl`.
     Keyctl keyctl "keyctl" Other Other {
-        res: Errno, Source::None;
-        operation: Enum(4, &flags::KEYCTL_OPERATIONS), Source::None;
-        arg2: Dyn(&KEYCTL_ARGUMENTS), Source::None;
-        arg3: Dyn(&KEYCTL_ARGUMENTS), Source::None;
-        arg4: Dyn(&KEYCTL_ARGUMENTS), Source::None;
-        arg5: Dyn(&KEYCTL_ARGUMENTS), Source::None;
+        res: Errno, Return;
+        operation: Enum(4, &flags::KEYCTL_OPERATIONS), Word(0);
+        arg2: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(1);
+        arg3: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(2);
+        arg4: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(3);
+        arg5: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(4);
+    }
+    /// Records were lost since the last of these on the same ring: how many of
+    /// each class. Written once there is room again.
+    Lost lost "lost" Internal Other internal {
+        exec: Uint(8), Hook;
+        fork: Uint(8), Hook;
+        exit: Uint(8), Hook;
+        open: Uint(8), Hook;
+        net: Uint(8), Hook;
+        file: Uint(8), Hook;
+        credentials: Uint(8), Hook;
+        other: Uint(8), Hook;
+    }
+    /// A process makes more records than it may; those that follow within the
+    /// same second are left out and counted.
+    Throttled throttled "throttled" Internal Other internal {
+        pid: Pid, Hook;
+        limit: Uint(4), Hook;
     }
 }
 

@@ -1245,3 +1245,177 @@ pub const CREAT_FLAGS: FlagTable = FlagTable {
         ("FD_LOWER_LAYER_CREAT", 1 << 1),
     ],
 };
+
+/// `mmap`: the kernel's bits and the portable ones.
+pub const MMAP_BITS: &[(u32, u32)] = &[
+    (0x1, 1 << 0),
+    (0x2, 1 << 1),
+    (0x10, 1 << 2),
+    (0x20, 1 << 3),
+    (0x40, 1 << 4),
+    (0x4000, 1 << 6),
+    (0x8000, 1 << 7),
+    (0x1_0000, 1 << 8),
+    (0x100, 1 << 9),
+    (0x800, 1 << 10),
+    (0x1000, 1 << 11),
+    (0x2000, 1 << 14),
+];
+
+/// `flock`.
+pub const FLOCK_BITS: &[(u32, u32)] = &[(1, 1 << 0), (2, 1 << 1), (4, 1 << 2), (8, 1 << 3)];
+
+/// `semget`.
+pub const SEMGET_BITS: &[(u32, u32)] = &[(0o1000, 1 << 13), (0o2000, 1 << 14)];
+
+/// A semaphore's operation.
+pub const SEMOP_BITS: &[(u32, u32)] = &[(0o4000, 1 << 0), (0x1000, 1 << 1)];
+
+/// Commands of `semctl`: the kernel's numbers and the portable ones.
+pub const SEMCTL_KERNEL: &[(u32, u32)] = &[
+    (2, 1 << 0),
+    (1, 1 << 1),
+    (0, 1 << 2),
+    (3, 1 << 3),
+    (19, 1 << 4),
+    (18, 1 << 5),
+    (13, 1 << 6),
+    (14, 1 << 7),
+    (11, 1 << 8),
+    (12, 1 << 9),
+    (15, 1 << 10),
+    (17, 1 << 11),
+    (16, 1 << 12),
+];
+
+/// `epoll_create1`.
+pub const EPOLL_CREATE1_BITS: &[(u32, u32)] = &[(0o2_000_000, 1 << 0)];
+
+/// `pidfd_open`.
+pub const PIDFD_OPEN_BITS: &[(u32, u32)] = &[(0o4000, 1 << 0)];
+
+/// `io_uring_setup`.
+pub const IO_URING_SETUP_BITS: &[(u32, u32)] = &[
+    (1 << 0, 1 << 0),
+    (1 << 1, 1 << 1),
+    (1 << 2, 1 << 3),
+    (1 << 3, 1 << 4),
+    (1 << 4, 1 << 5),
+    (1 << 5, 1 << 6),
+    (1 << 6, 1 << 7),
+];
+
+/// What a descriptor is waited for.
+pub const POLL_BITS: &[(u32, u32)] = &[
+    (0x1, 1 << 0),
+    (0x2, 1 << 1),
+    (0x4, 1 << 2),
+    (0x2000, 1 << 3),
+    (0x8, 1 << 4),
+    (0x10, 1 << 5),
+    (0x20, 1 << 6),
+    (0x40, 1 << 7),
+    (0x80, 1 << 8),
+    (0x100, 1 << 9),
+    (0x200, 1 << 10),
+];
+
+/// Limits of a process: those that have names.
+pub const RLIMIT_KERNEL: &[(u32, u32)] = &[
+    (0, 0),
+    (1, 1),
+    (2, 2),
+    (3, 3),
+    (4, 4),
+    (5, 5),
+    (6, 6),
+    (7, 7),
+    (8, 8),
+    (9, 9),
+    (10, 10),
+    (11, 11),
+    (12, 12),
+    (13, 13),
+    (14, 14),
+    (15, 15),
+];
+
+/// Levels of socket options.
+pub const SOCKOPT_LEVEL_KERNEL: &[(u32, u32)] = &[(1, 1), (6, 2)];
+
+/// The kernel's `SOL_SOCKET`.
+const SOL_SOCKET: u32 = 1;
+
+/// The portable number of a socket option; 0 for one without a name.
+pub const fn sockopt_from_kernel(level: u32, option: u32) -> u32 {
+    if level != SOL_SOCKET {
+        return 0;
+    }
+    match option {
+        1..=53 => option,
+        // The same with times of 64 bits.
+        63 => 29,
+        64 => 35,
+        65 => 37,
+        66 => 20,
+        67 => 21,
+        _ => 0,
+    }
+}
+
+/// Which of [`super::event::SOCKOPT_VALUES`] the value of a portable option is.
+pub const fn sockopt_type(option: u32) -> u8 {
+    match option {
+        // An error, a time limit, a cookie.
+        4 => 1,
+        20 | 21 => 4,
+        53 => 3,
+        // Structures and names; all others are numbers.
+        0 | 13 | 17 | 22..=28 | 31 | 50..=52 => 0,
+        _ => 2,
+    }
+}
+
+/// Which of [`super::event::KEYCTL_ARGUMENTS`] argument `n` of a `keyctl`
+/// operation is.
+pub const fn keyctl_type(operation: u32, n: u8) -> u8 {
+    match (operation, n) {
+        // Names of keyrings, types and descriptions.
+        (1, 1) | (10 | 29, 2 | 3) => 1,
+        // What a key is to hold.
+        (2 | 12, 2) => 2,
+        _ => 0,
+    }
+}
+
+/// The portable number of a `quotactl` command.
+pub const fn quotactl_command(command: u32) -> u32 {
+    match command >> 8 {
+        0x80_0001 => 1 << 7,
+        0x80_0002 => 1 << 0,
+        0x80_0003 => 1 << 1,
+        0x80_0004 => 1 << 2,
+        0x80_0005 => 1 << 3,
+        0x80_0006 => 1 << 4,
+        0x80_0007 => 1 << 5,
+        0x80_0008 => 1 << 6,
+        0x5801 => 1 << 8,
+        0x5802 => 1 << 9,
+        0x5803 => 1 << 10,
+        0x5804 => 1 << 11,
+        0x5805 => 1 << 12,
+        0x5806 => 1 << 13,
+        0x5807 => 1 << 14,
+        _ => 0,
+    }
+}
+
+/// The portable number of a quota format.
+pub const fn quota_format(format: u32) -> u32 {
+    match format {
+        1 => 1 << 1,
+        2 => 1 << 2,
+        4 => 1 << 3,
+        _ => 1 << 0,
+    }
+}

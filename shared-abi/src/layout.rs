@@ -50,6 +50,11 @@ layout! {
     "Setup.watermark" = offset_of!(Setup, watermark);
     "Setup.digest" = offset_of!(Setup, digest);
     "Setup.ring_bytes" = offset_of!(Setup, ring_bytes);
+    "Setup.snaplen" = offset_of!(Setup, snaplen);
+    "Setup.port_snaplen" = offset_of!(Setup, port_snaplen);
+    "Setup.port_first" = offset_of!(Setup, port_first);
+    "Setup.port_last" = offset_of!(Setup, port_last);
+    "Setup.throttle" = offset_of!(Setup, throttle);
     "Interest" = size_of::<Interest>();
     "Interest.hooks" = offset_of!(Interest, hooks);
     "Stats" = size_of::<Stats>();

@@ -38,13 +38,15 @@ pub enum Loss {
     NoMemory = 2,
     /// The reader's position made no sense.
     Invalid = 3,
+    /// Its process makes too many ([`super::control::Setup::throttle`]).
+    Throttled = 4,
 }
 
 /// Number of [`Loss`] causes.
-pub const LOSSES: usize = 4;
+pub const LOSSES: usize = 5;
 
 /// Name of each [`Loss`] cause, in order.
-pub const LOSS_NAMES: [&str; LOSSES] = ["full", "nested", "no_memory", "invalid"];
+pub const LOSS_NAMES: [&str; LOSSES] = ["full", "nested", "no_memory", "invalid", "throttled"];
 
 /// The page that the kernel writes and the reader maps read-only.
 #[repr(C, align(64))]

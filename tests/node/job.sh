@@ -17,7 +17,7 @@ cp -a "$NODE_DIR/$name/." "$job/"
 cp "$NODE_DIR/checks.sh" "$job/"
 case "$name" in
 fast)
-    cp "$engine" "$TOP"/target/release/examples/{calls,refusals,storm} "$job/"
+    cp "$engine" "$TOP"/target/release/examples/{calls,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
     ;;

@@ -1,8 +1,9 @@
 //! `-V`, `-L`, `-l` and `--explain`: what is said about rules without running
 //! them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -12,8 +13,15 @@ use crate::cli::Cli;
 use crate::config::Config;
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
+use crate::rules::collect::MAX_NODES;
 use crate::rules::describe::{Description, as_text};
-use crate::rules::{Diagnostic, LoadOptions, LoadResult, Severity, explain, files};
+use crate::rules::diagnostic::Location;
+use crate::rules::{Diagnostic, LoadOptions, LoadResult, Severity};
+use crate::rules::{explain, files, location, schema};
+use crate::yaml::{self, Node, Source};
+
+/// Longest part of a line that programs are shown.
+const SNIPPET: usize = 160;
 
 /// `-V`: says what is wrong with the rules; with `-L` or `-l` also what they
 /// are.
@@ -38,9 +46,9 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
         Some(_) => ExitCode::SUCCESS,
     };
     if config.outputs.format.json {
-        let results: Vec<_> = paths
-            .iter()
-            .map(|path| load_result(&path.display().to_string(), &diagnostics))
+        let results = paths.iter().map(|path| source(path));
+        let results: Vec<_> = results
+            .map(|source| load_result(&source, &diagnostics))
             .collect();
         let mut all = json!({ "falco_load_results": results });
         if cli.list_rules || cli.list_rule.is_some() {
@@ -63,29 +71,60 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
     code
 }
 
+/// A file, empty where it cannot be read: that is reported.
+fn source(path: &Path) -> Source {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    Source::new(&path.display().to_string(), &text)
+}
+
 /// The result of one file. Files are loaded together; an error belongs to the
 /// file that it stands in.
-fn load_result(path: &str, diagnostics: &[Diagnostic]) -> Value {
-    let own = diagnostics.iter().filter(|d| *d.file == *path);
+fn load_result(source: &Source, diagnostics: &[Diagnostic]) -> Value {
+    let documents = yaml::parse(source, 0, MAX_NODES).ok();
+    let documents = documents.as_deref();
+    let own = diagnostics.iter().filter(|d| d.file == source.path);
     let (errors, warnings): (Vec<_>, Vec<_>) = own.partition(|d| d.severity() == Severity::Error);
-    let show = |all: Vec<&Diagnostic>| all.into_iter().map(entry).collect::<Vec<_>>();
-    json!({
-        "name": path,
+    let show = |all: Vec<&Diagnostic>| -> Vec<_> {
+        let all = all.into_iter();
+        all.map(|diagnostic| entry(diagnostic, source, documents))
+            .collect()
+    };
+    let mut result = json!({
+        "name": &*source.path,
         "successful": errors.is_empty(),
         "errors": show(errors),
         "warnings": show(warnings),
-    })
+    });
+    if let Some(documents) = documents {
+        let deviations = schema::check(documents);
+        result["schema_valid"] = json!(deviations.is_empty());
+        if !deviations.is_empty() {
+            result["schema_warnings"] = json!(deviations);
+        }
+    }
+    result
 }
 
-fn entry(diagnostic: &Diagnostic) -> Value {
-    let (item_type, item_name) = match &diagnostic.item {
-        Some((kind, name)) => (*kind, name.as_str()),
-        None => ("rules content", ""),
+fn entry(diagnostic: &Diagnostic, source: &Source, documents: Option<&[Rc<Node>]>) -> Value {
+    // A file that cannot be read has no place to tell.
+    let offset = diagnostic.location.as_ref().map(|at| at.offset);
+    let steps = match offset {
+        Some(offset) => location::steps(documents, offset),
+        None => location::steps(Some(&[]), 0),
     };
-    let (line, column, offset, snippet) = match &diagnostic.location {
-        Some(at) => (at.line - 1, at.column - 1, at.offset, at.text.as_str()),
-        None => (0, 0, 0, ""),
-    };
+    let locations = steps.into_iter().map(|step| {
+        let (line, column) = source.position(step.offset);
+        json!({
+            "item_type": step.kind,
+            "item_name": step.name,
+            "position": {
+                "name": &*diagnostic.file,
+                "line": line - 1,
+                "column": column - 1,
+                "offset": step.offset,
+            },
+        })
+    });
     let message = match &diagnostic.hint {
         Some(hint) => format!("{} (hint: {hint})", diagnostic.message),
         None => diagnostic.message.clone(),
@@ -95,19 +134,18 @@ fn entry(diagnostic: &Diagnostic) -> Value {
         "codedesc": diagnostic.code.about(),
         "message": message,
         "context": {
-            "locations": [{
-                "item_type": item_type,
-                "item_name": item_name,
-                "position": {
-                    "name": &*diagnostic.file,
-                    "line": line,
-                    "column": column,
-                    "offset": offset,
-                },
-            }],
-            "snippet": snippet,
+            "locations": locations.collect::<Vec<_>>(),
+            "snippet": diagnostic.location.as_ref().map_or_else(String::new, snippet),
         },
     })
+}
+
+/// The line, shortened around the place, and a caret below it.
+fn snippet(at: &Location) -> String {
+    let skipped = (at.column - 1).saturating_sub(SNIPPET / 2);
+    let shown: String = at.text.chars().skip(skipped).take(SNIPPET).collect();
+    let caret = at.column - 1 - skipped;
+    format!("{shown}\n{:caret$}^\n", "")
 }
 
 /// `-L` and `-l` without `-V`.

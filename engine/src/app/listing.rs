@@ -287,72 +287,7 @@ fn param_type(ty: ParamType) -> &'static str {
 
 /// `--rule-schema`: the form of a rule file as a JSON schema.
 pub fn rule_schema() -> String {
-    let (text, truth, anything) = (
-        json!({"type": "string"}),
-        json!({"type": "boolean"}),
-        json!({}),
-    );
-    let (whole, texts) = (
-        json!({"type": "integer"}),
-        json!({"type": "array", "items": {"type": "string"}}),
-    );
-    let how = json!({"type": "string", "enum": ["append", "replace"]});
-    let replace = json!({"type": "string", "enum": ["replace"]});
-    let object = |properties: Value, required: &[&str]| {
-        json!({
-            "type": "object",
-            "additionalProperties": false,
-            "properties": properties,
-            "required": required,
-        })
-    };
-    let overriding = object(
-        json!({
-            "items": how, "condition": how, "output": how, "desc": how, "tags": how,
-            "exceptions": how, "priority": replace, "enabled": replace, "capture": replace,
-            "capture_duration": replace, "warn_evttypes": replace,
-            "skip-if-unknown-filter": replace,
-        }),
-        &[],
-    );
-    let exception = object(
-        json!({"name": text, "fields": anything, "comps": anything, "values": anything}),
-        &["name"],
-    );
-    let version = object(json!({"name": text, "version": text}), &["name", "version"]);
-    let priorities: Vec<_> = crate::output::Priority::ALL
-        .iter()
-        .map(|priority| priority.name().to_uppercase())
-        .chain(["INFO".to_owned()])
-        .collect();
-    let plugin = object(
-        json!({
-            "name": text,
-            "version": text,
-            "alternatives": {"type": "array", "items": version},
-        }),
-        &["name", "version"],
-    );
-    let item = object(
-        json!({
-            "required_engine_version": text,
-            "required_plugin_versions": {"type": "array", "items": plugin},
-            "list": text, "items": {"type": "array", "items": {"type": ["string", "number"]}},
-            "macro": text, "rule": text, "condition": text, "output": text, "desc": text,
-            "priority": {"type": "string", "enum": priorities},
-            "source": text, "enabled": truth, "tags": texts, "append": truth,
-            "capture": truth, "capture_duration": whole,
-            "warn_evttypes": truth, "skip-if-unknown-filter": truth,
-            "exceptions": {"type": "array", "items": exception},
-            "override": overriding,
-        }),
-        &[],
-    );
-    pretty(&json!({
-        "$schema": "http://json-schema.org/draft-06/schema#",
-        "type": "array",
-        "items": item,
-    }))
+    pretty(&crate::rules::schema::schema())
 }
 
 /// JSON for reading, with a line break at its end.

@@ -1,25 +1,41 @@
 //! The program: from the command line to the end of the last alert.
 
 mod check;
+pub mod documents;
+mod duty;
 mod held;
 pub mod listing;
 mod loss;
+mod notify;
 mod pipeline;
+mod privileges;
+mod reload;
+mod services;
 mod signals;
 mod startup;
+mod support;
+mod top;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use log::{error, info, warn};
 
-use crate::cli::{self, Cli};
-use crate::config::Loaded;
+use crate::cli::{self, Action, Cli};
+use crate::config::{EngineKind, Loaded};
 use crate::filter::hosts;
 use crate::logging;
+use crate::metrics::{self, Board, Identity};
 use crate::output::{Outputs, Statistics};
-use pipeline::Pipeline;
+use duty::Duty;
+use notify::Notify;
+use pipeline::{Limit, Pipeline};
+use services::Services;
+use startup::Refused;
+use watch::Watch;
 
 /// How long the outputs have at the end for what still waits in their queues.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -30,11 +46,18 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(done) => return done,
     };
+    if let Some(Action::Top { address, rounds }) = &cli.action {
+        return match top::top(address, *rounds) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failed(&error),
+        };
+    }
     logging::start();
     if let Some(text) = cli.listing() {
-        // Whoever reads may have seen enough.
-        let _ = io::stdout().write_all(text.as_bytes());
-        return ExitCode::SUCCESS;
+        return printed(&text);
+    }
+    if cli.version {
+        return printed(&support::version(&cli));
     }
     if !cli.validate.is_empty() {
         return match cli.load_config_if_there() {
@@ -54,6 +77,12 @@ fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+fn printed(text: &str) -> ExitCode {
+    // Whoever reads may have seen enough.
+    let _ = io::stdout().write_all(text.as_bytes());
+    ExitCode::SUCCESS
+}
+
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let only_shown = cli.list_rules || cli.list_rule.is_some() || cli.explain.is_some();
     let loaded = match only_shown && !cli.rules.is_empty() {
@@ -67,15 +96,35 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if only_shown {
         return check::describe(cli, &config);
     }
+    if cli.support {
+        return Ok(printed(&support::support(cli, &config)?));
+    }
     logging::configure(&config);
+    if cli.verbose {
+        log::set_max_level(log::LevelFilter::Debug);
+    }
     info!("falco-engine {}", env!("CARGO_PKG_VERSION"));
     for warning in warnings {
         warn!("{warning}");
     }
     // Before anything is opened: a wrong rule must not stop a running capture.
-    let ruleset = startup::load_rules(cli, &config)?;
+    let rules = startup::load_rules(cli, &config).inspect_err(|error| {
+        // On standard error, each with its place, whatever the log is set to.
+        if let Some(Refused(diagnostics)) = error.downcast_ref() {
+            for diagnostic in diagnostics {
+                eprintln!("{diagnostic}");
+            }
+        }
+    })?;
+    if cli.dry_run {
+        Outputs::check(&config.outputs)?;
+        info!("configuration, rules and outputs can be used; that is all for a dry run");
+        return Ok(ExitCode::SUCCESS);
+    }
+    privileges::drop_privileges();
     let outputs = Outputs::start(&config.outputs)?;
-    let stop = signals::watch()?;
+    let (signals, hangup) = signals::watch()?;
+    let notify = Notify::from_env();
     if let Some(path) = &cli.pid_file
         && let Err(error) = cli::write_pid_file(path)
     {
@@ -83,13 +132,43 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
     hosts::start();
-    let (source, state) = startup::open_source(&config, &ruleset)?;
-    let mut pipeline = Pipeline::new(source, state, ruleset, outputs);
-    let ended = pipeline.run(&stop, cli.seconds.map(Duration::from_secs));
+    let (source, state) = startup::open_source(&config, &rules.ruleset)?;
+    let board = Arc::new(Board::new(
+        Identity::new(config.engine.kind.name()),
+        metrics::Loaded::new(&config, &rules.ruleset, &rules.files),
+        outputs.monitor(),
+        outputs.recent(),
+    ));
+    let alerts = crossbeam_channel::bounded(services::ALERTS);
+    let services = Services::start(&config, Arc::clone(&board), alerts.0.clone())?;
+    let limit = cli.seconds.map(|seconds| {
+        let limit = Duration::from_secs(seconds);
+        match config.engine.kind {
+            EngineKind::Replay => Limit::Events(limit),
+            EngineKind::Kmod => Limit::Time(limit),
+        }
+    });
+    let lines = reload::start(reload::Start {
+        cli: cli.clone(),
+        config: config.clone(),
+        watch: Watch::new(hangup),
+        notify: notify.clone(),
+        services,
+        board: Arc::clone(&board),
+        alerts,
+    })?;
+    notify.ready(&format!("{} rules are active", rules.active));
+    let mut duty = Duty::new(&config, signals, notify, board, lines);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs);
+    let ended = pipeline.run(&mut duty, limit);
+    duty.finish();
     let (outputs, statistics) = pipeline.finish();
     outputs.shutdown(DRAIN);
     print_statistics(&statistics);
-    ended.map(|()| ExitCode::SUCCESS)
+    ended.map(|well| match well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    })
 }
 
 fn print_statistics(statistics: &Statistics) {

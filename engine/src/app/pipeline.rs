@@ -3,17 +3,19 @@
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use log::{error, info, warn};
+use log::{error, info};
 
+use super::duty::{Duty, Next};
 use super::held::Waiting;
-use super::loss::Watch;
-use super::signals::Signals;
+use super::reload::Prepared;
 use crate::clock;
 use crate::event::Event;
 use crate::filter::field::Context;
+use crate::metrics::tally::Tally;
+use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
 use crate::rules::{Ruleset, Scratch};
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Counters, Source};
 use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
@@ -29,6 +31,15 @@ pub(super) struct Pipeline {
     rest: Rest,
 }
 
+/// When the loop ends by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Limit {
+    /// After so much time here.
+    Time(Duration),
+    /// After so much time in the events, which are of another day.
+    Events(Duration),
+}
+
 /// Everything but the source, which hands records to it.
 struct Rest {
     state: State,
@@ -36,6 +47,9 @@ struct Rest {
     waiting: Waiting,
     events: u64,
     broken: u64,
+    tally: Tally,
+    /// Times of the first and the last event.
+    span: Option<(u64, u64)>,
 }
 
 /// From an event with its state to alerts.
@@ -68,20 +82,24 @@ impl Pipeline {
                 waiting: Waiting::default(),
                 events: 0,
                 broken: 0,
+                tally: Tally::default(),
+                span: None,
             },
         }
     }
 
-    /// Runs until a signal asks to stop, the time is over or the source ends.
+    /// Runs until a signal asks to stop, the limit is reached or the source
+    /// ends. `false`: it ends because too much was lost.
     ///
     /// # Errors
     /// When the source breaks.
-    pub(super) fn run(&mut self, signals: &Signals, limit: Option<Duration>) -> anyhow::Result<()> {
-        let end = limit.map(|limit| Instant::now() + limit);
-        let mut watch = Watch::new();
-        let Self { source, rest } = self;
-        while !signals.stop() {
-            let mut wait = if rest.waiting.is_empty() {
+    pub(super) fn run(&mut self, duty: &mut Duty, limit: Option<Limit>) -> anyhow::Result<bool> {
+        let end = match limit {
+            Some(Limit::Time(limit)) => Some(Instant::now() + limit),
+            _ => None,
+        };
+        while !duty.is_over() {
+            let mut wait = if self.rest.waiting.is_empty() {
                 IDLE
             } else {
                 HOLDING
@@ -93,24 +111,16 @@ impl Pipeline {
                 }
                 wait = wait.min(left);
             }
+            let Self { source, rest } = self;
             let epoch_offset = source.epoch_offset();
-            let batch = source.read(wait, &mut |num, record| {
+            let batch = source.read(duty.patience(wait), &mut |num, record| {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
-            if signals.reopen() {
-                rest.evaluator.outputs.reopen();
+            if duty.after_batch(self)? == Next::Fail {
+                return Ok(false);
             }
-            if signals.reload() {
-                warn!("SIGHUP: a changed configuration needs a restart");
-            }
-            if watch.is_due() {
-                let alert = watch.look(source.counters()?, clock::now());
-                if let Some(alert) = alert {
-                    rest.evaluator.send(&alert);
-                }
-                rest.state.tick();
-            }
+            let Self { source, rest } = self;
             match batch {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
@@ -120,9 +130,74 @@ impl Pipeline {
                 }
                 Batch::End => break,
             }
+            if let (Some(Limit::Events(limit)), Some((first, last))) = (limit, rest.span)
+                && last.saturating_sub(first) >= u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX)
+            {
+                break;
+            }
         }
-        info!("{} events were looked at", rest.events);
-        Ok(())
+        info!("{} events were looked at", self.rest.events);
+        Ok(true)
+    }
+
+    /// Goes on with other rules and outputs. Between two batches: no event
+    /// meets neither rules, none meets both.
+    ///
+    /// # Errors
+    /// When the kernel does not take the new interest.
+    pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
+        self.source.set_interest(&prepared.interest)?;
+        let evaluator = &mut self.rest.evaluator;
+        evaluator.outputs.apply(prepared.outputs);
+        evaluator.scratch = Scratch::default();
+        Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
+    }
+
+    /// What the source wrote and lost.
+    pub(super) fn counters(&self) -> anyhow::Result<Counters> {
+        self.source.counters()
+    }
+
+    /// For the quiet moments.
+    pub(super) fn tick(&mut self) {
+        self.rest.state.tick();
+    }
+
+    /// Sends an alert about the program itself.
+    pub(super) fn send(&mut self, alert: &Alert) {
+        self.rest.evaluator.send(alert);
+    }
+
+    /// Opens outputs anew.
+    pub(super) fn reopen(&self) {
+        self.rest.evaluator.outputs.reopen();
+    }
+
+    /// Time of the last event, and how many there were.
+    pub(super) fn last_event(&self) -> Option<(u64, u64)> {
+        let (_, last) = self.rest.span?;
+        Some((last, self.rest.events))
+    }
+
+    /// All numbers, for others to look at.
+    pub(super) fn sample(&self, counters: Counters) -> Sample {
+        let state = &self.rest.state;
+        let table = state.counters();
+        Sample {
+            time: clock::now(),
+            events: self.rest.events,
+            counters,
+            state: StateCounts {
+                threads: state.threads().len() as u64,
+                containers: state.containers().len() as u64,
+                refused: state.threads().refused(),
+                healed: table.healed,
+                unknown: table.unknown,
+                swept: table.swept,
+            },
+            statistics: self.rest.evaluator.statistics.clone(),
+            tally: self.rest.tally.clone(),
+        }
     }
 
     /// Ends capture; what is left are the outputs and the statistics.
@@ -151,6 +226,9 @@ impl Rest {
                 return;
             }
         };
+        self.tally.count(&event);
+        let (first, _) = self.span.unwrap_or((event.time, 0));
+        self.span = Some((first, event.time));
         self.state.before(&event);
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
             let thread = self.state.thread_of(&event);

@@ -6,15 +6,20 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
+use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
 
 use crate::cli::Cli;
+use crate::config::permissions::exposed;
 use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
-use crate::metadata::{Containers, cri};
+use crate::metadata::Containers;
+use crate::metadata::endpoint::Limits;
+use crate::metadata::engines::Engines;
+use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
     files,
@@ -24,31 +29,61 @@ use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 use crate::yaml::Node;
 
+/// Rules that can be used.
+pub(super) struct Rules {
+    pub(super) ruleset: Ruleset,
+    /// The files that they come from.
+    pub(super) files: Vec<PathBuf>,
+    /// How many of them are active.
+    pub(super) active: usize,
+}
+
 /// Loads the rules that command line and configuration name.
-pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Ruleset> {
-    let paths = cli.rules_files(config)?;
+pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
+    let files = cli.rules_files(config)?;
     let options = rule_options(cli, config);
-    for path in &paths {
+    for path in &files {
         info!("loading rules from {}", path.display());
+    }
+    for exposed in config
+        .files
+        .iter()
+        .chain(&files)
+        .filter_map(|path| exposed(path))
+    {
+        warn!("{exposed}");
     }
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&paths, &options);
+    } = read_rules(&files, &options);
     let Some(ruleset) = ruleset else {
-        // On standard error, each with its place, whatever the log is set to.
-        for diagnostic in &diagnostics {
-            eprintln!("{diagnostic}");
-        }
-        bail!("{} error(s) in the rules, see above", errors(&diagnostics));
+        return Err(Refused(diagnostics).into());
     };
     for diagnostic in diagnostics {
         warn!("{diagnostic}");
     }
     let active = ruleset.rules().filter(|rule| rule.active).count();
     info!("{active} of {} rules are active", ruleset.rules().len());
-    Ok(ruleset)
+    Ok(Rules {
+        ruleset,
+        files,
+        active,
+    })
 }
+
+/// What is wrong with rules, so that they cannot be used.
+#[derive(Debug)]
+pub(super) struct Refused(pub(super) Vec<Diagnostic>);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = errors(&self.0);
+        write!(f, "{count} error(s) in the rules, see above")
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// How rules are loaded, by configuration and command line.
 pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
@@ -60,6 +95,10 @@ pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
         want_fields: config.outputs.format.json,
         match_all: config.rule_matching == RuleMatching::All,
     };
+    let suggested = config.append_output.iter().filter(|entry| entry.suggested);
+    options
+        .append_output
+        .extend(suggested.map(suggested_output));
     for text in &cli.print {
         append_printed(text, &mut options);
     }
@@ -113,6 +152,19 @@ fn append_printed(text: &str, options: &mut LoadOptions) {
     });
 }
 
+/// What `suggested_output` adds to the rules of an entry.
+fn suggested_output(entry: &AppendOutput) -> AppendOutput {
+    const FIELDS: &str = "container_id=%container.id container_name=%container.name \
+         container_image_repository=%container.image.repository \
+         container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
+         k8s_ns_name=%k8s.ns.name";
+    AppendOutput {
+        matches: entry.matches.clone(),
+        extra_output: Some(FIELDS.into()),
+        ..AppendOutput::default()
+    }
+}
+
 fn errors(diagnostics: &[Diagnostic]) -> usize {
     diagnostics
         .iter()
@@ -146,7 +198,7 @@ pub(super) fn open_source(
             let (rings, size) = source.rings();
             info!("reading {rings} rings of {} KiB", size >> 10);
             source.set_interest(&wanted)?;
-            let state = read_state(&source)?;
+            let state = read_state(engine.threads, &source, ruleset.needs_open_files())?;
             Ok((Box::new(source), state))
         }
         EngineKind::Replay => {
@@ -157,6 +209,9 @@ pub(super) fn open_source(
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
             let mut state = State::new();
+            if engine.threads > 0 {
+                state.set_thread_limit(engine.threads);
+            }
             source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
                 state.set_hostname(&name);
@@ -169,11 +224,17 @@ pub(super) fn open_source(
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
-fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
-    let mut wanted = interest(state_syscalls());
-    for (ours, rules) in wanted.syscalls.iter_mut().zip(ruleset.interest().syscalls) {
+pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
+    let mut wanted = match ruleset.needs_open_files() {
+        true => interest(state_syscalls().chain(descriptor_syscalls())),
+        false => interest(state_syscalls()),
+    };
+    let rules = ruleset.interest();
+    for (ours, rules) in wanted.syscalls.iter_mut().zip(rules.syscalls) {
         *ours |= rules;
     }
+    // What we do ourselves is no news.
+    wanted.hooks |= rules.hooks | hook::NO_OWN;
     for name in &config.base_syscalls.custom_set {
         let (name_only, add) = match name.value.strip_prefix('!') {
             Some(name) => (name, false),
@@ -225,19 +286,37 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         .map(|s| s.number().into())
 }
 
+/// System calls that change what a process has open.
+fn descriptor_syscalls() -> impl Iterator<Item = u32> {
+    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "unshare"];
+    const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
+    SYSCALLS
+        .iter()
+        .filter(|s| s.event.info().traits & MADE != 0 || CHANGE.contains(&s.name))
+        .filter(|s| s.number() != NONE)
+        .map(|s| s.number().into())
+}
+
 /// How long the start waits for what the runtimes know of running containers.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(_capturing: &KmodSource) -> anyhow::Result<State> {
+fn read_state(threads: usize, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
-    let sockets = cri::default_sockets(&host_root);
-    let runtimes = cri::Cri::start(sockets, cri::Limits::default())
-        .context("cannot start asking container runtimes")?;
-    containers.set_asker(Box::new(runtimes));
+    Runtimes::start(
+        &host_root,
+        Engines::default(),
+        Limits::default(),
+        &containers,
+    )
+    .context("cannot start asking container runtimes")?;
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
+    state.keep_open_files(open_files);
+    if threads > 0 {
+        state.set_thread_limit(threads);
+    }
     let threads = state.scan();
     info!("{threads} threads are running");
     if !state.containers().settle(SETTLE) {

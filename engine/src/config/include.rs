@@ -35,7 +35,8 @@ pub(super) const STRATEGIES: [(&str, Strategy); 3] = [
 #[derive(Debug, Default)]
 pub(super) struct Included {
     pub(super) files: Vec<PathBuf>,
-    pub(super) directories: Vec<PathBuf>,
+    /// All that was named, be it there or not.
+    pub(super) named: Vec<PathBuf>,
 }
 
 /// One item of the list.
@@ -66,7 +67,8 @@ pub(super) fn include(
     let items: Result<Vec<_>, _> = nodes.iter().map(|node| item(node, sources)).collect();
     for item in items? {
         let main_file = fs::canonicalize(main).ok();
-        for path in files_of(&item, sources, &mut included)? {
+        included.named.push(item.path.clone());
+        for path in files_of(&item, sources)? {
             if main_file.is_some() && fs::canonicalize(&path).ok() == main_file {
                 let message = format!("`{}` is the main file", path.display());
                 return Err(wrong(sources, item.place, &message));
@@ -137,11 +139,7 @@ fn expanded(node: &Node) -> Option<PathBuf> {
 
 /// The files that an item stands for: itself, or those in it by name. None, if
 /// there is nothing of this name.
-fn files_of(
-    item: &Item,
-    sources: &[Source],
-    included: &mut Included,
-) -> Result<Vec<PathBuf>, Invalid> {
+fn files_of(item: &Item, sources: &[Source]) -> Result<Vec<PathBuf>, Invalid> {
     let path = &item.path;
     if path.is_file() {
         return Ok(vec![path.clone()]);
@@ -149,7 +147,6 @@ fn files_of(
     if !path.is_dir() {
         return Ok(Vec::new());
     }
-    included.directories.push(path.clone());
     let cannot = |error: std::io::Error| {
         let message = format!("cannot read the directory `{}`: {error}", path.display());
         wrong(sources, item.place, &message)

@@ -290,12 +290,15 @@ pub static KEYS: &[Key<Config>] = &[
         "false",
         "Nothing to do: what the rules need is collected, whatever its volume.",
     ),
-    other(
+    full(
         "falco_libs.thread_table_size",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.engine.threads = usize::try_from(v).unwrap_or(0),
+        },
         "262144",
-        pending(&["262144", "0"], "the table of processes has its own limit"),
-        "Most entries of the table of processes.",
+        "Most entries of the table of threads; 0 stands for 262144. What finds no room is counted.",
     ),
     other(
         "falco_libs.thread_table_auto_purging_interval_s",
@@ -815,7 +818,7 @@ pub static KEYS: &[Key<Config>] = &[
             set: |c, v| c.max_timeouts = v,
         },
         "1000",
-        "Seconds without any event after which an alert is made.",
+        "Seconds without any event after which an alert is made. (Falco counts its reads.)",
     ),
     full(
         "syscall_event_drops.threshold",

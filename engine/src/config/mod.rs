@@ -50,6 +50,7 @@ pub fn load(file: &Path, overrides: &[String]) -> Result<Loaded, Invalid> {
     let source = read_source(file)?;
     let mut loaded = from_source(source, file, overrides)?;
     loaded.config.files.insert(0, file.to_owned());
+    loaded.config.watched.insert(0, file.to_owned());
     Ok(loaded)
 }
 
@@ -114,7 +115,7 @@ fn from_source(source: Source, file: &Path, overrides: &[String]) -> Result<Load
     }
     config.sources = sources;
     config.files = included.files;
-    config.directories = included.directories;
+    config.watched = included.named;
     Ok(Loaded {
         config,
         warnings: diagnostics,

@@ -45,8 +45,9 @@ pub struct Config {
     pub log: Log,
     /// The files that were read, the main one first.
     pub files: Vec<PathBuf>,
-    /// Directories whose files are part of the configuration.
-    pub directories: Vec<PathBuf>,
+    /// The main file and what it includes, files and directories, even those
+    /// that are not there.
+    pub watched: Vec<PathBuf>,
     /// The files and the options of the command line that were read, by the
     /// numbers in the places of texts.
     pub sources: Vec<Source>,
@@ -72,6 +73,16 @@ pub enum EngineKind {
     Replay,
 }
 
+impl EngineKind {
+    /// Its name in the configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Kmod => "kmod",
+            Self::Replay => "replay",
+        }
+    }
+}
+
 /// The section `engine`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Engine {
@@ -81,6 +92,9 @@ pub struct Engine {
     pub buffer_size: u32,
     /// The kernel sends no exits of system calls that failed.
     pub drop_failed_exit: bool,
+    /// Most threads that are kept, from `falco_libs.thread_table_size`; 0: as
+    /// many as the state keeps by itself.
+    pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
 }

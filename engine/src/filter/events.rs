@@ -202,6 +202,7 @@ impl EventSet {
             (Kind::Execve, hook::EXEC),
             (Kind::TaskNew, hook::FORK),
             (Kind::Procexit, hook::EXIT),
+            (Kind::Signaldeliver, hook::SIGNAL),
         ] {
             if self.has_kind(kind) {
                 interest.hooks |= hook;

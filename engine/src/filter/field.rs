@@ -148,6 +148,8 @@ pub struct Field {
     pub print: Print,
     /// Not listed: rules that name it work, new ones should not.
     pub hidden: bool,
+    /// Needs to know all that a process has open, whatever the event is about.
+    pub open_files: bool,
     /// What it means, one line.
     pub about: &'static str,
     /// A value as it is printed; empty if it never has one.

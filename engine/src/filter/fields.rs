@@ -44,6 +44,7 @@ const fn row(
         cardinality: Cardinality::One,
         print: Print::Plain,
         hidden: false,
+        open_files: false,
         about,
         get,
     }
@@ -60,6 +61,13 @@ impl Field {
     const fn many(self, cardinality: Cardinality) -> Self {
         Self {
             cardinality,
+            ..self
+        }
+    }
+
+    const fn open_files(self) -> Self {
+        Self {
+            open_files: true,
             ..self
         }
     }
@@ -219,14 +227,14 @@ pub static FIELDS: &[Field] = &[
     row("proc.vmrss", Uint, "resident memory in KiB", "1988", proc::vmrss),
     row("proc.vmswap", Uint, "swapped memory in KiB", "0", proc::vmswap),
     row("proc.fdlimit", Int, "most descriptors that may be open", "20000", proc::fdlimit),
-    row("proc.fdopencount", Uint, "descriptors that are open", "2", proc::fdopencount),
-    row("proc.fdusage", Double, "share of proc.fdlimit that is used, in percent", "0.04", proc::fdusage),
-    row("proc.stdin.type", Text, "fd.type of the standard input", "file", proc::stdin_type),
-    row("proc.stdin.name", Text, "fd.name of the standard input", "/dev/pts/0", proc::stdin_name),
-    row("proc.stdout.type", Text, "fd.type of the standard output", "file", proc::stdout_type),
-    row("proc.stdout.name", Text, "fd.name of the standard output", "/etc/scen.conf", proc::stdout_name),
-    row("proc.stderr.type", Text, "fd.type of the standard error", "file", proc::stderr_type),
-    row("proc.stderr.name", Text, "fd.name of the standard error", "/dev/null", proc::stderr_name),
+    row("proc.fdopencount", Uint, "descriptors that are open", "2", proc::fdopencount).open_files(),
+    row("proc.fdusage", Double, "share of proc.fdlimit that is used, in percent", "0.04", proc::fdusage).open_files(),
+    row("proc.stdin.type", Text, "fd.type of the standard input", "file", proc::stdin_type).open_files(),
+    row("proc.stdin.name", Text, "fd.name of the standard input", "/dev/pts/0", proc::stdin_name).open_files(),
+    row("proc.stdout.type", Text, "fd.type of the standard output", "file", proc::stdout_type).open_files(),
+    row("proc.stdout.name", Text, "fd.name of the standard output", "/etc/scen.conf", proc::stdout_name).open_files(),
+    row("proc.stderr.type", Text, "fd.type of the standard error", "file", proc::stderr_type).open_files(),
+    row("proc.stderr.name", Text, "fd.name of the standard error", "/dev/null", proc::stderr_name).open_files(),
     row("proc.is_container_healthcheck", Bool, "deprecated: no value", "", evt::none),
     row("proc.is_container_liveness_probe", Bool, "deprecated: no value", "", evt::none),
     row("proc.is_container_readiness_probe", Bool, "deprecated: no value", "", evt::none),
@@ -305,14 +313,14 @@ pub static FIELDS: &[Field] = &[
     row("fd.ino", Int, "inode of the file", "780066", fd::ino),
     row("fd.is_upper_layer", Bool, "the file is on the upper layer of an overlay", "true", fd::is_upper_layer),
     row("fd.is_lower_layer", Bool, "the file is on a lower layer of an overlay", "true", fd::is_lower_layer),
-    row("fd.types", Text, "kinds of all descriptors that are open, or the kind of one by number", "(file,pipe,ipv4)", fd::types).arg(OptionalIndex).many(Cardinality::List),
+    row("fd.types", Text, "kinds of all descriptors that are open, or the kind of one by number", "(file,pipe,ipv4)", fd::types).arg(OptionalIndex).many(Cardinality::List).open_files(),
 
     row("fdlist.nums", Text, "poll: numbers of the descriptors, with commas", "0,3", fdlist::nums),
-    row("fdlist.names", Text, "poll: their names", "/dev/null,10.0.0.7:40254->10.0.0.1:443", fdlist::names),
-    row("fdlist.cips", Text, "poll: addresses of their clients", "10.0.0.7", fdlist::cips),
-    row("fdlist.sips", Text, "poll: addresses of their servers", "10.0.0.1", fdlist::sips),
-    row("fdlist.cports", Text, "poll: ports of their clients", "40254", fdlist::cports),
-    row("fdlist.sports", Text, "poll: ports of their servers", "443", fdlist::sports),
+    row("fdlist.names", Text, "poll: their names", "/dev/null,10.0.0.7:40254->10.0.0.1:443", fdlist::names).open_files(),
+    row("fdlist.cips", Text, "poll: addresses of their clients", "10.0.0.7", fdlist::cips).open_files(),
+    row("fdlist.sips", Text, "poll: addresses of their servers", "10.0.0.1", fdlist::sips).open_files(),
+    row("fdlist.cports", Text, "poll: ports of their clients", "40254", fdlist::cports).open_files(),
+    row("fdlist.sports", Text, "poll: ports of their servers", "443", fdlist::sports).open_files(),
 
     row("fs.path.name", Text, "absolute path of a call with one path", "/etc/passwd", path::name),
     row("fs.path.nameraw", Text, "the same as the program gave it", "../etc/passwd", path::nameraw),

@@ -14,6 +14,7 @@ pub mod events;
 pub mod field;
 pub mod fields;
 pub mod hosts;
+pub mod matcher;
 pub mod operand;
 pub mod ops;
 pub mod parser;

@@ -12,7 +12,7 @@ use super::ops::getopt;
 use super::table::BoundField;
 
 /// Something that has a value for an event.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Operand {
     /// A field.
     Field(BoundField),

@@ -3,16 +3,18 @@
 //! what several conditions have in common is there once, so that it is
 //! evaluated at most once for an event.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::events::{EventSet, Probe};
+use super::matcher::{self, Kind, Matcher, Member};
 use super::predicate::{Check, Compare, Node, Run, Shared};
 use super::weight::Weight;
 
 /// Number of a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(u32);
 
 impl Id {
@@ -32,6 +34,7 @@ const NO_MEMO: u32 = u32::MAX;
 pub struct Plan {
     parts: Vec<Entry>,
     answers: usize,
+    matchers: Vec<Matcher>,
 }
 
 #[derive(Debug)]
@@ -40,6 +43,18 @@ struct Entry {
     /// Where its answer is kept; parts that stand in one place keep none.
     memo: u32,
     uses: u32,
+    weight: Weight,
+}
+
+impl Entry {
+    fn new(part: Part) -> Self {
+        Self {
+            part,
+            memo: NO_MEMO,
+            uses: 0,
+            weight: Weight::default(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +65,8 @@ enum Part {
     One(Box<[Id]>),
     Not(Id),
     Check(Arc<Check>),
+    /// A check that is made together with others.
+    Member(Arc<Check>, Member),
     Compare(Arc<Compare>),
 }
 
@@ -74,16 +91,13 @@ pub struct Builder<'s> {
 impl<'s> Builder<'s> {
     /// Begins with nothing.
     pub fn new(shared: &'s Shared) -> Self {
-        let entry = |part| Entry {
-            part,
-            memo: NO_MEMO,
-            uses: 0,
-        };
+        let parts = vec![Entry::new(Part::Never), Entry::new(Part::Always)];
         Self {
             shared,
             plan: Plan {
-                parts: vec![entry(Part::Never), entry(Part::Always)],
+                parts,
                 answers: 0,
+                matchers: Vec::new(),
             },
             known: FxHashMap::default(),
             macros: Vec::new(),
@@ -131,6 +145,12 @@ impl<'s> Builder<'s> {
                         id => ids.push(id),
                     }
                 }
+                // None of some is not one of them.
+                let inner = |builder: &Self, id| match builder.part(id) {
+                    Part::Not(inner) => Some(*inner),
+                    _ => None,
+                };
+                let ids = self.merged(ids, inner, Self::negated);
                 match ids[..] {
                     [] => Id::ALWAYS,
                     [only] => only,
@@ -147,23 +167,17 @@ impl<'s> Builder<'s> {
                         id => ids.push(id),
                     }
                 }
+                let ids = self.merged(ids, |_, id| Some(id), |_, id| id);
                 match ids[..] {
                     [] => Id::NEVER,
                     [only] => only,
                     _ => self.joined(ids, Key::One, Part::One),
                 }
             }
-            Node::Not(inner) => match self.node(inner, event) {
-                Id::NEVER => Id::ALWAYS,
-                Id::ALWAYS => Id::NEVER,
-                id => match self.plan.parts.get(id.0 as usize).map(|entry| &entry.part) {
-                    Some(Part::Not(inner)) => *inner,
-                    _ => self.known_or(Key::Not(id), |builder| {
-                        builder.used(id);
-                        Part::Not(id)
-                    }),
-                },
-            },
+            Node::Not(inner) => {
+                let id = self.node(inner, event);
+                self.negated(id)
+            }
             Node::Check(check) => {
                 let key = Key::Check(Arc::as_ptr(check) as usize);
                 self.known_or(key, |_| Part::Check(Arc::clone(check)))
@@ -173,6 +187,69 @@ impl<'s> Builder<'s> {
                 self.known_or(key, |_| Part::Compare(Arc::clone(compare)))
             }
         }
+    }
+
+    fn part(&self, id: Id) -> &Part {
+        let entry = self.plan.parts.get(id.0 as usize);
+        entry.map_or(&Part::Never, |entry| &entry.part)
+    }
+
+    fn negated(&mut self, id: Id) -> Id {
+        match (id, self.part(id)) {
+            (Id::NEVER, _) => Id::ALWAYS,
+            (Id::ALWAYS, _) => Id::NEVER,
+            (_, Part::Not(inner)) => *inner,
+            _ => self.known_or(Key::Not(id), |builder| {
+                builder.used(id);
+                Part::Not(id)
+            }),
+        }
+    }
+
+    /// Parts of which one must hold, with those that search the text of one
+    /// field merged into one. `inner` finds the alternative in a part, `outer`
+    /// puts one back.
+    fn merged(
+        &mut self,
+        ids: Vec<Id>,
+        inner: impl Fn(&Self, Id) -> Option<Id>,
+        outer: impl Fn(&mut Self, Id) -> Id,
+    ) -> Vec<Id> {
+        let mut groups: BTreeMap<(usize, Kind), Vec<Id>> = BTreeMap::new();
+        let mut rest = Vec::with_capacity(ids.len());
+        for id in ids {
+            let alternative = inner(self, id);
+            match alternative.and_then(|id| Some((id, searched(self.part(id))?))) {
+                Some((alternative, group)) => groups.entry(group).or_default().push(alternative),
+                None => rest.push(id),
+            }
+        }
+        for ids in groups.into_values() {
+            match self.one_of(&ids) {
+                Some(merged) => rest.push(outer(self, merged)),
+                None => rest.extend(ids.into_iter().map(|id| outer(self, id))),
+            }
+        }
+        rest
+    }
+
+    /// One check for several of one field, if it is quicker.
+    fn one_of(&mut self, ids: &[Id]) -> Option<Id> {
+        let checks = ids.iter().map(|&id| match self.part(id) {
+            Part::Check(check) => Some(check),
+            _ => None,
+        });
+        let checks: Vec<_> = checks.collect::<Option<_>>()?;
+        let tests: Vec<_> = checks.iter().map(|check| &check.test).collect();
+        let test = matcher::any_of(&tests)?;
+        let first = checks.first()?;
+        let merged = Check {
+            operand: first.operand.clone(),
+            slot: first.slot,
+            test,
+            join: first.join,
+        };
+        Some(self.known_or(Key::One(ids.into()), |_| Part::Check(Arc::new(merged))))
     }
 
     fn joined(
@@ -194,11 +271,7 @@ impl<'s> Builder<'s> {
         }
         let part = new(self);
         let id = Id(self.plan.parts.len() as u32);
-        self.plan.parts.push(Entry {
-            part,
-            memo: NO_MEMO,
-            uses: 0,
-        });
+        self.plan.parts.push(Entry::new(part));
         self.known.insert(key, id);
         id
     }
@@ -211,14 +284,27 @@ impl<'s> Builder<'s> {
 
     /// The plan. What stands in several places gets room for its answer.
     pub fn finish(mut self) -> Plan {
+        self.plan.gather();
         self.plan.order();
         let shared = self.plan.parts.iter_mut().skip(2);
-        for (at, entry) in shared.filter(|entry| entry.uses > 1).enumerate() {
+        // Of members all answers are kept together.
+        let shared = shared.filter(|e| e.uses > 1 && !matches!(e.part, Part::Member(..)));
+        for (at, entry) in shared.enumerate() {
             entry.memo = at as u32;
             self.plan.answers = at + 1;
         }
         self.plan
     }
+}
+
+/// The field that a part searches the text of, and how. Whether the text is
+/// one of some is looked up for many conditions at once instead.
+fn searched(part: &Part) -> Option<(usize, Kind)> {
+    let Part::Check(check) = part else {
+        return None;
+    };
+    let kind = Kind::of(&check.test).filter(|kind| *kind != Kind::Equal)?;
+    check.is_of_one_value().then_some((check.slot?, kind))
 }
 
 /// All sets of events that checks in these conditions have.
@@ -235,13 +321,30 @@ pub fn event_sets<'n>(nodes: impl Iterator<Item = &'n Node>, sets: &mut Vec<Even
 }
 
 impl Plan {
+    /// Puts checks together that can be made at once.
+    fn gather(&mut self) {
+        let checks = self.parts.iter().filter_map(|entry| match &entry.part {
+            Part::Check(check) => Some(check),
+            _ => None,
+        });
+        let (matchers, places) = matcher::gather(checks);
+        self.matchers = matchers;
+        let checks = self.parts.iter_mut().map(|entry| &mut entry.part);
+        let checks = checks.filter(|part| matches!(part, Part::Check(_)));
+        for (part, place) in checks.zip(places) {
+            if let (Part::Check(check), Some(member)) = (&*part, place) {
+                *part = Part::Member(Arc::clone(check), member);
+            }
+        }
+    }
+
     /// Puts the parts of each condition into the order in which its answer is
     /// found soonest: by what a part costs, where what others have asked for
     /// before costs next to nothing, for the chance that it decides.
     fn order(&mut self) {
         let mut fields: FxHashMap<usize, u32> = FxHashMap::default();
         for entry in &self.parts {
-            if let Part::Check(check) = &entry.part
+            if let Part::Check(check) | Part::Member(check, _) = &entry.part
                 && let Some(slot) = check.slot
             {
                 *fields.entry(slot).or_default() += 1;
@@ -262,7 +365,7 @@ impl Plan {
                     Weight::one(ids.iter().map(of))
                 }
                 Part::Not(id) => of(id).not(),
-                Part::Check(check) => {
+                Part::Check(check) | Part::Member(check, _) => {
                     let readers = check.slot.and_then(|slot| fields.get(&slot));
                     let read = check.operand.cost() as f32 / *readers.unwrap_or(&1) as f32;
                     Weight {
@@ -278,26 +381,50 @@ impl Plan {
             if entry.uses > 1 {
                 weight.cost = KNOWN + weight.cost / entry.uses as f32;
             }
+            entry.weight = weight;
             weights.push(weight);
         }
     }
 
-    /// Checks that hold whenever the condition does.
-    pub fn required(&self, condition: Id) -> impl Iterator<Item = &Arc<Check>> {
-        let part = |id: Id| self.parts.get(id.0 as usize).map(|entry| &entry.part);
-        let ids = match part(condition) {
-            Some(Part::All(ids)) => &**ids,
-            _ => &[],
-        };
-        ids.iter().filter_map(move |&id| match part(id) {
-            Some(Part::Check(check)) => Some(check),
+    /// Parts that hold whenever the condition does.
+    pub fn required(&self, condition: Id, found: &mut Vec<Id>) {
+        found.push(condition);
+        if let Some(Part::All(ids)) = self.parts.get(condition.0 as usize).map(|e| &e.part) {
+            ids.iter().for_each(|&id| self.required(id, found));
+        }
+    }
+
+    /// The check that a part is.
+    pub fn check(&self, part: Id) -> Option<&Arc<Check>> {
+        match &self.parts.get(part.0 as usize)?.part {
+            Part::Check(check) | Part::Member(check, _) => Some(check),
             _ => None,
-        })
+        }
+    }
+
+    /// What is expected of a part.
+    pub fn weight(&self, part: Id) -> Weight {
+        let entry = self.parts.get(part.0 as usize);
+        entry.map_or_else(Weight::default, |entry| entry.weight)
     }
 
     /// How many answers are kept for an event.
     pub fn answers(&self) -> usize {
         self.answers
+    }
+
+    /// Makes each check by itself from now on.
+    pub fn share_nothing(&mut self) {
+        for entry in &mut self.parts {
+            if let Part::Member(check, _) = &entry.part {
+                entry.part = Part::Check(Arc::clone(check));
+            }
+        }
+    }
+
+    /// How many matchers there are.
+    pub fn matchers(&self) -> usize {
+        self.matchers.len()
     }
 
     /// Whether a condition holds.
@@ -317,6 +444,7 @@ impl Plan {
             Part::One(ids) => ids.iter().any(|&id| self.holds(id, run)),
             Part::Not(inner) => !self.holds(*inner, run),
             Part::Check(check) => check.holds(run),
+            Part::Member(_, member) => run.member_holds(&self.matchers, *member),
             Part::Compare(compare) => compare.holds(run),
         };
         if entry.memo != NO_MEMO {

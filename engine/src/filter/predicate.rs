@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::ast::Op;
 use super::events::EventSet;
 use super::field::{Context, FieldArg, Value};
+use super::matcher::{Mask, Matcher, Member};
 use super::operand::Operand;
 use super::table::BoundField;
 use super::test::{Test, compare};
@@ -180,6 +181,8 @@ pub struct Memo {
     answers: Vec<u64>,
     /// The same for the parts of a plan.
     parts: Vec<u64>,
+    /// For each matcher, the event it was last asked for, and what it found.
+    masks: Vec<(u64, Mask)>,
     /// For each field, one more than the position of its value; 0 where it
     /// was not read yet.
     fields: Vec<u16>,
@@ -210,11 +213,32 @@ impl<'a, 'm> Run<'a, 'm> {
         }
     }
 
-    /// Makes room for the answers of a plan.
+    /// Makes room for the answers of a plan and of its matchers.
     #[must_use]
-    pub fn with_parts(self, answers: usize) -> Self {
+    pub fn with_parts(self, answers: usize, matchers: usize) -> Self {
         self.memo.parts.resize(answers, 0);
+        self.memo.masks.resize(matchers, (0, 0));
         self
+    }
+
+    /// Whether a check holds that is made together with others.
+    #[inline]
+    pub fn member_holds(&mut self, matchers: &'a [Matcher], member: Member) -> bool {
+        let at = member.matcher as usize;
+        let mask = match self.memo.masks.get(at) {
+            Some(&(event, mask)) if event == self.memo.event && !self.shared.unshared => mask,
+            _ => self.ask(matchers, at),
+        };
+        mask >> member.bit & 1 == 1
+    }
+
+    #[cold]
+    fn ask(&mut self, matchers: &'a [Matcher], at: usize) -> Mask {
+        let mask = matchers.get(at).map_or(0, |matcher| matcher.matching(self));
+        if let Some(known) = self.memo.masks.get_mut(at) {
+            *known = (self.memo.event, mask);
+        }
+        mask
     }
 
     /// The answer of a part of a plan, if it is known for this event.

@@ -1,5 +1,8 @@
 //! Fields by name.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use rustc_hash::FxHashMap;
 
 use super::ast::{FieldRef, Span};
@@ -11,6 +14,7 @@ use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Value};
 pub struct FieldTable {
     fields: &'static [Field],
     by_name: FxHashMap<&'static str, usize>,
+    open_files: Arc<AtomicBool>,
 }
 
 /// A field with its argument checked.
@@ -30,7 +34,22 @@ impl FieldTable {
             .enumerate()
             .map(|(i, f)| (f.name, i))
             .collect();
-        Self { fields, by_name }
+        Self {
+            fields,
+            by_name,
+            open_files: Arc::default(),
+        }
+    }
+
+    /// Whether a field was bound that needs to know all that a process has open.
+    pub fn needs_open_files(&self) -> bool {
+        self.open_files.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, field: &Field) {
+        if field.open_files {
+            self.open_files.store(true, Ordering::Relaxed);
+        }
     }
 
     /// All rows.
@@ -50,6 +69,7 @@ impl FieldTable {
     /// When there is no such field or its argument does not fit.
     pub fn bind(&self, field: &FieldRef) -> Result<BoundField, Error> {
         if let Some(found) = self.get(&field.name) {
+            self.note(found);
             return bind_arg(found, field.arg.as_deref(), field.span);
         }
         if let Some((found, key)) = self.dotted(&field.name)

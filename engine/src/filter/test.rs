@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 use rustc_hash::FxHashSet;
@@ -11,8 +12,10 @@ use rustc_hash::FxHashSet;
 use super::ast::Op;
 use super::field::Value;
 use super::hosts::Host;
+use super::matcher;
 use super::ops::net::Net;
 use super::ops::path::PathTrie;
+use super::ops::trie::Trie;
 use super::ops::{glob, search};
 
 /// What a value must satisfy.
@@ -52,6 +55,12 @@ pub enum Test {
     Startswith(Box<[u8]>),
     /// Ends with.
     Endswith(Box<[u8]>),
+    /// Has one of these in it.
+    ContainsAny(Box<AhoCorasick>),
+    /// Starts with one of these.
+    StartswithAny(Trie),
+    /// Ends with one of these, which are in the trie from their ends.
+    EndswithAny(Trie),
     /// Shell pattern; whether letters match in either case.
     Glob(Box<[u8]>, bool),
     /// Regular expression, anchored.
@@ -116,7 +125,9 @@ impl Test {
                 costs.fold(0, u32::saturating_add)
             }
             Self::Set(_) | Self::Numbers(_) | Self::Startswith(_) | Self::Endswith(_) => 2,
+            Self::StartswithAny(_) | Self::EndswithAny(_) => 3,
             Self::Contains(_) | Self::Icontains(_) | Self::Under(_) | Self::Host(_) => 5,
+            Self::ContainsAny(_) => 10,
             Self::Glob(..) => 15,
             Self::Regex(_) => 40,
             _ => 1,
@@ -180,6 +191,9 @@ impl Test {
             Self::Icontains(needle) => search::icontains(bytes, needle),
             Self::Startswith(prefix) => bytes.starts_with(prefix),
             Self::Endswith(suffix) => bytes.ends_with(suffix),
+            Self::ContainsAny(automaton) => automaton.is_match(bytes),
+            Self::StartswithAny(trie) => trie.begins(bytes.iter().copied()),
+            Self::EndswithAny(trie) => trie.begins(bytes.iter().rev().copied()),
             Self::Glob(pattern, fold) => glob::matches(pattern, bytes, *fold),
             Self::Regex(regex) => regex.is_match(bytes),
             Self::Under(trie) => trie.covers(bytes),
@@ -188,13 +202,14 @@ impl Test {
     }
 
     /// One of the tests, as one look-up where the tests allow it.
-    pub fn any(tests: Vec<Self>) -> Self {
-        if tests.len() > 1 && tests.iter().all(|t| matches!(t, Self::Equal(_))) {
-            let texts = tests.into_iter().filter_map(|test| match test {
-                Self::Equal(bytes) => Some(bytes),
-                _ => None,
-            });
-            return Self::Set(texts.collect());
+    pub fn any(mut tests: Vec<Self>) -> Self {
+        if tests.len() == 1
+            && let Some(only) = tests.pop()
+        {
+            return only;
+        }
+        if let Some(one) = matcher::any_of(&tests.iter().collect::<Vec<_>>()) {
+            return one;
         }
         let number = |test: &Self| match test {
             Self::Number(Ordered::Eq, number) => Some(*number),

@@ -8,7 +8,11 @@
 //! | containerd, systemd, Kubernetes | `cri-containerd-ID.scope` |
 //! | containerd, cgroupfs | `kubepods/…/podUID/ID`, `k8s.io/ID`, `default/ID` |
 //! | CRI-O | `crio-ID.scope` or `crio-ID` |
+//! | containerd without Kubernetes | `default/NAME` |
 //! | LXC | `lxc/NAME`, `lxc.payload.NAME`, `lxc.payload/NAME` |
+//! | LXC through libvirt | `NAME.libvirt-lxc`, `machine-lxc\x2dNUMBER\x2dNAME.scope`, `libvirt/lxc/NAME` |
+//! | systemd-nspawn | `machine-NAME.scope`, `systemd-nspawn@NAME.service` |
+//! | BPM | `bpm/NAME`, `bpm-NAME` |
 
 /// Kind of a runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +27,12 @@ pub enum Runtime {
     CriO,
     /// LXC.
     Lxc,
+    /// LXC through libvirt.
+    LibvirtLxc,
+    /// systemd-nspawn.
+    Nspawn,
+    /// BOSH's process manager.
+    Bpm,
     /// A Kubernetes container of a runtime that the path does not tell.
     Cri,
 }
@@ -36,6 +46,9 @@ impl Runtime {
             Self::Containerd => "containerd",
             Self::CriO => "cri-o",
             Self::Lxc => "lxc",
+            Self::LibvirtLxc => "libvirt-lxc",
+            Self::Nspawn => "systemd-nspawn",
+            Self::Bpm => "bpm",
             Self::Cri => "cri",
         }
     }
@@ -96,7 +109,17 @@ fn of_part(part: &str) -> Option<(&str, Runtime)> {
     if let Some(name) = part.strip_prefix("lxc.payload.") {
         return (!name.is_empty()).then_some((name, Runtime::Lxc));
     }
+    if let Some(name) = part.strip_suffix(".libvirt-lxc") {
+        return (!name.is_empty()).then_some((name, Runtime::LibvirtLxc));
+    }
+    if let Some(name) = part.strip_prefix("systemd-nspawn@") {
+        let name = name.strip_suffix(".service")?;
+        return (!name.is_empty()).then_some((name, Runtime::Nspawn));
+    }
     let name = part.strip_suffix(".scope").unwrap_or(part);
+    if let (Some(machine), true) = (name.strip_prefix("machine-"), name != part) {
+        return of_machine(machine);
+    }
     // `crio-conmon-ID` and `libpod-conmon-ID` watch over a container from
     // outside: what follows the prefix is no id.
     PREFIXES.iter().find_map(|&(prefix, runtime)| {
@@ -105,10 +128,31 @@ fn of_part(part: &str) -> Option<(&str, Runtime)> {
     })
 }
 
+/// A machine as systemd registers it, which may be a virtual one. It writes `-`
+/// in names as `\x2d`.
+fn of_machine(name: &str) -> Option<(&str, Runtime)> {
+    const DASH: &str = r"\x2d";
+    match name.split_once(DASH) {
+        Some(("qemu", _)) => None,
+        Some(("lxc", rest)) => {
+            let name = match rest.split_once(DASH) {
+                Some((number, name)) if number.bytes().all(|b| b.is_ascii_digit()) => name,
+                _ => rest,
+            };
+            Some((name, Runtime::LibvirtLxc))
+        }
+        _ => (!name.is_empty()).then_some((name, Runtime::Nspawn)),
+    }
+}
+
 /// An id, or a name, in the group `parent`.
 fn of_plain<'a>(parent: &str, id: &'a str, path: &str) -> Option<(&'a str, Runtime)> {
     let runtime = match parent {
+        "lxc" if path.contains("/libvirt/lxc/") => return Some((id, Runtime::LibvirtLxc)),
+        "bpm" => return Some((id, Runtime::Bpm)),
         "lxc" | "lxc.payload" => return Some((id, Runtime::Lxc)),
+        // `ctr` lets people choose the id.
+        "default" if path.starts_with("/default/") => return Some((id, Runtime::Containerd)),
         _ if !is_id(id) => return None,
         "docker" | "moby" => Runtime::Docker,
         "libpod_parent" | "libpod" => Runtime::Podman,
@@ -215,6 +259,27 @@ mod tests {
         assert_eq!(of_path("/lxc.payload.web/system.slice"), Some(("web", Lxc)));
         assert_eq!(of_path("/lxc.payload/web"), Some(("web", Lxc)));
         assert_eq!(of_path("/lxc.monitor.web"), None);
+        for path in [
+            "/machine/web.libvirt-lxc",
+            r"/machine.slice/machine-lxc\x2d4021\x2dweb.scope",
+            "/libvirt/lxc/web",
+        ] {
+            assert_eq!(of_path(path), Some(("web", Runtime::LibvirtLxc)), "{path}");
+        }
+        for path in [
+            "/machine.slice/machine-web.scope/payload",
+            "/machine.slice/systemd-nspawn@web.service/payload/init.scope",
+        ] {
+            assert_eq!(of_path(path), Some(("web", Runtime::Nspawn)), "{path}");
+        }
+        assert_eq!(of_path("/default/web"), Some(("web", Runtime::Containerd)));
+        assert_eq!(of_path("/x/default/web"), None);
+        assert_eq!(of_path("/bpm/web"), Some(("web", Runtime::Bpm)));
+        assert_eq!(
+            of_path(r"/machine.slice/machine-qemu\x2d1\x2dweb.scope/libvirt"),
+            None
+        );
+        assert_eq!(of_path("/machine.slice"), None);
         let task = "0123456789abcdef0123456789abcdef-1234567890";
         assert_eq!(of_path(&format!("/ecs/x/{task}")), Some((task, Docker)));
     }

@@ -1,7 +1,6 @@
 //! gRPC over a unix socket, as much of it as asking a runtime takes: one request,
 //! one answer, time and size limited.
 
-use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use h2::client::SendRequest;
 use prost::Message;
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
+
+use super::endpoint::{Error, within};
 
 /// Longest answer that is taken.
 const MAX_ANSWER: usize = 4 << 20;
@@ -20,40 +21,10 @@ const PREFIX: usize = 5;
 /// gRPC's code for "there is no such thing".
 pub const NOT_FOUND: u32 = 5;
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub enum Error {
-    /// The socket.
-    Io(std::io::Error),
-    /// The connection, or what the other side says does not fit the protocol.
-    Protocol(String),
-    /// The other side answered with an error.
-    Status(u32, String),
-    /// No answer in time.
-    Timeout,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Io(error) => write!(f, "{error}"),
-            Self::Protocol(what) => f.write_str(what),
-            Self::Status(code, message) => write!(f, "error {code}: {message}"),
-            Self::Timeout => f.write_str("no answer in time"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
 impl From<h2::Error> for Error {
     fn from(error: h2::Error) -> Self {
-        Self::Protocol(error.to_string())
+        Self::protocol(error)
     }
-}
-
-fn protocol(what: impl Into<String>) -> Error {
-    Error::Protocol(what.into())
 }
 
 /// A connection. Ends when it is dropped.
@@ -84,9 +55,7 @@ impl Channel {
             });
             Ok(Self { sender, connection })
         };
-        tokio::time::timeout(limit, connect)
-            .await
-            .unwrap_or(Err(Error::Timeout))
+        within(limit, connect).await
     }
 
     /// Calls `method` (`package.Service/Method`) and waits for the answer, within
@@ -100,10 +69,22 @@ impl Channel {
         request: &impl Message,
         limit: Duration,
     ) -> Result<Answer, Error> {
+        self.call_with(method, request, None, limit).await
+    }
+
+    /// The same with one header more.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is an error.
+    pub async fn call_with<Answer: Message + Default>(
+        &self,
+        method: &str,
+        request: &impl Message,
+        header: Option<(&'static str, &str)>,
+        limit: Duration,
+    ) -> Result<Answer, Error> {
         let sender = self.sender.clone();
-        tokio::time::timeout(limit, exchange(sender, method, frame(request)))
-            .await
-            .unwrap_or(Err(Error::Timeout))
+        within(limit, exchange(sender, method, header, frame(request))).await
     }
 }
 
@@ -123,13 +104,13 @@ pub fn frame(message: &impl Message) -> Bytes {
 /// When the bytes are no frame with such a message.
 pub fn unframe<M: Message + Default>(frame: &[u8]) -> Result<M, Error> {
     let Some((prefix, message)) = frame.split_first_chunk::<PREFIX>() else {
-        return Err(protocol("the answer is too short"));
+        return Err(Error::protocol("the answer is too short"));
     };
     let [compressed, len @ ..] = *prefix;
     if compressed != 0 || u32::from_be_bytes(len) as usize != message.len() {
-        return Err(protocol("the answer is no message"));
+        return Err(Error::protocol("the answer is no message"));
     }
-    M::decode(message).map_err(|error| protocol(error.to_string()))
+    M::decode(message).map_err(Error::protocol)
 }
 
 /// The status among headers. `None`: there is none.
@@ -143,25 +124,31 @@ fn status(headers: &http::HeaderMap) -> Option<Result<(), Error>> {
             let message = String::from_utf8_lossy(message.unwrap_or_default());
             Err(Error::Status(code, message.into_owned()))
         }
-        None => Err(protocol("the status is no number")),
+        None => Err(Error::protocol("the status is no number")),
     })
 }
 
 async fn exchange<Answer: Message + Default>(
     sender: SendRequest<Bytes>,
     method: &str,
+    header: Option<(&'static str, &str)>,
     frame: Bytes,
 ) -> Result<Answer, Error> {
-    let request = http::Request::post(format!("http://localhost/{method}"))
+    let mut request = http::Request::post(format!("http://localhost/{method}"))
         .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .body(())
-        .map_err(|error| protocol(error.to_string()))?;
+        .header("te", "trailers");
+    if let Some((name, value)) = header {
+        request = request.header(name, value);
+    }
+    let request = request.body(()).map_err(Error::protocol)?;
     let (response, mut body) = sender.ready().await?.send_request(request, false)?;
     body.send_data(frame, true)?;
     let response = response.await?;
     if response.status() != http::StatusCode::OK {
-        return Err(protocol(format!("HTTP status {}", response.status())));
+        return Err(Error::protocol(format!(
+            "HTTP status {}",
+            response.status()
+        )));
     }
     if let Some(Err(error)) = status(response.headers()) {
         return Err(error);
@@ -171,7 +158,7 @@ async fn exchange<Answer: Message + Default>(
     while let Some(chunk) = body.data().await {
         let chunk = chunk?;
         if answer.len() + chunk.len() > MAX_ANSWER {
-            return Err(protocol("the answer is too long"));
+            return Err(Error::protocol("the answer is too long"));
         }
         answer.extend_from_slice(&chunk);
         body.flow_control().release_capacity(chunk.len())?;
@@ -180,7 +167,7 @@ async fn exchange<Answer: Message + Default>(
     match trailers.as_ref().and_then(status) {
         Some(Ok(())) => unframe(&answer),
         Some(Err(error)) => Err(error),
-        None => Err(protocol("the answer has no status")),
+        None => Err(Error::protocol("the answer has no status")),
     }
 }
 

@@ -5,8 +5,17 @@
 //! and is read without a lock.
 
 pub mod cgroup;
+mod containerd;
 pub mod cri;
+mod docker;
+pub mod endpoint;
+pub mod engines;
+mod files;
 pub mod grpc;
+mod http;
+mod image;
+mod oci;
+pub mod runtimes;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -50,6 +59,8 @@ pub struct Info {
     pub host_network: Option<bool>,
     /// Shares the IPC namespace of the host, if that is known.
     pub host_ipc: Option<bool>,
+    /// Primary address of a container without a pod.
+    pub ip: String,
     /// The pod that it is in.
     pub pod: Option<Pod>,
 }
@@ -61,10 +72,12 @@ pub struct Mount {
     pub source: String,
     /// Path in the container.
     pub destination: String,
+    /// Options, where the runtime tells some.
+    pub mode: String,
     /// May not be written to.
     pub readonly: bool,
     /// How mounts below it spread: `private`, `rslave`, `rshared`.
-    pub propagation: &'static str,
+    pub propagation: String,
 }
 
 /// A pod.
@@ -84,6 +97,23 @@ pub struct Pod {
     pub ip: String,
     /// What the network's plugin answered, as JSON; empty if unknown.
     pub cni_json: String,
+}
+
+impl Pod {
+    /// The pod as the labels of a container tell it.
+    pub fn of_labels(labels: &[(String, String)]) -> Option<Self> {
+        let label = |key: &str| {
+            let mut labels = labels.iter();
+            labels.find_map(|(k, v)| (k == key).then(|| v.clone()))
+        };
+        Some(Self {
+            name: label("io.kubernetes.pod.name")?,
+            namespace: label("io.kubernetes.pod.namespace").unwrap_or_default(),
+            uid: label("io.kubernetes.pod.uid").unwrap_or_default(),
+            sandbox_id: label("io.kubernetes.sandbox.id").unwrap_or_default(),
+            ..Self::default()
+        })
+    }
 }
 
 const IDLE: u8 = 0;

@@ -152,3 +152,18 @@ pub struct Alert {
     /// Empty unless some output writes JSON.
     pub fields: Vec<(Arc<str>, FieldValue)>,
 }
+
+impl Alert {
+    /// An alert about the program itself.
+    pub fn internal(rule: &str, priority: Priority, time: u64, message: String) -> Self {
+        Self {
+            time,
+            priority,
+            rule: Arc::from(rule),
+            source: Arc::from("internal"),
+            tags: Arc::from([]),
+            message,
+            fields: Vec::new(),
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! The thread of events only ever puts a line into queues that have room. What
 //! waits, is written again, dropped or reported is the business of the other
-//! threads: [`writer`](super::writer) and [`supervisor`](super::supervisor).
+//! threads: `writer` and `supervisor`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -20,6 +20,16 @@ impl Statistics {
         *self.rules.entry(alert.rule.clone()).or_default() += 1;
     }
 
+    /// Alerts of each rule that has made some.
+    pub fn rules(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.rules.iter().map(|(rule, count)| (&**rule, *count))
+    }
+
+    /// Alerts of each priority, the most severe first.
+    pub fn priorities(&self) -> impl Iterator<Item = (Priority, u64)> {
+        Priority::ALL.into_iter().zip(self.priorities)
+    }
+
     /// All alerts.
     pub fn total(&self) -> u64 {
         self.priorities.iter().sum()

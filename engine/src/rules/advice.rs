@@ -3,7 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::diagnostic::Code;
-use crate::filter::ast::{Check, Expr, Op, Operand, Right, Span};
+use crate::filter::ast::{Check, Expr, Literal, Op, Operand, Right, Span};
 use crate::filter::compile::Lists;
 use crate::filter::field::Cardinality;
 use crate::filter::operand::Transformer;
@@ -109,14 +109,19 @@ fn simpler(pattern: &str) -> Option<String> {
     Some(format!("{op} {text}"))
 }
 
-/// Why no event can satisfy all of these, if that is plain to see.
-pub fn contradiction(parts: &[&Expr], fields: &FieldTable, lists: &Lists) -> Option<String> {
+/// Why no event can satisfy all of these, if that is plain to see, and what
+/// would help.
+pub fn contradiction(
+    parts: &[&Expr],
+    fields: &FieldTable,
+    lists: &Lists,
+) -> Option<(String, Option<String>)> {
     let texts: FxHashSet<String> = parts.iter().map(ToString::to_string).collect();
     let mut wanted: FxHashMap<String, Vec<&Check>> = FxHashMap::default();
     for part in parts {
         match part {
             Expr::Not(inner) if texts.contains(&inner.to_string()) => {
-                return Some(format!("`{inner}` must hold and must not"));
+                return Some((format!("`{inner}` must hold and must not"), None));
             }
             Expr::Check(check)
                 if matches!(check.op, Op::Eq | Op::In) && is_single(check, fields) =>
@@ -128,15 +133,35 @@ pub fn contradiction(parts: &[&Expr], fields: &FieldTable, lists: &Lists) -> Opt
         }
     }
     wanted.into_iter().find_map(|(left, checks)| {
-        let mut checks = checks.into_iter().map(|check| constants(check, lists));
-        let mut common = checks.next()??;
-        for other in checks {
-            let other = other?;
-            common.retain(|constant| other.contains(constant));
+        let mut common: Option<FxHashSet<&[u8]>> = None;
+        for check in checks {
+            let constants = constants(check, lists)?;
+            if constants.is_empty() {
+                return Some((format!("nothing is `{check}`"), empty_list(check)));
+            }
+            match &mut common {
+                Some(common) => common.retain(|constant| constants.contains(constant)),
+                None => common = Some(constants),
+            }
         }
-        let reason = || format!("`{left}` must have two values at once, or one of none");
-        common.is_empty().then(reason)
+        let reason = || (format!("`{left}` must have two values at once"), None);
+        common.is_some_and(|common| common.is_empty()).then(reason)
     })
+}
+
+/// What to do about a check that looks in empty lists: rule files have such
+/// lists for others to fill.
+fn empty_list(check: &Check) -> Option<String> {
+    let Right::List(list) = &check.right else {
+        return None;
+    };
+    let [Literal { bytes, .. }] = list.items.as_slice() else {
+        return None;
+    };
+    let name = String::from_utf8_lossy(bytes);
+    Some(format!(
+        "list `{name}` is empty: add items to it, or turn the rule off"
+    ))
 }
 
 /// Whether the left side has one value that is compared as it is written.

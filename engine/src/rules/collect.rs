@@ -64,7 +64,7 @@ const RULE: Overridable = Overridable {
 };
 
 /// Most nodes of a document, with aliases followed.
-const MAX_NODES: usize = 1 << 20;
+pub const MAX_NODES: usize = 1 << 20;
 
 /// Reads one file into the library.
 pub fn file(file: usize, library: &mut Library, report: &mut Report) {

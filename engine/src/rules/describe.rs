@@ -168,6 +168,10 @@ impl<'f> Description<'f> {
             .flat_map(Template::field_names)
             .map(str::to_owned)
             .collect();
+        let condition = details["condition_fields"].as_array().into_iter().flatten();
+        let condition = condition.filter_map(Value::as_str);
+        let used = condition.chain(fields.iter().map(String::as_str));
+        details["plugins"] = json!(plugins(used));
         let of = |get: fn(&Exception) -> Vec<String>| -> Vec<String> {
             let all = rule.exceptions.iter().flat_map(get);
             all.collect::<BTreeSet<_>>().into_iter().collect()
@@ -242,12 +246,6 @@ impl<'f> Description<'f> {
                 }
             });
         }
-        let of_container =
-            |field: &String| field.starts_with("container.") || field.starts_with("k8s.");
-        let plugins: &[&str] = match fields.iter().any(of_container) {
-            true => &["container"],
-            false => &[],
-        };
         let events = expanded
             .as_ref()
             .map_or_else(BTreeSet::new, |e| self.events(e));
@@ -258,7 +256,8 @@ impl<'f> Description<'f> {
             "events": events,
             "macros": names.macros,
             "lists": names.lists,
-            "plugins": plugins,
+            // A macro is of no source, so that no plugin is known to be meant.
+            "plugins": [],
         })
     }
 
@@ -363,6 +362,15 @@ impl<'f> Description<'f> {
             items,
             span: list.span,
         })
+    }
+}
+
+/// What Falco has plugins for among these fields.
+fn plugins<'f>(mut fields: impl Iterator<Item = &'f str>) -> &'static [&'static str] {
+    let of_container = |field: &str| field.starts_with("container.") || field.starts_with("k8s.");
+    match fields.any(of_container) {
+        true => &["container"],
+        false => &[],
     }
 }
 

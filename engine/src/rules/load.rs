@@ -107,7 +107,8 @@ pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) 
     loader.shared.finish(&loader.slots);
     loader.used.warn(&library, &mut report);
     let ruleset = (!report.has_errors())
-        .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields));
+        .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields))
+        .map(|ruleset| ruleset.with_open_files(fields.needs_open_files()));
     LoadResult {
         ruleset,
         diagnostics: report.into_diagnostics(),
@@ -256,9 +257,10 @@ impl Loader<'_> {
         for (rule, expr) in rules {
             let mut parts = Vec::new();
             conjuncts(expr, macros, MAX_LEVELS, &mut parts);
-            if let Some(why) = advice::contradiction(&parts, self.fields, self.lists) {
+            if let Some((why, hint)) = advice::contradiction(&parts, self.fields, self.lists) {
                 let message = format!("rule can never match: {why}");
-                report.add(Code::NeverMatches, rule.place, rule_item(rule), message);
+                let (code, item) = (Code::NeverMatches, rule_item(rule));
+                report.add_with_hint(code, rule.place, item, message, hint);
             }
             let hash = |part: &&Expr| FxBuildHasher.hash_one(part.to_string());
             conditions.push(parts.iter().map(hash).collect::<Vec<_>>());

@@ -17,11 +17,13 @@ pub mod group;
 pub mod item;
 pub mod lists;
 pub mod load;
+pub mod location;
 pub mod macros;
 pub mod model;
 pub mod output;
 pub mod report;
 pub mod ruleset;
+pub mod schema;
 pub mod selection;
 pub mod version;
 

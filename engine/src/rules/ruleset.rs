@@ -36,6 +36,7 @@ pub struct Ruleset {
     events: EventSet,
     match_all: bool,
     want_fields: bool,
+    open_files: bool,
 }
 
 /// One rule.
@@ -218,12 +219,28 @@ impl Ruleset {
             events,
             match_all,
             want_fields,
+            open_files: false,
         }
+    }
+
+    /// With a field that needs to know all that a process has open, or not.
+    pub(super) fn with_open_files(self, open_files: bool) -> Self {
+        Self { open_files, ..self }
+    }
+
+    /// Whether the state must know what processes have open: a field asks for
+    /// it, or events are of interest whose records say nothing of the
+    /// descriptor that they are about.
+    pub fn needs_open_files(&self) -> bool {
+        const SILENT: [Kind; 3] = [Kind::Close, Kind::Fcntl, Kind::Lseek];
+        let has = |kind| self.events.has(Probe::Kind(kind));
+        self.open_files || SILENT.into_iter().any(has)
     }
 
     /// Evaluates every part for every rule anew, to measure what sharing saves.
     pub fn share_nothing(&mut self) {
         self.shared.share_nothing();
+        self.plan.share_nothing();
     }
 
     /// All rules, those that are not active included, in order.
@@ -272,7 +289,8 @@ impl Ruleset {
             text,
             positions,
         } = scratch;
-        let mut run = Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers());
+        let mut run =
+            Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
                 sink(self.alert(rule, run, text));

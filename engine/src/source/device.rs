@@ -119,17 +119,17 @@ impl Device {
         &self.version
     }
 
-    /// Makes the rings: `ring_bytes` each (0: the module's default), waking a
-    /// reader from `watermark` bytes on.
+    /// Makes the rings and says how much is recorded. Version and digest are
+    /// filled in.
     ///
     /// # Errors
     /// When the size is impossible or memory is short.
-    pub fn setup(&self, ring_bytes: u64, watermark: u32) -> Result<(), DeviceError> {
+    pub fn setup(&self, setup: Setup) -> Result<(), DeviceError> {
+        let ring_bytes = setup.ring_bytes;
         let setup = Setup {
             abi: ABI_VERSION,
-            watermark,
             digest: layout::DIGEST,
-            ring_bytes,
+            ..setup
         };
         // SAFETY: The argument is what this number stands for; see `ioctl`.
         match unsafe { self.ioctl("setup", IOCTL_SETUP, setup) } {

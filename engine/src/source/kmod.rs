@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use falco_abi::control::{Interest, Region, map_offset};
+use falco_abi::control::{Interest, Region, Setup, map_offset};
 use falco_abi::event::CLASS_NAMES;
 use falco_abi::record::{HEADER_SIZE, RECORD_ALIGN};
 use falco_abi::ring::{LOSS_NAMES, RING_MAGIC};
@@ -14,7 +14,7 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::device::{Device, DeviceError};
 use super::mapping::{Consumer, Data, Producer};
-use super::{Batch, Counters, Lost, Source};
+use super::{Batch, Counters, Lost, RingUse, Source};
 use crate::event::read_header;
 
 /// After a batch the reader sleeps this long before it looks again: under load
@@ -61,8 +61,26 @@ impl KmodSource {
     /// # Errors
     /// [`DeviceError`].
     pub fn open(path: &Path, ring_bytes: u64) -> Result<Self, DeviceError> {
+        Self::open_with(
+            path,
+            Setup {
+                ring_bytes,
+                ..Setup::default()
+            },
+        )
+    }
+
+    /// The same with everything that the module lets its reader choose; version,
+    /// digest and watermark are filled in.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn open_with(path: &Path, setup: Setup) -> Result<Self, DeviceError> {
         let device = Device::open(path)?;
-        device.setup(ring_bytes, 1)?;
+        device.setup(Setup {
+            watermark: 1,
+            ..setup
+        })?;
         let page = page_size(&device)?;
         let mut rings = Vec::new();
         for cpu in 0..device.version().cpus {
@@ -202,9 +220,20 @@ impl Source for KmodSource {
                 count: stats.lost_no_ring,
             });
         }
+        let rings = self.rings.iter().map(|ring| {
+            let page = ring.producer.page();
+            let end = page.reserved.load(Ordering::Relaxed);
+            RingUse {
+                cpu: ring.cpu,
+                records: page.records.load(Ordering::Relaxed),
+                used: end.saturating_sub(ring.position),
+                size: ring.size(),
+            }
+        });
         Ok(Counters {
             records: stats.records,
             lost,
+            rings: rings.collect(),
         })
     }
 

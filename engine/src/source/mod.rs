@@ -17,6 +17,21 @@ pub struct Counters {
     pub records: u64,
     /// Records lost, with cause and class, without those that are 0.
     pub lost: Vec<Lost>,
+    /// The rings, if the source has some.
+    pub rings: Vec<RingUse>,
+}
+
+/// What a ring holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RingUse {
+    /// Its CPU.
+    pub cpu: u32,
+    /// Records written to it so far.
+    pub records: u64,
+    /// Bytes that are not read yet.
+    pub used: u64,
+    /// Bytes that it has room for.
+    pub size: u64,
 }
 
 impl Counters {

@@ -277,10 +277,10 @@ impl Descriptor {
         }
     }
 
-    /// The name as the program gave it.
+    /// The path as the program gave it.
     pub fn given(&self) -> &[u8] {
         match &self.label {
-            Label::Name { text, len } => match text.get(*len as usize..) {
+            Label::Name { text, len } if self.kind.is_file() => match text.get(*len as usize..) {
                 None | Some([]) => text,
                 Some(given) => given,
             },
@@ -314,7 +314,7 @@ mod tests {
     fn a_path_keeps_what_was_given() {
         let label = |path: &[u8], given: &[u8]| Descriptor {
             label: Label::path(path, given),
-            ..Descriptor::default()
+            ..Descriptor::new(FdKind::File)
         };
         let same = label(b"/etc/a", b"/etc/a");
         assert_eq!(

@@ -21,7 +21,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
-use falco_abi::event::{Event as Kind, procexit, traits};
+use falco_abi::event::{
+    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -72,6 +74,8 @@ pub struct State {
     table: Table,
     proc: Option<ProcFs>,
     fds: ProcFds,
+    /// Nothing is kept of open descriptors.
+    without_files: bool,
     /// Processes whose descriptors were not read yet.
     unread: Vec<u32>,
     host_users: HostUsers,
@@ -128,8 +132,11 @@ impl State {
         let Some(proc) = &self.proc else {
             return 0;
         };
-        for pid in proc.processes() {
-            self.read_process(pid);
+        for mut thread in proc.all_threads() {
+            if thread.container.is_none() {
+                thread.container = self.container_of(&thread.cgroups);
+            }
+            self.table.insert(thread);
         }
         self.table.link();
         let processes = self.table.iter().filter(|t| t.is_leader());
@@ -143,18 +150,6 @@ impl State {
             }
         }
         self.table.len()
-    }
-
-    fn read_process(&mut self, pid: u32) {
-        self.read_thread(pid);
-        let Some(proc) = &mut self.proc else {
-            return;
-        };
-        for tid in proc.tasks(pid) {
-            if tid != pid {
-                self.read_thread(tid);
-            }
-        }
     }
 
     fn read_thread(&mut self, tid: u32) -> bool {
@@ -229,6 +224,17 @@ impl State {
     pub fn thread_of(&self, event: &Event<'_>) -> Option<&Thread> {
         let header = &event.header;
         self.thread(header.tid).or_else(|| self.thread(header.pid))
+    }
+
+    /// Sets how many threads are kept at most.
+    pub fn set_thread_limit(&mut self, limit: usize) {
+        self.table.set_limit(limit);
+    }
+
+    /// Whether to keep what processes have open. Without the events that change
+    /// it, what is kept would soon be wrong.
+    pub fn keep_open_files(&mut self, keep: bool) {
+        self.without_files = !keep;
     }
 
     /// All containers.
@@ -314,6 +320,9 @@ impl State {
             self.task_new(event);
             return;
         }
+        if self.user_changed(event) {
+            return;
+        }
         let tid = event.header.tid;
         if tid == 0 {
             return;
@@ -335,10 +344,15 @@ impl State {
             Kind::Prctl => self.named(event),
             Kind::Capset => self.capable(event),
             Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
+            Kind::Switch => self.switched(event),
             Kind::Setrlimit | Kind::Prlimit => self.limited(event),
             Kind::Unshare => self.unshared(event),
             Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
+        }
+        if self.without_files {
+            self.want_users(tid);
+            return;
         }
         if event.info().traits & WITH_DESCRIPTOR != 0 && self.proc.is_some() {
             self.read_before(event);
@@ -351,7 +365,7 @@ impl State {
 
     /// Takes out what ended with the event, after the rules looked at it.
     pub fn after(&mut self, event: &Event<'_>) {
-        if event.kind == Kind::Close {
+        if event.kind == Kind::Close && !self.without_files {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
@@ -367,7 +381,8 @@ impl State {
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
-        for _ in 0..READ {
+        let reads = if self.without_files { 0 } else { READ };
+        for _ in 0..reads {
             let Some(pid) = self.unread.pop() else {
                 break;
             };
@@ -474,6 +489,53 @@ impl State {
         let mut thread = Thread::new(tid, if pid == 0 { tid } else { pid });
         thread.known = false;
         self.table.insert(thread);
+    }
+
+    /// A recorder saw a user or a group come or go. Those of containers it
+    /// would have to tell by the container's own files, which are read here.
+    fn user_changed(&mut self, event: &Event<'_>) -> bool {
+        macro_rules! slots {
+            ($event:ident, $id:ident) => {
+                (
+                    $event::Slot::$id as usize,
+                    $event::Slot::container_id as usize,
+                    $event::Slot::name as usize,
+                )
+            };
+        }
+        // Slots of the id, the container and the name.
+        let (id, container, name) = match event.kind {
+            Kind::Useradded => slots!(useradded, uid),
+            Kind::Userdeleted => slots!(userdeleted, uid),
+            Kind::Groupadded => slots!(groupadded, gid),
+            Kind::Groupdeleted => slots!(groupdeleted, gid),
+            _ => return false,
+        };
+        let text = |slot: usize| {
+            let bytes = event.bytes(slot).unwrap_or_default();
+            String::from_utf8_lossy(bytes)
+        };
+        let Some(id) = event.number(id).map(|id| id as u32) else {
+            return true;
+        };
+        if !text(container).is_empty() {
+            return true;
+        }
+        let users = self.host_users.users_mut();
+        match event.kind {
+            Kind::Useradded => {
+                let user = User {
+                    name: text(name).into(),
+                    home: text(useradded::Slot::home as usize).into(),
+                    shell: text(useradded::Slot::shell as usize).into(),
+                };
+                users.add_user(id, user);
+            }
+            Kind::Userdeleted => users.remove_user(id),
+            Kind::Groupadded => users.add_group(id, &text(name)),
+            _ => users.remove_group(id),
+        }
+        true
     }
 
     fn want_users(&self, tid: u32) {

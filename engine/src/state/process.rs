@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use falco_abi::event::{
     Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setpgid,
-    setregid, setresgid, setresuid, setreuid, setrlimit, setuid, task_new, unshare,
+    setregid, setresgid, setresuid, setreuid, setrlimit, setuid, switch, task_new, unshare,
 };
 use falco_abi::flags::clone as bits;
 
@@ -371,6 +371,21 @@ impl State {
         usage.vm_swap = number(Slot::vm_swap).unwrap_or(usage.vm_swap);
     }
 
+    /// A thread was taken off its processor: what it used until then.
+    pub(super) fn switched(&mut self, event: &Event<'_>) {
+        use switch::Slot;
+        let number = |slot: Slot| event.number(slot as usize);
+        let Some(thread) = self.table.get_mut(event.header.tid) else {
+            return;
+        };
+        let usage = &mut thread.usage;
+        usage.major_faults = number(Slot::pgft_maj).unwrap_or(usage.major_faults);
+        usage.minor_faults = number(Slot::pgft_min).unwrap_or(usage.minor_faults);
+        usage.vm_size = number(Slot::vm_size).map_or(usage.vm_size, |n| n as u32);
+        usage.vm_rss = number(Slot::vm_rss).map_or(usage.vm_rss, |n| n as u32);
+        usage.vm_swap = number(Slot::vm_swap).map_or(usage.vm_swap, |n| n as u32);
+    }
+
     /// How many descriptors may be open was changed.
     pub(super) fn limited(&mut self, event: &Event<'_>) {
         const NOFILE: u64 = 7;
@@ -436,10 +451,12 @@ impl State {
         let Some(result) = event.result().and_then(|res| u32::try_from(res).ok()) else {
             return;
         };
-        let (tid, pid) = (event.header.tid, event.header.pid);
-        let Some((vpid, own)) = self.table.get(tid).map(|t| (t.vpid, t.vpid == t.pid)) else {
+        let tid = event.header.tid;
+        let caller = self.table.get(tid).map(|t| (t.pid, t.vpid));
+        let Some((pid, vpid)) = caller else {
             return;
         };
+        let own = pid == vpid;
         let (target, group) = match event.kind {
             Kind::Setsid => (pid, result),
             _ => {

@@ -4,6 +4,7 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,9 @@ use super::thread::{Image, Thread, UNSET, with_slash};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
 const MAX_STRINGS: usize = 4096;
+
+/// Most processors that read all threads.
+const MAX_WORKERS: usize = 8;
 
 /// Reads threads. Keeps its buffers.
 #[derive(Debug)]
@@ -149,6 +153,15 @@ fn parse_cgroup(lines: &[u8]) -> Vec<u8> {
     groups
 }
 
+/// A process that wrote a text over its arguments may have left one NUL behind
+/// it, which is no argument.
+pub fn past_title(args: &[u8]) -> &[u8] {
+    match args {
+        b"\0" => b"",
+        args => args,
+    }
+}
+
 /// Divides a command line into the first argument and the others. A process
 /// may have overwritten it with one text without NULs.
 fn parse_cmdline(cmdline: &[u8]) -> (&[u8], &[u8]) {
@@ -267,8 +280,7 @@ impl ProcFs {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
-            // A process that wrote over them left NULs behind its text.
-            image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
+            image.args = past_title(args).into();
         }
         if let Some(env) = self.read(tid, "environ") {
             image.env = env.into();
@@ -307,6 +319,40 @@ impl ProcFs {
         if writable {
             image.flags |= exec::WRITABLE;
         }
+    }
+
+    /// Reads all threads, the first one of a process before the others. Most of
+    /// the time is the kernel's, so all processors help.
+    pub fn all_threads(&self) -> Vec<Thread> {
+        let pids = self.processes();
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let share = pids.len().div_ceil(workers.min(MAX_WORKERS)).max(1);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = pids
+                .chunks(share)
+                .map(|pids| scope.spawn(|| Self::new(&self.root).threads_of(pids)))
+                .collect();
+            let threads = workers
+                .into_iter()
+                .flat_map(std::thread::ScopedJoinHandle::join);
+            threads.flatten().collect()
+        })
+    }
+
+    fn threads_of(mut self, pids: &[u32]) -> Vec<Thread> {
+        let mut threads = Vec::with_capacity(pids.len());
+        for &pid in pids {
+            let Some(leader) = self.thread(pid, |_| None).filter(Thread::is_leader) else {
+                continue;
+            };
+            let shared = Self::shared(&leader);
+            threads.push(leader);
+            for tid in self.tasks(pid) {
+                let other = (tid != pid).then(|| self.thread(tid, |_| Some(shared.clone())));
+                threads.extend(other.flatten());
+            }
+        }
+        threads
     }
 
     /// Ids of all processes, ascending.

@@ -8,8 +8,9 @@ use super::thread::Thread;
 use crate::event::Event;
 use crate::paths::{self, Slots};
 
-/// Most threads that are kept; beyond it new ones stay unknown.
-pub const MAX_THREADS: usize = 131_072;
+/// Most threads that are kept unless [`Table::set_limit`] says otherwise; beyond
+/// it new ones stay unknown.
+pub const MAX_THREADS: usize = 262_144;
 
 /// Most ancestors that are walked: a stale parent must not lead in a circle.
 const MAX_ANCESTORS: usize = 128;
@@ -37,11 +38,22 @@ impl Hasher for IdHasher {
 }
 
 /// All living threads by id. Boxed, for the map to stay small when it grows.
-#[derive(Default)]
 pub struct Table {
     threads: HashMap<u32, Box<Thread>, BuildHasherDefault<IdHasher>>,
     files: Files,
+    limit: usize,
     refused: u64,
+}
+
+impl Default for Table {
+    fn default() -> Self {
+        Self {
+            threads: HashMap::default(),
+            files: Files::default(),
+            limit: MAX_THREADS,
+            refused: 0,
+        }
+    }
 }
 
 impl std::fmt::Debug for Table {
@@ -59,6 +71,11 @@ impl Table {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.threads.is_empty()
+    }
+
+    /// Sets how many threads are kept at most.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
     }
 
     /// How many threads found no room.
@@ -256,7 +273,7 @@ impl Table {
             Some(false) => self.remove(thread.tid, 0),
             None => {}
         }
-        if self.threads.len() >= MAX_THREADS {
+        if self.threads.len() >= self.limit {
             self.refused += 1;
             return false;
         }
@@ -457,6 +474,17 @@ mod tests {
         table.remove(10, 0);
         table.keep_leader_alone(10);
         assert_eq!((table.len(), table.thread_count(10)), (1, 1));
+    }
+
+    #[test]
+    fn there_is_a_limit() {
+        let mut table = Table::default();
+        table.set_limit(2);
+        assert!(table.insert(thread(1, 1, 0)) && table.insert(thread(2, 2, 1)));
+        assert!(!table.insert(thread(3, 3, 1)));
+        // The same id takes the place of its own.
+        assert!(table.insert(thread(2, 2, 1)));
+        assert_eq!((table.len(), table.refused()), (2, 1));
     }
 
     #[test]

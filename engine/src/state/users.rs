@@ -93,6 +93,16 @@ impl Users {
         all.into_iter()
     }
 
+    /// Takes out a user.
+    pub fn remove_user(&mut self, uid: u32) {
+        self.users.remove(&uid);
+    }
+
+    /// Takes out a group.
+    pub fn remove_group(&mut self, gid: u32) {
+        self.groups.remove(&gid);
+    }
+
     /// The user with this id.
     pub fn user(&self, uid: u32) -> Option<&User> {
         self.users.get(&uid)

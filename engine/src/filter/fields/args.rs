@@ -101,10 +101,11 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
         return Some(joined(ctx.arena, b"", [b"<d>", directory]));
     }
     // A directory may have the number that the call returned.
-    let fd = match Fd::of(ctx).filter(|fd| fd.num == num) {
-        Some(fd) if slot == 0 || !returns_descriptor(ctx) => Some(fd),
-        other => Fd::open(ctx, num).or(other.filter(|_| is_copy(ctx))),
-    }?;
+    let about = Fd::of(ctx);
+    let fd = match about.filter(|fd| fd.num == num) {
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => fd,
+        _ => Fd::open(ctx, num).or(about.filter(|_| is_copy(ctx)))?,
+    };
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
         name => name.unwrap_or_default(),
@@ -163,8 +164,9 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),
         ParamType::Int(_) => (decimal(), None),
-        // Falco prints numbers of 64 bits with a sign, as offsets have one.
+        // Falco prints large numbers with a sign, as offsets have one.
         ParamType::Uint(8) => (decimal(), None),
+        ParamType::Uint(4) => (text_in!(arena, "{}", signed(value as u32)), None),
         ParamType::Uint(_) => (text_in!(arena, "{value}"), None),
         ParamType::Hex(_) => (text_in!(arena, "{value:X}"), None),
         ParamType::Octal(_) => (octal(ctx, value), None),
@@ -261,7 +263,8 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             let whole = slots.and_then(|slots| path::absolute(ctx, slots));
             Rendered {
                 own: bytes,
-                resolved: whole.filter(|whole| *whole != bytes),
+                // One that needs no directory is shown as it is.
+                resolved: whole.filter(|whole| *whole != bytes && !bytes.starts_with(b"/")),
             }
         }
         ParamType::Strings => {

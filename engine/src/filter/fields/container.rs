@@ -131,13 +131,13 @@ pub(super) fn host_ipc<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     flag(ctx, |info| info.host_ipc)
 }
 
-/// A mount as one text. Runtimes tell no mode here.
+/// A mount as one text.
 fn shown<'a>(ctx: &Context<'a>, mount: &Mount) -> &'a [u8] {
     let (source, destination) = (&mount.source, &mount.destination);
-    let (writable, propagation) = (!mount.readonly, mount.propagation);
+    let (mode, writable, propagation) = (&mount.mode, !mount.readonly, &mount.propagation);
     text_in!(
         ctx.arena,
-        "{source}:{destination}::{writable}:{propagation}"
+        "{source}:{destination}:{mode}:{writable}:{propagation}"
     )
 }
 
@@ -210,9 +210,9 @@ pub(super) fn mount_dest<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     Some(Value::Text(mount.destination.as_bytes()))
 }
 
-/// Runtimes tell no mode here; that of a mount which is there is empty.
 pub(super) fn mount_mode<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
-    by_source(ctx, arg).map(|_| Value::Text(b""))
+    let mount = by_source(ctx, arg)?;
+    Some(Value::Text(mount.mode.as_bytes()))
 }
 
 pub(super) fn mount_rdwr<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
@@ -244,7 +244,10 @@ pub(super) fn duration<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn ip<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    told(ctx, |info| info.pod.as_ref().map_or("", |pod| &pod.ip))
+    told(ctx, |info| match &info.pod {
+        Some(pod) if !pod.ip.is_empty() => &pod.ip,
+        _ => &info.ip,
+    })
 }
 
 pub(super) fn label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {

@@ -261,6 +261,8 @@ pub(super) fn types<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
         let kind = Fd::open(ctx, i64::from(*num))?.kind;
         return Some(list(ctx.arena, name(kind)));
     }
+    // Like the other fields of the class, of events about a descriptor alone.
+    Fd::of(ctx)?;
     let files = ctx.state.threads().files(ctx.thread?)?;
     let mut seen = 0_u32;
     let kinds = files.iter().filter_map(|(_, descriptor)| {

@@ -205,19 +205,27 @@ pub(super) fn pvpid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 /// The process after which a group or a session is called. When it ended, or
 /// when the id that is known is one of the thread's pid namespace, the highest
 /// ancestor with the same id stands for it.
-fn leader<'a>(ctx: &Context<'a>, id: fn(&Thread) -> u32) -> Option<&'a Thread> {
+fn leader<'a>(
+    ctx: &Context<'a>,
+    id: fn(&Thread) -> u32,
+    own: fn(&Thread) -> u32,
+) -> Option<&'a Thread> {
     let thread = ctx.thread?;
     let wanted = id(thread);
     if wanted == UNSET {
         return None;
     }
-    let own_ids = thread.vtid == thread.tid;
-    let named = own_ids.then(|| ctx.state.thread(wanted)).flatten();
+    if own(thread) == wanted {
+        return ctx.state.threads().leader(thread);
+    }
+    // Outside of namespaces, and for ids of none, the id is enough.
+    let is_global = thread.vtid == thread.tid || own(thread) == thread.pid;
+    let named = is_global.then(|| ctx.state.thread(wanted)).flatten();
     named.or_else(|| ancestors(ctx).take_while(|t| id(t) == wanted).last())
 }
 
 fn session_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    leader(ctx, |t| t.sid)
+    leader(ctx, |t| t.sid, |t| t.vpid)
 }
 
 pub(super) fn sid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -240,11 +248,11 @@ pub(super) fn sid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 fn group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    leader(ctx, |t| t.pgid)
+    leader(ctx, |t| t.pgid, |t| t.pid)
 }
 
 fn own_group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
-    leader(ctx, |t| t.vpgid)
+    leader(ctx, |t| t.vpgid, |t| t.vpid)
 }
 
 pub(super) fn vpgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -5,3 +5,4 @@ pub mod glob;
 pub mod net;
 pub mod path;
 pub mod search;
+pub mod trie;

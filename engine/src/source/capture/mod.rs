@@ -358,7 +358,7 @@ impl Source for CaptureSource {
     fn counters(&self) -> anyhow::Result<Counters> {
         Ok(Counters {
             records: self.events,
-            lost: Vec::new(),
+            ..Counters::default()
         })
     }
 

@@ -7,6 +7,7 @@ use falco_abi::flags::exec;
 
 use super::format::{HOSTNAME, fd, l4, user};
 use crate::state::address::End;
+use crate::state::procfs::past_title;
 use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
 use crate::state::users::User;
 use crate::state::{Descriptor, FdKind, Label, Protocol, State};
@@ -207,10 +208,10 @@ fn thread(fields: &mut Fields<'_>, version: u8) -> Result<Thread, BadEntry> {
         ..Image::default()
     };
     if version >= 7 {
-        image.exepath = fields.text()?.into();
+        let path = fields.text()?;
+        image.exepath = path.strip_suffix(b" (deleted)").unwrap_or(path).into();
     }
-    let args = fields.text()?;
-    image.args = args.strip_suffix(b"\0").unwrap_or(args).into();
+    image.args = past_title(fields.text()?).into();
     thread.cwd = with_slash(fields.text()?);
     let mut usage = Usage {
         fd_limit: fields.u64()?.cast_signed(),

@@ -270,7 +270,7 @@ mod tests {
     }
 
     fn text() -> Vec<u8> {
-        (0..100_000u32).flat_map(|n| n.to_le_bytes()).collect()
+        (0..100_000u32).flat_map(u32::to_le_bytes).collect()
     }
 
     fn gzip(text: &[u8]) -> Vec<u8> {

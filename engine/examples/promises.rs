@@ -1,0 +1,233 @@
+//! What the module promises beyond single records: data is cut where it was asked
+//! to be, a process that makes too many records is held back and that is said, the
+//! reader's own calls are left out, signals are told, and a path that is changed
+//! while the kernel opens it does not hide the file. For the tests on the node.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::Duration;
+
+use anyhow::ensure;
+use falco_abi::control::{DEVICE_PATH, Setup, hook};
+use falco_abi::event::{Event as Kind, open, throttled, write};
+use falco_abi::syscall::SYSCALLS;
+use falco_engine::event::Event;
+use falco_engine::source::{Batch, Source, interest, kmod::KmodSource};
+use nix::libc;
+
+fn number(name: &str) -> Option<u32> {
+    let row = SYSCALLS.iter().find(|s| s.name == name);
+    row.map(|s| s.number().into())
+}
+
+/// Hands over everything that is there.
+fn drain(source: &mut KmodSource, mut each: impl FnMut(&Event<'_>)) -> anyhow::Result<()> {
+    loop {
+        let batch = source.read(Duration::from_millis(50), &mut |_, record| {
+            if let Ok(event) = Event::decode(record, 1, 0) {
+                each(&event);
+            }
+        })?;
+        if batch != Batch::Some {
+            return Ok(());
+        }
+    }
+}
+
+fn source(setup: Setup, calls: &[&str], hooks: u64) -> anyhow::Result<KmodSource> {
+    let mut source = KmodSource::open_with(Path::new(DEVICE_PATH), setup)?;
+    let mut wanted = interest(calls.iter().filter_map(|name| number(name)));
+    wanted.hooks |= hooks;
+    source.set_interest(&wanted)?;
+    Ok(source)
+}
+
+fn data_is_cut() -> anyhow::Result<()> {
+    let setup = Setup {
+        snaplen: 200,
+        ..Setup::default()
+    };
+    let mut source = source(setup, &["write"], 0)?;
+    let mut null = OpenOptions::new().write(true).open("/dev/null")?;
+    null.write_all(&[b'x'; 300])?;
+    let me = std::process::id();
+    let mut lengths = Vec::new();
+    drain(&mut source, |event| {
+        if event.kind == Kind::Write && event.header.pid == me {
+            lengths.extend(event.bytes(write::Slot::data as usize).map(<[u8]>::len));
+        }
+    })?;
+    ensure!(lengths == [200], "lengths of data: {lengths:?}");
+    Ok(())
+}
+
+fn floods_are_held_back() -> anyhow::Result<()> {
+    const LIMIT: u32 = 50;
+    const CALLS: usize = 2000;
+    let setup = Setup {
+        throttle: LIMIT,
+        ..Setup::default()
+    };
+    // Itself a call that counts.
+    let me = std::process::id();
+    let mut source = source(setup, &["getpid"], 0)?;
+    for _ in 0..CALLS {
+        std::hint::black_box(nix::unistd::getpid());
+    }
+    let (mut records, mut said, mut wrong) = (0u64, 0, 0);
+    drain(&mut source, |event| {
+        if event.header.pid == me && event.kind == Kind::Syscall {
+            records += 1;
+        }
+        if event.kind == Kind::Throttled {
+            let pid = event.int(throttled::Slot::pid as usize);
+            let limit = event.int(throttled::Slot::limit as usize);
+            said += 1;
+            wrong += u32::from(pid != Some(me.into()) || limit != Some(LIMIT.into()));
+        }
+    })?;
+    let lost = source.counters()?.lost;
+    let held = lost.iter().filter(|l| l.cause == "throttled");
+    let held: u64 = held.map(|l| l.count).sum();
+    ensure!(
+        said > 0 && wrong == 0,
+        "{said} records of it, {wrong} wrong"
+    );
+    ensure!(
+        records + held == CALLS as u64,
+        "{records} read, {held} held back"
+    );
+    ensure!(records >= LIMIT.into(), "only {records} read");
+    Ok(())
+}
+
+fn own_calls_are_left_out() -> anyhow::Result<()> {
+    let mut source = source(Setup::default(), &["getppid", "openat"], hook::NO_OWN)?;
+    std::hint::black_box(nix::unistd::getppid());
+    let _ = File::open("/etc/passwd");
+    let status = Command::new("/bin/busybox")
+        .args(["cat", "/etc/passwd"])
+        .output()?;
+    ensure!(status.status.success(), "busybox: {status:?}");
+    let me = std::process::id();
+    let (mut own, mut others) = (0, 0);
+    drain(&mut source, |event| {
+        if matches!(event.kind, Kind::Openat | Kind::Syscall) {
+            *(if event.header.pid == me {
+                &mut own
+            } else {
+                &mut others
+            }) += 1;
+        }
+    })?;
+    ensure!(own == 0 && others > 0, "{own} own records, {others} others");
+    Ok(())
+}
+
+fn signals_are_told() -> anyhow::Result<()> {
+    const USR1: i32 = libc::SIGUSR1;
+    let arrived = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(USR1, Arc::clone(&arrived))?;
+    let mut source = source(Setup::default(), &[], hook::SIGNAL)?;
+    signal_hook::low_level::raise(USR1)?;
+    ensure!(arrived.load(Ordering::Relaxed), "the signal did not arrive");
+    let me = i64::from(std::process::id());
+    let mut seen = Vec::new();
+    drain(&mut source, |event| {
+        if event.kind == Kind::Signaldeliver {
+            seen.push([0, 1, 2].map(|slot| event.int(slot).unwrap_or(-1)));
+        }
+    })?;
+    ensure!(seen.contains(&[me, me, USR1.into()]), "signals: {seen:?}");
+    Ok(())
+}
+
+/// Opens a path whose last letter another thread changes all the time. What was
+/// opened is known by its inode.
+fn changing_paths_hide_nothing() -> anyhow::Result<()> {
+    const TURNS: u32 = 20_000;
+    let dir = Path::new("/tmp/promises");
+    std::fs::create_dir_all(dir)?;
+    let mut inodes = Vec::new();
+    for name in ["fileA", "fileB"] {
+        let file = File::create(dir.join(name))?;
+        inodes.push((file.metadata()?.ino(), dir.join(name)));
+    }
+    let setup = Setup {
+        ring_bytes: 64 << 20,
+        ..Setup::default()
+    };
+    let mut source = source(setup, &["open"], 0)?;
+    let path: Vec<AtomicU8> = b"/tmp/promises/fileA\0"
+        .iter()
+        .map(|&b| AtomicU8::new(b))
+        .collect();
+    let letter = &path[path.len() - 2];
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                letter.store(b'B', Ordering::Relaxed);
+                letter.store(b'A', Ordering::Relaxed);
+            }
+        });
+        for _ in 0..TURNS {
+            // SAFETY: A string with a NUL; the kernel may see either letter.
+            let fd = unsafe { libc::syscall(libc::SYS_open, path.as_ptr(), libc::O_RDONLY) };
+            // SAFETY: Just opened, or nothing.
+            let _ = unsafe { libc::close(fd as i32) };
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let me = std::process::id();
+    let (mut seen, mut hidden, mut changed) = (0u32, 0u32, 0u32);
+    drain(&mut source, |event| {
+        if event.kind != Kind::Open || event.header.pid != me {
+            return;
+        }
+        seen += 1;
+        let name = event.bytes(open::Slot::name as usize).unwrap_or_default();
+        let real = event.bytes(open::Slot::real as usize);
+        let inode = event
+            .int(open::Slot::ino as usize)
+            .unwrap_or_default()
+            .cast_unsigned();
+        let opened = inodes.iter().find(|(known, _)| *known == inode);
+        let told = real.unwrap_or(name);
+        changed += u32::from(real.is_some());
+        hidden +=
+            u32::from(opened.is_none_or(|(_, path)| path.as_os_str().as_encoded_bytes() != told));
+    })?;
+    println!("{seen} opens, {changed} of paths that were changed meanwhile, {hidden} hidden");
+    ensure!(seen == TURNS, "{seen} records of {TURNS} opens");
+    ensure!(hidden == 0, "{hidden} files were hidden");
+    Ok(())
+}
+
+fn main() -> anyhow::Result<()> {
+    type Promise = (&'static str, fn() -> anyhow::Result<()>);
+    let promises: [Promise; 5] = [
+        ("data is cut where it was asked to be", data_is_cut),
+        ("floods are held back", floods_are_held_back),
+        ("own calls are left out", own_calls_are_left_out),
+        ("signals are told", signals_are_told),
+        ("changing paths hide nothing", changing_paths_hide_nothing),
+    ];
+    let mut broken = 0;
+    for (name, keeps) in promises {
+        match keeps() {
+            Ok(()) => println!("kept: {name}"),
+            Err(error) => {
+                broken += 1;
+                println!("BROKEN: {name}: {error:#}");
+            }
+        }
+    }
+    ensure!(broken == 0, "{broken} promises are broken");
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! containerd's own interface: it knows the containers that Kubernetes did not ask
+//! for (`ctr`, `nerdctl`), each in a namespace.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use prost::Message;
+
+use super::endpoint::{Api, Error};
+use super::grpc::{Channel, NOT_FOUND};
+use super::oci::Spec;
+use super::{Info, Runtime};
+
+/// A daemon that answers.
+pub(super) struct Containerd {
+    channel: Channel,
+    limit: Duration,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct ListNamespaces {}
+
+#[derive(Clone, PartialEq, Message)]
+struct Namespaces {
+    #[prost(message, repeated, tag = "1")]
+    namespaces: Vec<Namespace>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Namespace {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GetContainer {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GotContainer {
+    #[prost(message, optional, tag = "1")]
+    container: Option<Container>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Container {
+    #[prost(string, tag = "1")]
+    id: String,
+    #[prost(btree_map = "string, string", tag = "2")]
+    labels: BTreeMap<String, String>,
+    #[prost(string, tag = "3")]
+    image: String,
+    #[prost(message, optional, tag = "5")]
+    spec: Option<Any>,
+    #[prost(message, optional, tag = "8")]
+    created_at: Option<Time>,
+}
+
+/// A value whose type a name tells; that of a specification is JSON.
+#[derive(Clone, PartialEq, Message)]
+struct Any {
+    #[prost(bytes = "vec", tag = "2")]
+    value: Vec<u8>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Time {
+    #[prost(int64, tag = "1")]
+    seconds: i64,
+    #[prost(int32, tag = "2")]
+    nanos: i32,
+}
+
+impl Api for Containerd {
+    async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
+        let channel = Channel::connect(path, limit).await?;
+        Ok(Self { channel, limit })
+    }
+
+    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+        let list = "containerd.services.namespaces.v1.Namespaces/List";
+        let namespaces: Namespaces = self
+            .channel
+            .call(list, &ListNamespaces {}, self.limit)
+            .await?;
+        let request = GetContainer { id: id.to_owned() };
+        for namespace in namespaces.namespaces {
+            let get = "containerd.services.containers.v1.Containers/Get";
+            let header = Some(("containerd-namespace", namespace.name.as_str()));
+            let answer = self.channel.call_with(get, &request, header, self.limit);
+            match answer.await {
+                Ok(GotContainer {
+                    container: Some(container),
+                }) => return Ok(Some(info(container))),
+                Ok(_) | Err(Error::Status(NOT_FOUND, _)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn info(container: Container) -> Info {
+    let spec = container.spec.unwrap_or_default().value;
+    let spec: Spec = serde_json::from_slice(&spec).unwrap_or_default();
+    let name = container.labels.get("nerdctl/name").cloned();
+    let started = container.created_at.map_or(0, |time| {
+        let seconds = u64::try_from(time.seconds).unwrap_or(0);
+        let nanos = u64::try_from(time.nanos).unwrap_or(0);
+        seconds.saturating_mul(1_000_000_000).saturating_add(nanos)
+    });
+    let told = spec.info(&container.image, container.labels);
+    Info {
+        runtime: Some(Runtime::Containerd),
+        // `ctr` names a container by its id.
+        name: name
+            .or(Some(told.name.clone()).filter(|name| !name.is_empty()))
+            .unwrap_or(container.id),
+        started,
+        ..told
+    }
+}

@@ -1,0 +1,191 @@
+//! A runtime's socket: the connection is made when something is asked, and after
+//! an error not again for a while.
+
+use std::fmt;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::Info;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Error {
+    /// The socket.
+    Io(std::io::Error),
+    /// The connection, or what the other side says does not fit the protocol.
+    Protocol(String),
+    /// The other side answered with an error.
+    Status(u32, String),
+    /// No answer in time.
+    Timeout,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "{error}"),
+            Self::Protocol(what) => f.write_str(what),
+            Self::Status(code, message) => write!(f, "error {code}: {message}"),
+            Self::Timeout => f.write_str("no answer in time"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl Error {
+    /// What the other side said makes no sense.
+    pub fn protocol(what: impl fmt::Display) -> Self {
+        Self::Protocol(what.to_string())
+    }
+}
+
+/// The answer, or [`Error::Timeout`] when it is not there within `limit`.
+///
+/// # Errors
+/// Those of the answer, and that it is late.
+pub async fn within<T>(
+    limit: Duration,
+    answer: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::time::timeout(limit, answer)
+        .await
+        .unwrap_or(Err(Error::Timeout))
+}
+
+/// Time limits.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// For connecting, and for each answer.
+    pub answer: Duration,
+    /// How long a socket is left alone after a first error; doubles each time.
+    pub rest: Duration,
+    /// How long it is left alone at most.
+    pub longest_rest: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            answer: Duration::from_secs(2),
+            rest: Duration::from_millis(100),
+            longest_rest: Duration::from_secs(30),
+        }
+    }
+}
+
+/// What a runtime is asked through.
+pub trait Api: Sized + Send + Sync + 'static {
+    /// Connects to the socket at `path`; each answer has `limit`.
+    fn connect(path: &Path, limit: Duration) -> impl Future<Output = Result<Self, Error>> + Send;
+
+    /// What the runtime knows of the container. `None`: nothing.
+    fn ask(&self, id: &str) -> impl Future<Output = Result<Option<Info>, Error>> + Send;
+}
+
+/// One socket.
+pub struct Endpoint<A> {
+    path: PathBuf,
+    limits: Limits,
+    state: Mutex<State<A>>,
+}
+
+struct State<A> {
+    connection: Option<Arc<A>>,
+    errors: u32,
+    rests_until: Option<Instant>,
+}
+
+impl<A: Api> Endpoint<A> {
+    /// The socket at `path`, which need not be there yet.
+    pub fn new(path: PathBuf, limits: Limits) -> Self {
+        Self {
+            path,
+            limits,
+            state: Mutex::new(State {
+                connection: None,
+                errors: 0,
+                rests_until: None,
+            }),
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `None`: it rests, or nobody listens.
+    ///
+    /// # Errors
+    /// When the connection fails.
+    pub async fn connection(&self) -> Result<Option<Arc<A>>, Error> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &state.connection {
+            return Ok(Some(Arc::clone(connection)));
+        }
+        if state.rests_until.is_some_and(|end| Instant::now() < end) {
+            return Ok(None);
+        }
+        // A runtime that is not installed is no error.
+        if !self.path.exists() {
+            return Ok(None);
+        }
+        let connected = within(
+            self.limits.answer,
+            A::connect(&self.path, self.limits.answer),
+        );
+        match connected.await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                state.connection = Some(Arc::clone(&connection));
+                Ok(Some(connection))
+            }
+            Err(error) => {
+                self.rest(&mut state, &error);
+                Err(error)
+            }
+        }
+    }
+
+    fn rest(&self, state: &mut State<A>, error: &Error) {
+        state.connection = None;
+        let rest = self.limits.rest * 2_u32.saturating_pow(state.errors.min(16));
+        let rest = rest.min(self.limits.longest_rest);
+        state.rests_until = Some(Instant::now() + rest);
+        // Once is news; that it goes on is not.
+        if state.errors == 0 {
+            log::warn!("container runtime at {}: {error}", self.path.display());
+        }
+        state.errors = state.errors.saturating_add(1);
+    }
+
+    /// What the runtime knows of the container. `None`: nothing, or nobody listens.
+    ///
+    /// # Errors
+    /// When it does not answer, or says that something is wrong.
+    pub async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+        let Some(connection) = self.connection().await? else {
+            return Ok(None);
+        };
+        let answer = connection.ask(id).await;
+        match &answer {
+            Ok(_) => {
+                let mut state = self.state.lock().await;
+                if state.errors > 0 {
+                    log::info!("container runtime at {} answers again", self.path.display());
+                }
+                state.errors = 0;
+            }
+            // An answer, though a bad one.
+            Err(Error::Status(..)) => {}
+            Err(error) => self.rest(&mut *self.state.lock().await, error),
+        }
+        answer
+    }
+}

@@ -1,0 +1,268 @@
+//! Asks the runtimes of a node about containers.
+//!
+//! One thread with one small event loop does all of it, so that a runtime that
+//! hangs, or that answers nonsense, costs this thread alone.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore, mpsc};
+
+use super::containerd::Containerd;
+use super::cri::Cri;
+use super::docker::Docker;
+use super::endpoint::{Api, Endpoint, Error, Limits};
+use super::engines::{Engine, Engines};
+use super::{Ask, Container, Containers, Info, Runtime, files};
+
+/// Containers that may wait to be asked for.
+const QUEUE: usize = 1024;
+
+/// Containers that are asked for at a time.
+const AT_A_TIME: usize = 8;
+
+/// When to ask about a container that no runtime knew: a runtime may tell of a
+/// sandbox only after its first process has run for a while.
+const RETRIES: &[Duration] = &[
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+    Duration::from_secs(10),
+    Duration::from_secs(60),
+];
+
+/// How long a runtime may think before files are asked: well below the time that
+/// an event waits.
+const SOON: Duration = Duration::from_millis(250);
+
+/// How often it is tried to hear of new containers.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
+
+/// Asks the runtimes.
+#[derive(Debug)]
+pub struct Runtimes {
+    queue: mpsc::Sender<Arc<Container>>,
+}
+
+impl Ask for Runtimes {
+    fn ask(&self, container: &Arc<Container>) -> bool {
+        self.queue.try_send(Arc::clone(container)).is_ok()
+    }
+}
+
+impl Runtimes {
+    /// Starts the thread that asks, and makes `containers` ask it. Sockets and
+    /// files are those below `host_root`.
+    ///
+    /// # Errors
+    /// When the thread, or what it waits with, cannot be made.
+    pub fn start(
+        host_root: &Path,
+        engines: Engines,
+        limits: Limits,
+        containers: &Arc<Containers>,
+    ) -> std::io::Result<()> {
+        let (queue, incoming) = mpsc::channel(QUEUE);
+        let node = Arc::new(Node {
+            host_root: host_root.to_owned(),
+            sockets: Mutex::default(),
+            announced: Arc::downgrade(containers),
+            engines,
+            limits,
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()?;
+        std::thread::Builder::new()
+            .name("runtimes".into())
+            .spawn(move || runtime.block_on(serve(incoming, node)))?;
+        containers.set_asker(Box::new(Self { queue }));
+        Ok(())
+    }
+}
+
+/// One socket.
+enum Socket {
+    Docker(Runtime, Endpoint<Docker>),
+    Cri(Endpoint<Cri>),
+    Containerd(Endpoint<Containerd>),
+}
+
+impl Socket {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Docker(_, endpoint) => endpoint.path(),
+            Self::Cri(endpoint) => endpoint.path(),
+            Self::Containerd(endpoint) => endpoint.path(),
+        }
+    }
+
+    fn engine(&self) -> Engine {
+        match self {
+            Self::Docker(Runtime::Podman, _) => Engine::Podman,
+            Self::Docker(..) => Engine::Docker,
+            Self::Cri(_) => Engine::Cri,
+            Self::Containerd(_) => Engine::Containerd,
+        }
+    }
+
+    async fn connect(&self) {
+        // An error was logged, and the connection is tried again when needed.
+        match self {
+            Self::Docker(_, endpoint) => drop(endpoint.connection().await),
+            Self::Cri(endpoint) => drop(endpoint.connection().await),
+            Self::Containerd(endpoint) => drop(endpoint.connection().await),
+        }
+    }
+
+    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+        async fn of<A: Api>(endpoint: &Endpoint<A>, id: &str) -> Result<Option<Info>, Error> {
+            endpoint.ask(id).await
+        }
+        match self {
+            Self::Docker(runtime, endpoint) => {
+                let info = of(endpoint, id).await?;
+                Ok(info.map(|info| Info {
+                    runtime: Some(*runtime),
+                    ..info
+                }))
+            }
+            Self::Cri(endpoint) => of(endpoint, id).await,
+            Self::Containerd(endpoint) => of(endpoint, id).await,
+        }
+    }
+}
+
+/// The runtimes of a node.
+struct Node {
+    host_root: PathBuf,
+    engines: Engines,
+    limits: Limits,
+    /// Those that were there when last looked, or always may be.
+    sockets: Mutex<Vec<Arc<Socket>>>,
+    /// Where containers that are announced are put in.
+    announced: Weak<Containers>,
+}
+
+async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
+    let turns = Arc::new(Semaphore::new(AT_A_TIME));
+    // The first container shall not wait for a connection as well.
+    for socket in node.sockets().await {
+        tokio::spawn(async move { socket.connect().await });
+    }
+    while let Some(container) = incoming.recv().await {
+        let (node, turns) = (Arc::clone(&node), Arc::clone(&turns));
+        tokio::spawn(async move {
+            for wait in std::iter::once(&Duration::ZERO).chain(RETRIES) {
+                tokio::time::sleep(*wait).await;
+                // Only this task and the list of all containers have it:
+                // nobody is in it any more.
+                if *wait > Duration::ZERO && Arc::strong_count(&container) <= 2 {
+                    return;
+                }
+                let Ok(_turn) = turns.acquire().await else {
+                    return;
+                };
+                match node.ask(&container).await {
+                    Some(info) => {
+                        container.publish(node.engines.cut(info));
+                        return;
+                    }
+                    None => container.publish_unknown(),
+                }
+            }
+        });
+    }
+}
+
+impl Node {
+    /// All sockets; looks for those whose place is a pattern.
+    async fn sockets(self: &Arc<Self>) -> Vec<Arc<Socket>> {
+        let mut sockets = self.sockets.lock().await;
+        for (engine, path) in self.engines.sockets() {
+            for path in files::expand(&self.host_root, path.trim_start_matches('/')) {
+                let known = |s: &Arc<Socket>| s.engine() == engine && s.path() == path;
+                if sockets.iter().any(known) {
+                    continue;
+                }
+                let docker =
+                    |runtime| Socket::Docker(runtime, Endpoint::new(path.clone(), self.limits));
+                let socket = Arc::new(match engine {
+                    Engine::Docker => docker(Runtime::Docker),
+                    Engine::Podman => docker(Runtime::Podman),
+                    Engine::Cri => Socket::Cri(Endpoint::new(path, self.limits)),
+                    Engine::Containerd => Socket::Containerd(Endpoint::new(path, self.limits)),
+                    // They have no socket.
+                    Engine::Lxc | Engine::LibvirtLxc | Engine::Nspawn | Engine::Bpm => continue,
+                });
+                if let Socket::Docker(runtime, _) = *socket {
+                    tokio::spawn(listen(Arc::clone(&socket), runtime, self.announced.clone()));
+                }
+                sockets.push(socket);
+            }
+        }
+        sockets.clone()
+    }
+
+    /// What the first that knows the container knows. Files tell less than a
+    /// runtime, but at once: they count when nobody answers while events wait.
+    async fn ask(self: &Arc<Self>, container: &Container) -> Option<Info> {
+        let runtime = container.runtime();
+        let enabled = Engine::ALL
+            .iter()
+            .any(|engine| engine.may_know(runtime) && self.engines.is_enabled(*engine));
+        if !enabled {
+            return None;
+        }
+        let answer = self.ask_sockets(container);
+        tokio::pin!(answer);
+        let answered = tokio::time::timeout(SOON, &mut answer).await;
+        if let Ok(Some(info)) = answered {
+            return Some(info);
+        }
+        let found = files::look(&self.host_root, container);
+        match answered {
+            Err(_) if found.is_none() => answer.await,
+            _ => found,
+        }
+    }
+
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Info> {
+        for socket in self.sockets().await {
+            if !socket.engine().may_know(container.runtime()) {
+                continue;
+            }
+            match socket.ask(container.full_id()).await {
+                Ok(Some(info)) => return Some(info),
+                Ok(None) => {}
+                Err(error) => log::debug!("{}: {error}", socket.path().display()),
+            }
+        }
+        None
+    }
+}
+
+/// Asks about containers when the daemon says that it made them: their first
+/// process, and perhaps their last, is yet to come.
+async fn listen(socket: Arc<Socket>, runtime: Runtime, announced: Weak<Containers>) {
+    let Socket::Docker(_, endpoint) = &*socket else {
+        return;
+    };
+    loop {
+        if let Ok(Some(daemon)) = endpoint.connection().await {
+            let told = daemon
+                .watch(|id| {
+                    if let Some(containers) = announced.upgrade() {
+                        containers.get(id, runtime);
+                    }
+                })
+                .await;
+            log::debug!("{}: {told:?}", endpoint.path().display());
+        }
+        if announced.strong_count() == 0 {
+            return;
+        }
+        tokio::time::sleep(LISTEN_AGAIN).await;
+    }
+}

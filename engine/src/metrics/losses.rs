@@ -1,0 +1,31 @@
+//! Our causes and classes of lost events in Falco's terms.
+
+use crate::source::Lost;
+
+/// Falco's names of the kinds of events that found no room, with our classes.
+pub const BUFFER_KINDS: [(&str, &[&str]); 8] = [
+    ("clone_fork", &["fork"]),
+    ("execve", &["exec"]),
+    ("connect", &["net"]),
+    ("open", &["open"]),
+    ("dir_file", &["file"]),
+    ("other_interest", &["other", "any"]),
+    ("close", &[]),
+    ("proc", &["exit", "credentials"]),
+];
+
+/// How many records found no room in a ring, of some classes.
+pub fn no_room(lost: &[Lost], classes: &[&str]) -> u64 {
+    let full = lost
+        .iter()
+        .filter(|l| matches!(l.cause, "full" | "no_ring"));
+    full.filter(|l| classes.contains(&l.class))
+        .map(|l| l.count)
+        .sum()
+}
+
+/// How many were lost for a reason of ours.
+pub fn by_cause(lost: &[Lost], cause: &str) -> u64 {
+    let same = lost.iter().filter(|l| l.cause == cause);
+    same.map(|l| l.count).sum()
+}

@@ -1,0 +1,242 @@
+//! Asking Docker and Podman, and reading what runtimes leave in files.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use falco_engine::metadata::endpoint::Limits;
+use falco_engine::metadata::engines::{Engine, Engines};
+use falco_engine::metadata::runtimes::Runtimes;
+use falco_engine::metadata::{Container, Containers, Runtime};
+
+const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+const LATER: &str = "8939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn start(root: &Path, engines: Engines) -> Arc<Containers> {
+    let limits = Limits {
+        answer: Duration::from_millis(300),
+        rest: Duration::from_millis(20),
+        longest_rest: Duration::from_millis(100),
+    };
+    let containers = Arc::new(Containers::new());
+    Runtimes::start(root, engines, limits, &containers).unwrap();
+    containers
+}
+
+fn wait(what: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !what() {
+        assert!(Instant::now() < end, "nothing came");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn known(container: &Container) -> &falco_engine::metadata::Info {
+    wait(|| container.info().is_some());
+    container.info().unwrap()
+}
+
+/// A daemon with one container, which announces another that was made.
+fn serve(socket: &Path) {
+    let listener = UnixListener::bind(socket).unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            std::thread::spawn(move || answer(&stream));
+        }
+    });
+}
+
+fn answer(mut stream: &UnixStream) {
+    let mut lines = BufReader::new(stream).lines();
+    let request = lines.next().unwrap().unwrap();
+    let path = request.split(' ').nth(1).unwrap().to_owned();
+    for line in lines {
+        if line.unwrap().is_empty() {
+            break;
+        }
+    }
+    let container = |id: &str, name: &str| {
+        format!(
+            r#"{{"Id":"{id}","Name":"/{name}","Image":"sha256:abcd",
+            "Config":{{"Image":"nginx:1.27","Labels":{{"io.kubernetes.pod.name":"web-0",
+            "io.kubernetes.pod.namespace":"shop","long":"{}"}}}},
+            "HostConfig":{{"Privileged":true,"PidMode":"host"}},"State":{{"StartedAt":"bad"}}}}"#,
+            "x".repeat(200)
+        )
+    };
+    let body = match path.as_str() {
+        "/version" => "{}".to_owned(),
+        "/images/sha256:abcd/json" => r#"{"RepoDigests":["nginx@sha256:ef"]}"#.to_owned(),
+        path if path == format!("/containers/{ID}/json") => container(ID, "web"),
+        path if path == format!("/containers/{LATER}/json") => container(LATER, "late"),
+        path if path.starts_with("/events?") => {
+            // A stream in pieces, which ends with the daemon.
+            let event = format!(r#"{{"Type":"container","Actor":{{"ID":"{LATER}"}}}}"#);
+            let (first, second) = event.split_at(20);
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+            )
+            .unwrap();
+            for piece in [first, second, "\n"] {
+                write!(stream, "{:x}\r\n{piece}\r\n", piece.len()).unwrap();
+                stream.flush().unwrap();
+            }
+            std::thread::sleep(PATIENCE);
+            return;
+        }
+        _ => {
+            write!(
+                stream,
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\n{{}}"
+            )
+            .unwrap();
+            return;
+        }
+    };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_daemon_tells_and_announces() {
+    let root = tempfile::tempdir().unwrap();
+    for (engine, runtime) in [
+        (Engine::Docker, Runtime::Docker),
+        (Engine::Podman, Runtime::Podman),
+    ] {
+        // One of a user: its place is a pattern.
+        let directory = root.path().join(runtime.name()).join("1000");
+        std::fs::create_dir_all(&directory).unwrap();
+        serve(&directory.join("api.sock"));
+        let pattern = format!("/{}/*/api.sock", runtime.name());
+        let containers = start(root.path(), Engines::at(engine, vec![pattern]));
+        let info = known(&containers.get(ID, runtime)).clone();
+        assert_eq!(
+            (info.name.as_str(), info.image.as_str()),
+            ("web", "nginx:1.27")
+        );
+        assert_eq!(
+            (info.image_digest.as_str(), info.runtime),
+            ("sha256:ef", Some(runtime))
+        );
+        assert_eq!((info.privileged, info.host_pid), (Some(true), Some(true)));
+        let pod = info.pod.unwrap();
+        assert_eq!(
+            (pod.name.as_str(), pod.namespace.as_str()),
+            ("web-0", "shop")
+        );
+        // A label that is too long is left out.
+        assert_eq!(info.labels.len(), 2);
+        // Before any process of it was seen.
+        wait(|| containers.lookup(LATER).is_some_and(|c| c.info().is_some()));
+        let unknown = containers.get(&"0".repeat(64), runtime);
+        wait(|| !unknown.is_pending());
+        assert!(unknown.info().is_none());
+    }
+}
+
+#[test]
+fn files_tell_when_nobody_listens() {
+    let root = tempfile::tempdir().unwrap();
+    let file = |path: &str, text: &str| {
+        let path = root.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    let id = |digit: &str| digit.repeat(64);
+    file(
+        &format!("var/lib/docker/containers/{}/config.v2.json", id("1")),
+        r#"{"Name":"/one","Image":"sha256:11","Config":{"Image":"debian:13"},
+            "MountPoints":{"/data":{"Source":"/srv","Destination":"/data","RW":true}}}"#,
+    );
+    file(
+        &format!("var/lib/docker/containers/{}/hostconfig.json", id("1")),
+        r#"{"Privileged":true,"NetworkMode":"host"}"#,
+    );
+    file(
+        &format!(
+            "run/containerd/io.containerd.runtime.v2.task/k8s.io/{}/config.json",
+            id("2")
+        ),
+        r#"{"annotations":{"io.kubernetes.cri.container-name":"two",
+            "io.kubernetes.cri.image-name":"docker.io/library/nginx:latest",
+            "io.kubernetes.cri.sandbox-name":"web-0","io.kubernetes.cri.sandbox-namespace":"shop",
+            "io.kubernetes.cri.sandbox-id":"sand"},
+            "mounts":[{"type":"bind","source":"/a","destination":"/b","options":["ro","rslave"]},
+                      {"type":"proc","source":"proc","destination":"/proc"}],
+            "linux":{"namespaces":[{"type":"pid"},{"type":"ipc"}]}}"#,
+    );
+    file(
+        "home/ann/.local/share/containers/storage/overlay-containers/containers.json",
+        &format!(
+            r#"[{{"id":"{}","names":["three"],"image":"33","metadata":"{{\"image-name\":\"alpine:3\"}}"}}]"#,
+            id("3")
+        ),
+    );
+    file("var/lib/docker/containers/../broken", "{");
+    let containers = start(root.path(), Engines::default());
+    let docker = containers.get(&id("1"), Runtime::Docker);
+    let info = known(&docker);
+    assert_eq!((info.name.as_str(), info.image_tag.as_str()), ("one", "13"));
+    assert_eq!(
+        (info.privileged, info.host_network),
+        (Some(true), Some(true))
+    );
+    assert_eq!(info.mounts[0].source, "/srv");
+    for runtime in [Runtime::Containerd, Runtime::Cri] {
+        let containers = start(root.path(), Engines::default());
+        let pod = containers.get(&id("2"), runtime);
+        let info = known(&pod);
+        assert_eq!(
+            (info.name.as_str(), info.image_tag.as_str()),
+            ("two", "latest")
+        );
+        let of = info.pod.as_ref().unwrap();
+        assert_eq!(
+            (of.name.as_str(), of.sandbox_id.as_str()),
+            ("web-0", "sand")
+        );
+        assert_eq!(
+            (info.host_network, info.host_pid),
+            (Some(true), Some(false))
+        );
+        assert_eq!(info.mounts.len(), 1);
+        assert_eq!(
+            (info.mounts[0].readonly, info.mounts[0].propagation.as_str()),
+            (true, "rslave")
+        );
+    }
+    let info = known(&containers.get(&id("3"), Runtime::Podman)).clone();
+    assert_eq!(
+        (info.name.as_str(), info.image_repository.as_str()),
+        ("three", "alpine")
+    );
+    assert_eq!(info.image_id, "33");
+    let lxc = containers.get("web", Runtime::Lxc);
+    assert_eq!(known(&lxc).name, "web");
+    // A name is no way out of the directory.
+    let hostile = containers.get("../broken", Runtime::Docker);
+    wait(|| !hostile.is_pending());
+    assert!(hostile.info().is_none());
+}
+
+#[test]
+fn engines_that_are_off_are_not_asked() {
+    let root = tempfile::tempdir().unwrap();
+    let engines = serde_json::from_str(r#"{"engines":{"lxc":{"enabled":false}}}"#).unwrap();
+    let containers = start(root.path(), engines);
+    let lxc = containers.get("web", Runtime::Lxc);
+    wait(|| !lxc.is_pending());
+    assert!(lxc.info().is_none());
+    let wrong = serde_json::from_str::<Engines>(r#"{"engines":{"dokcer":{}}}"#).unwrap_err();
+    assert!(wrong.to_string().contains("dokcer"), "{wrong}");
+}
