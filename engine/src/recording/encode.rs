@@ -19,13 +19,12 @@ const OLD_SELECT: u16 = 85;
 /// Longest parameter of events whose lengths have 16 bits.
 const LONGEST: usize = u16::MAX as usize;
 
-/// Something of a thread that the module leaves out of an event, as the state
-/// knows it.
+/// Something of a thread that our module leaves out of an event and Falco's
+/// drivers do not: other readers of captures need it. The state knows it.
 #[derive(Clone, Copy)]
 enum Inherited {
     Exe,
     Args,
-    Cwd,
     Cgroups,
 }
 
@@ -34,7 +33,6 @@ impl Inherited {
         Some(match name {
             "exe" => Self::Exe,
             "args" => Self::Args,
-            "cwd" => Self::Cwd,
             "cgroups" => Self::Cgroups,
             _ => return None,
         })
@@ -44,7 +42,6 @@ impl Inherited {
         match self {
             Self::Exe => thread.exe(),
             Self::Args => &thread.image.args,
-            Self::Cwd => &thread.cwd,
             Self::Cgroups => &thread.cgroups,
         }
     }

@@ -26,7 +26,8 @@ pub(super) fn write(machine: &Machine, state: &State, out: &mut Vec<u8>) {
         out.extend_from_slice(&machine.interfaces);
     });
     let mut threads: Vec<&Thread> = state.threads().iter().filter(|t| t.is_known()).collect();
-    threads.sort_unstable_by_key(|thread| thread.tid);
+    // A process comes before its threads, which are put into it.
+    threads.sort_unstable_by_key(|thread| (thread.pid, !thread.is_leader(), thread.tid));
     blocks(out, Block::Users { sized: true }, |out| users(state, out));
     let mut left = threads.iter().copied().peekable();
     loop {
