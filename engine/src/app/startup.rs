@@ -193,14 +193,7 @@ pub(super) fn open_source(
     let engine = &config.engine;
     let wanted = wanted(config, ruleset);
     match engine.kind {
-        EngineKind::Kmod => {
-            let mut source = KmodSource::open(Path::new(DEVICE_PATH), engine.buffer_size.into())?;
-            let (rings, size) = source.rings();
-            info!("reading {rings} rings of {} KiB", size >> 10);
-            source.set_interest(&wanted)?;
-            let state = read_state(engine.threads, &source, ruleset.needs_open_files())?;
-            Ok((Box::new(source), state))
-        }
+        EngineKind::Kmod => open_module(engine, &wanted, ruleset.needs_open_files()),
         EngineKind::Replay => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
@@ -220,6 +213,20 @@ pub(super) fn open_source(
             Ok((Box::new(source), state))
         }
     }
+}
+
+/// Begins to take from the module what is wanted.
+pub(super) fn open_module(
+    engine: &config::Engine,
+    wanted: &Interest,
+    open_files: bool,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
+    let mut source = KmodSource::open(Path::new(DEVICE_PATH), engine.buffer_size.into())?;
+    let (rings, size) = source.rings();
+    info!("reading {rings} rings of {} KiB", size >> 10);
+    source.set_interest(wanted)?;
+    let state = read_state(engine.threads, &source, open_files)?;
+    Ok((Box::new(source), state))
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,

@@ -65,6 +65,17 @@ impl Writer {
         })
     }
 
+    /// Begins anew with what is known now: what follows is of another recording.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn section(&mut self, machine: &Machine, state: &State) -> io::Result<()> {
+        self.block.clear();
+        snapshot::write(machine, state, &mut self.block);
+        self.began = false;
+        self.sink.write(&self.block)
+    }
+
     /// Writes an event that `state` has taken in. With `hidden` it is there
     /// for the state of whoever reads it, and is not shown.
     ///

@@ -4,6 +4,7 @@ mod convert;
 mod entries;
 pub mod events;
 pub mod format;
+mod pace;
 mod snapshot;
 mod stream;
 pub mod syscalls;
@@ -20,6 +21,7 @@ pub use self::convert::NOBODY;
 use self::convert::{Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
+use self::pace::Pace;
 pub use self::snapshot::Machine;
 pub use self::stream::CaptureError;
 use self::stream::Stream;
@@ -41,6 +43,7 @@ pub struct CaptureSource {
     stream: Stream,
     converter: Converter,
     machine: Machine,
+    pace: Option<Pace>,
     /// Events that count so far.
     events: u64,
     ended: bool,
@@ -81,9 +84,15 @@ impl CaptureSource {
             stream,
             converter: Converter::new(),
             machine: Machine::default(),
+            pace: None,
             events: 0,
             ended: false,
         })
+    }
+
+    /// Hands out events as fast as they were recorded, times `speed`.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.pace = Some(Pace::new(speed));
     }
 
     /// The machine that the events are of, once [`Source::restore`] has run.
@@ -208,6 +217,17 @@ impl CaptureSource {
         })
     }
 
+    /// Whether it is time for the event, within `wait`.
+    fn is_due(&mut self, layout: EventBlock, found: Found, wait: Duration) -> bool {
+        let at = BLOCK_HEADER + layout.prefix();
+        // One that is cut off is told later.
+        let time = (found.len >= at + 8).then(|| u64_at(self.stream.bytes(), at));
+        match (&mut self.pace, time) {
+            (Some(pace), Some(time)) => pace.wait_for(time, wait),
+            _ => true,
+        }
+    }
+
     /// Translates the event in the block. `true`: it is the converter's record.
     #[inline]
     fn event(&mut self, layout: EventBlock, found: Found) -> Result<bool, CaptureError> {
@@ -329,7 +349,7 @@ impl Source for CaptureSource {
         Ok(())
     }
 
-    fn read(&mut self, _: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
         for _ in 0..BATCH {
             if self.ended {
                 return Ok(Batch::End);
@@ -341,6 +361,9 @@ impl Source for CaptureSource {
                 Some(Block::Event(layout)) => {
                     if !self.load(found)? {
                         continue;
+                    }
+                    if self.pace.is_some() && !self.is_due(layout, found, wait) {
+                        return Ok(Batch::Nothing);
                     }
                     if self.event(layout, found)? {
                         each(self.events, self.converter.record());
@@ -360,6 +383,10 @@ impl Source for CaptureSource {
             records: self.events,
             ..Counters::default()
         })
+    }
+
+    fn machine(&self) -> Option<&Machine> {
+        Some(&self.machine)
     }
 
     fn epoch_offset(&self) -> i64 {
