@@ -42,12 +42,12 @@ pub struct Options {
     #[arg(short = 'W', value_name = "NUMBER", requires = "size", value_parser = clap::value_parser!(u64).range(1..))]
     pub files: Option<u64>,
 
-    /// Write the entry of each call too
+    /// Write for programs with older libraries of Falco, such as Debian's sysdig
     ///
-    /// Programs with older libraries of Falco, such as the sysdig 0.29 of Debian,
-    /// know descriptors by the entries alone.
+    /// The entry of each call is written too, by which they know descriptors, and
+    /// no kind of descriptors in the list at the start that they would refuse.
     #[arg(long)]
-    pub entries: bool,
+    pub old_readers: bool,
 }
 
 /// Records events.
@@ -63,7 +63,7 @@ pub(super) fn record(options: &Options) -> anyhow::Result<()> {
             compression: options
                 .compress
                 .unwrap_or_else(|| Compression::of_name(&options.write)),
-            entries: options.entries,
+            old_readers: options.old_readers,
         },
         machine: Machine::default(),
         writer: None,

@@ -16,6 +16,16 @@ const GENERIC: u16 = 1;
 /// A second number of `select`, which no call of today's architectures makes.
 const OLD_SELECT: u16 = 85;
 
+/// The last system call that sysdig 0.29 knows; it crashes on later ones.
+const OLD_CALLS: u16 = 343;
+
+/// The last number of a call of x86-64 that it knows; on generic events of later
+/// ones it crashes too.
+const OLD_NUMBERS: u32 = 334;
+
+/// The last event type that sysdig 0.29 knows; it crashes on some later ones.
+const OLD_TYPES: u16 = 371;
+
 /// Longest parameter of events whose lengths have 16 bits.
 const LONGEST: usize = u16::MAX as usize;
 
@@ -111,16 +121,22 @@ pub(super) struct Encoder {
     generic: Layout,
     /// Numbers of system calls in captures, by ours.
     calls: Vec<u16>,
+    /// The last number that readers know.
+    last_call: u16,
     entries: bool,
 }
 
 impl Encoder {
-    /// `entries`: a call is two events, as it was until version 0.21 of the
-    /// drivers.
-    pub(super) fn new(entries: bool) -> Self {
+    /// `old_readers`: a call is two events, as it was until version 0.21 of the
+    /// drivers, and calls that came later have no name.
+    pub(super) fn new(old_readers: bool) -> Self {
+        let last = if old_readers { OLD_TYPES } else { u16::MAX };
         let layout = |&kind: &Kind| match kind {
             Kind::Syscall => None,
-            kind => type_of(kind).map(|ty| Layout::new(ty, kind)),
+            kind => {
+                let ty = type_of(kind).filter(|ty| ty.code <= last)?;
+                Some(Layout::new(ty, kind))
+            }
         };
         let generic = EventType {
             code: GENERIC,
@@ -132,7 +148,8 @@ impl Encoder {
             by_kind: ALL.iter().map(layout).collect(),
             generic: Layout::new(&generic, Kind::Syscall),
             calls: syscalls::capture_numbers(),
-            entries,
+            last_call: if old_readers { OLD_CALLS } else { u16::MAX },
+            entries: old_readers,
         }
     }
 
@@ -153,6 +170,9 @@ impl Encoder {
             }
             None => return false,
         };
+        if self.entries && event.header.syscall > OLD_NUMBERS && self.call(event) > self.last_call {
+            return false;
+        }
         if let Some(entry) = layout.entry.as_deref().filter(|_| self.entries) {
             self.block(entry, event, thread, state_only, out);
         }
@@ -248,11 +268,18 @@ impl Encoder {
         let value = match put.ty {
             Type::Syscall => {
                 let call = usize::try_from(native).ok().and_then(|n| self.calls.get(n));
-                call.copied().unwrap_or(0).into()
+                let call = call.copied().filter(|&call| call <= self.last_call);
+                call.unwrap_or(0).into()
             }
             _ => native,
         };
         number(put.ty, value, out);
+    }
+
+    /// Number of an event's call in captures.
+    fn call(&self, event: &Event<'_>) -> u16 {
+        let call = self.calls.get(event.header.syscall as usize);
+        call.copied().unwrap_or(0)
     }
 
     /// Whether events of this kind, where they come before all others, tell what

@@ -26,15 +26,16 @@ use crate::state::State;
 pub struct Options {
     /// How it is compressed.
     pub compression: Compression,
-    /// Entries of calls are written too, for readers from before version 0.22
-    /// of Falco's libraries.
-    pub entries: bool,
+    /// For programs with older libraries of Falco, such as sysdig 0.29: entries
+    /// of calls are written too, and no kinds of descriptors that came later.
+    pub old_readers: bool,
 }
 
 /// Writes one capture.
 pub struct Writer {
     sink: Sink,
     encoder: Encoder,
+    old_readers: bool,
     block: Vec<u8>,
     events: u64,
     /// Something happened that does not tell what was known before.
@@ -54,11 +55,12 @@ impl Writer {
     ) -> io::Result<Self> {
         let mut sink = Sink::new(out, options.compression);
         let mut block = Vec::new();
-        snapshot::write(machine, state, &mut block);
+        snapshot::write(machine, state, options.old_readers, &mut block);
         sink.write(&block)?;
         Ok(Self {
             sink,
-            encoder: Encoder::new(options.entries),
+            encoder: Encoder::new(options.old_readers),
+            old_readers: options.old_readers,
             block,
             events: 0,
             began: false,
@@ -71,7 +73,7 @@ impl Writer {
     /// When it cannot be written.
     pub fn section(&mut self, machine: &Machine, state: &State) -> io::Result<()> {
         self.block.clear();
-        snapshot::write(machine, state, &mut self.block);
+        snapshot::write(machine, state, self.old_readers, &mut self.block);
         self.began = false;
         self.sink.write(&self.block)
     }

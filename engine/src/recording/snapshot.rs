@@ -18,8 +18,12 @@ const LONGEST_LIST: usize = 4095;
 /// Bytes of a list of threads after which another block begins.
 const LONG_BLOCK: usize = 4 << 20;
 
-/// Appends all blocks that come before the first event.
-pub(super) fn write(machine: &Machine, state: &State, out: &mut Vec<u8>) {
+/// Last kind of descriptors that sysdig 0.29 knows; it refuses later ones.
+const OLD_KINDS: u8 = fd::FILE_V2;
+
+/// Appends all blocks that come before the first event. `old_readers`: without
+/// kinds of descriptors that they do not know.
+pub(super) fn write(machine: &Machine, state: &State, old_readers: bool, out: &mut Vec<u8>) {
     section(out);
     about_machine(machine, state, out);
     blocks(out, Block::Interfaces { sized: true }, |out| {
@@ -45,7 +49,7 @@ pub(super) fn write(machine: &Machine, state: &State, out: &mut Vec<u8>) {
     }
     let mut any = false;
     for thread in threads.iter().filter(|thread| thread.is_leader()) {
-        descriptors(state, thread, out);
+        descriptors(state, thread, old_readers, out);
         any = true;
     }
     if !any {
@@ -186,7 +190,7 @@ fn thread(thread: &Thread, out: &mut Vec<u8>) {
 }
 
 /// The open descriptors of a process; other threads have the same.
-fn descriptors(state: &State, thread: &Thread, out: &mut Vec<u8>) {
+fn descriptors(state: &State, thread: &Thread, old_readers: bool, out: &mut Vec<u8>) {
     let Some(files) = state.threads().files(thread) else {
         return;
     };
@@ -196,7 +200,7 @@ fn descriptors(state: &State, thread: &Thread, out: &mut Vec<u8>) {
             sized(out, |out| {
                 out.extend_from_slice(&u64::from(num).to_le_bytes());
                 out.extend_from_slice(&file.ino.to_le_bytes());
-                descriptor(file, out);
+                descriptor(file, old_readers, out);
             });
         }
     });
@@ -227,7 +231,7 @@ fn ipv6(address: IpAddr) -> Ipv6Addr {
     }
 }
 
-fn descriptor(file: &Descriptor, out: &mut Vec<u8>) {
+fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
     let v6 = file.kind == FdKind::Ipv6;
     let address = |end: &End, out: &mut Vec<u8>| match v6 {
         true => out.extend_from_slice(&ipv6(end.0).octets()),
@@ -267,7 +271,11 @@ fn descriptor(file: &Descriptor, out: &mut Vec<u8>) {
             out.extend_from_slice(&file.dev.to_le_bytes());
         }
         (_, kind) => {
-            out.push(number(kind));
+            let kind = match number(kind) {
+                kind if old_readers && kind > OLD_KINDS => fd::UNSUPPORTED,
+                kind => kind,
+            };
+            out.push(kind);
             text(file.name(), LONGEST_PATH, out);
         }
     }

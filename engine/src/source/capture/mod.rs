@@ -206,7 +206,7 @@ impl CaptureSource {
             Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
             Block::Interfaces { sized } => {
                 // Nobody here asks for them; a copy of the capture has them too.
-                self.machine.interfaces = sized.then(|| body.into()).unwrap_or_default();
+                self.machine.interfaces = if sized { body } else { &[] }.into();
                 Ok(())
             }
             Block::Section | Block::Event(_) => Ok(()),
