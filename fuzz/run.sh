@@ -19,5 +19,6 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1"
 cargo build --release --target "$host" --bin "$target"
 mkdir -p "corpus/$target" "artifacts/$target"
+[ ! -d "seeds/$target" ] || set -- "seeds/$target" "$@"
 exec "target/$host/release/$target" -artifact_prefix="artifacts/$target/" \
-    "corpus/$target" "seeds/$target" "$@"
+    "corpus/$target" "$@"

@@ -234,6 +234,12 @@ fn address<T: ?Sized>(of: &T) -> usize {
     std::ptr::from_ref(of).cast::<u8>().addr()
 }
 
+/// Address of what a call fills, and is read afterwards: the compiler is told
+/// that it may change behind its back.
+fn room<T>(of: &mut T) -> usize {
+    std::ptr::from_mut(of).expose_provenance()
+}
+
 fn text(text: &str) -> CString {
     CString::new(text).unwrap_or_default()
 }
@@ -959,8 +965,8 @@ fn others(t: &mut Tester) -> anyhow::Result<()> {
             &about(want! { fd: fd }),
         )?;
     }
-    let fds = [0i32; 2];
-    let _ = raw(number("pipe"), &[address(&fds)]);
+    let mut fds = [0i32; 2];
+    let _ = raw(number("pipe"), &[room(&mut fds)]);
     let (out, into) = (i64::from(fds[0]), i64::from(fds[1]));
     let offset = [100u64];
     t.once(
@@ -1084,10 +1090,10 @@ fn others(t: &mut Tester) -> anyhow::Result<()> {
         &[NOWHERE[0], three[1], three[2]],
         &want! { ruid: Want::Nothing, euid: Want::Nothing, suid: Want::Nothing },
     )?;
-    let limits = [0u64; 2];
+    let mut limits = [0u64; 2];
     t.once(
         "getrlimit",
-        &[7, address(&limits)],
+        &[7, room(&mut limits)],
         &want! { cur: Want::Some, max: Want::Some, resource: 7 },
     )?;
     let same = limits;

@@ -92,6 +92,28 @@ impl Node {
         Some(&pair.1)
     }
 
+    /// The same as JSON: scalars without quotes that are no text are what they
+    /// look like.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.kind {
+            Kind::Scalar(_) if self.is_null() => serde_json::Value::Null,
+            Kind::Scalar(scalar) if scalar.plain => {
+                match (scalar.boolean(), scalar.text.parse::<i64>()) {
+                    (_, Ok(number)) => number.into(),
+                    (Some(flag), _) => flag.into(),
+                    _ => scalar.text.as_str().into(),
+                }
+            }
+            Kind::Scalar(scalar) => scalar.text.as_str().into(),
+            Kind::Sequence(items) => items.iter().map(|item| item.to_json()).collect(),
+            Kind::Map(pairs) => {
+                let pairs = pairs.iter();
+                let pairs = pairs.map(|(key, value)| (key.to_string(), value.to_json()));
+                serde_json::Value::Object(pairs.collect())
+            }
+        }
+    }
+
     /// Whether it is nothing at all.
     pub fn is_null(&self) -> bool {
         self.scalar().is_some_and(|scalar| {

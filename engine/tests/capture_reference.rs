@@ -23,8 +23,8 @@ use falco_engine::event::Event;
 use falco_engine::filter::fields::FIELDS;
 use falco_engine::filter::table::FieldTable;
 use falco_engine::filter::template::Template;
+use falco_engine::output::Alert;
 use falco_engine::output::format::Formatter;
-use falco_engine::output::{Alert, FieldValue};
 use falco_engine::rules::{
     LoadOptions, LoadResult, RuleSource, Ruleset, Scratch, Selection, Selector,
 };
@@ -194,7 +194,6 @@ fn every_field_of_every_event() {
             Err(_) => unknown.push(field.clone()),
         }
     }
-    let kind = Template::compile("%fd.type", &table).expect("a field");
     let mut differences = Differences::new();
     let mut failures = String::new();
     let mut arena = Bump::new();
@@ -211,11 +210,6 @@ fn every_field_of_every_event() {
             };
             let context = state.context(event, &arena);
             let place = format!("{name} {} {}", event.num, event.name());
-            values.clear();
-            kind.values(&context, &mut values);
-            let descriptor = values
-                .iter()
-                .all(|(_, value)| *value != FieldValue::Missing);
             for (field, template) in &templates {
                 values.clear();
                 template.values(&context, &mut values);
@@ -230,7 +224,6 @@ fn every_field_of_every_event() {
                     line: &line,
                     event,
                     thread: context.thread.is_some(),
-                    descriptor,
                 };
                 if !same(&own, theirs) && !is_listed(&seen) {
                     note(&mut differences, field, &place, &own, theirs);

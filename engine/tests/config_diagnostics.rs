@@ -415,12 +415,47 @@ fn rules_files_are_found_in_order() {
     assert!(expand_path(&directory.path().join("other.yaml")).is_err());
 }
 
+#[test]
+fn container_engines_are_those_of_the_plugin() {
+    use falco_engine::metadata::engines::Engine;
+    let text = "plugins:
+  - name: other
+    init_config: {anything: 1}
+  - name: container
+    library_path: libcontainer.so
+    init_config:
+      label_max_len: 50
+      engines:
+        docker: {enabled: no}
+        podman:
+          enabled: true
+          sockets: [/run/one.sock]
+";
+    let engines = config(text).engines;
+    assert!(!engines.is_enabled(Engine::Docker) && engines.is_enabled(Engine::Cri));
+    let sockets = engines.sockets();
+    assert!(sockets.contains(&(Engine::Podman, "/run/one.sock".into())));
+    assert!(sockets.iter().all(|(engine, _)| *engine != Engine::Docker));
+    let json =
+        r#"plugins: [{name: container, init_config: '{"engines": {"cri": {"enabled": false}}}'}]"#;
+    assert!(!config(json).engines.is_enabled(Engine::Cri));
+    let wrong = errors(
+        "plugins:\n  - name: container\n    init_config:\n      engines: {dokcer: {enabled: true}}\n",
+    );
+    assert!(
+        wrong.starts_with("falco.yaml:4:7: error: plugins.init_config of container:"),
+        "{wrong}"
+    );
+    assert!(wrong.contains("dokcer"), "{wrong}");
+}
+
 /// A value of the right type that is not the default, in YAML.
 fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
     match (name, kind) {
         ("engine.kind", _) => "kmod".into(),
         ("rules_file", _) => "[a]".into(),
         ("rules", _) => "[{disable: {tag: some}}]".into(),
+        ("plugins", _) => "[{name: container, init_config: {label_max_len: 7}}]".into(),
         ("append_output", _) => "[{extra_output: some}]".into(),
         ("config_files", _) => "[/no/such/file]".into(),
         ("http_output.headers", _) => "{x-some: thing}".into(),

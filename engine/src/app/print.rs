@@ -81,7 +81,7 @@ pub(super) fn print(options: &Options) -> anyhow::Result<()> {
     let template = Template::compile(text, &table);
     let template = template.map_err(|errors| wrong("-p", text, errors))?;
     let (signals, _) = signals::watch()?;
-    let mut stream = Stream::open(&options.taken, false)?;
+    let mut stream = Stream::open(&options.taken)?;
     let stdout = io::stdout();
     let terminal = stdout.is_terminal();
     let mut printer = Printer {

@@ -56,7 +56,7 @@ pub struct Options {
 /// When they cannot be read or written.
 pub(super) fn record(options: &Options) -> anyhow::Result<()> {
     let (signals, _) = signals::watch()?;
-    let mut stream = Stream::open(&options.taken, true)?;
+    let mut stream = Stream::open(&options.taken)?;
     let mut recorder = Recorder {
         options,
         written: Written {

@@ -18,7 +18,6 @@ use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::Containers;
 use crate::metadata::endpoint::Limits;
-use crate::metadata::engines::Engines;
 use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
@@ -193,7 +192,7 @@ pub(super) fn open_source(
     let engine = &config.engine;
     let wanted = wanted(config, ruleset);
     match engine.kind {
-        EngineKind::Kmod => open_module(engine, &wanted, ruleset.needs_open_files()),
+        EngineKind::Kmod => open_module(config, &wanted, needs_files(config, ruleset)),
         EngineKind::Replay => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
@@ -202,6 +201,7 @@ pub(super) fn open_source(
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
             let mut state = State::new();
+            state.keep_open_files(needs_files(config, ruleset));
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
@@ -217,22 +217,30 @@ pub(super) fn open_source(
 
 /// Begins to take from the module what is wanted.
 pub(super) fn open_module(
-    engine: &config::Engine,
+    config: &Config,
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), engine.buffer_size.into())?;
+    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
     source.set_interest(wanted)?;
-    let state = read_state(engine.threads, &source, open_files)?;
+    let state = read_state(config, &source, open_files)?;
     Ok((Box::new(source), state))
+}
+
+/// Whether the state must know what processes have open.
+fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+    match config.engine.kind {
+        EngineKind::Kmod => ruleset.needs_open_files(),
+        EngineKind::Replay => ruleset.needs_recorded_files(),
+    }
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
-    let mut wanted = match ruleset.needs_open_files() {
+    let mut wanted = match needs_files(config, ruleset) {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),
     };
@@ -309,18 +317,19 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(threads: usize, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
+fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     Runtimes::start(
         &host_root,
-        Engines::default(),
+        config.engines.clone(),
         Limits::default(),
         &containers,
     )
     .context("cannot start asking container runtimes")?;
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
+    let threads = config.engine.threads;
     if threads > 0 {
         state.set_thread_limit(threads);
     }

@@ -117,12 +117,12 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Opens what the options name. `all`: events that the filter does not let
-    /// through are wanted too.
+    /// Opens what the options name. All events are read, whatever the filter: the
+    /// state needs most of them.
     ///
     /// # Errors
     /// When it cannot be opened, or the filter is wrong.
-    pub(super) fn open(taken: &Taken, all: bool) -> anyhow::Result<Self> {
+    pub(super) fn open(taken: &Taken) -> anyhow::Result<Self> {
         let condition = condition(&taken.filter)?;
         let mut progress = Progress::default();
         let (source, state) = match &taken.read {
@@ -131,9 +131,6 @@ impl Stream {
                 if let Some(speed) = taken.speed {
                     source.set_speed(speed);
                 }
-                if let Some(condition) = condition.as_ref().filter(|_| !all) {
-                    source.set_interest(&condition.events().interest())?;
-                }
                 let mut state = State::new();
                 source.restore(&mut state)?;
                 (Box::new(source) as Box<dyn Source>, state)
@@ -141,7 +138,7 @@ impl Stream {
             None => {
                 let calls = SYSCALLS.iter().map(|call| u32::from(call.number()));
                 let wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
-                startup::open_module(&Config::default().engine, &wanted, true)?
+                startup::open_module(&Config::default(), &wanted, true)?
             }
         };
         let host = source.machine().is_none().then(recording::of_host);

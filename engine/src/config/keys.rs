@@ -5,6 +5,7 @@
 
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use serde_json::{Value, json};
 
@@ -117,7 +118,6 @@ const fn word(words: &'static [&'static str]) -> Kind<Config> {
     }
 }
 
-const LIST: Kind<Config> = Kind::List;
 const MAP: Kind<Config> = Kind::Map;
 
 /// A part that Falco has and this program has not, which is told to whoever
@@ -258,12 +258,17 @@ pub static KEYS: &[Key<Config>] = &[
         ),
         "Plugins to load.",
     ),
-    other(
+    full(
         "plugins",
-        LIST,
-        "",
-        Follows("load_plugins"),
-        "Plugins that may be loaded.",
+        Kind::Special {
+            form: "a list of maps",
+            schema: || json!({ "type": "array", "items": { "type": "object" } }),
+            set: plugins,
+        },
+        "[]",
+        "Plugins that may be loaded. Of `container`, which is built in, init_config counts: \
+         label_max_len, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
+         bpm), each with enabled and sockets.",
     ),
     other(
         "plugins_hostinfo",
@@ -1291,6 +1296,34 @@ fn rules(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
         let mut entry = RuleSelection::default();
         reader.map(RULES_KEYS, "rules", item, &mut entry);
         config.rules.push(entry);
+    }
+}
+
+/// Only the configuration of the plugin that is built in is read.
+fn plugins(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    let yaml::Kind::Sequence(items) = &node.kind else {
+        return reader.mismatch("plugins", "a list of maps", node);
+    };
+    let is_container =
+        |item: &&Rc<Node>| item.get("name").and_then(Node::text) == Some("container");
+    for init in items
+        .iter()
+        .filter(is_container)
+        .filter_map(|item| item.get("init_config"))
+    {
+        let json = match init.text() {
+            _ if init.is_null() => continue,
+            // As JSON in a text.
+            Some(text) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
+            None => init.to_json(),
+        };
+        match serde_json::from_value(json) {
+            Ok(engines) => config.engines = engines,
+            Err(error) => reader.error(
+                init.place,
+                format!("plugins.init_config of container: {error}"),
+            ),
+        }
     }
 }
 

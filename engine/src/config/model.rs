@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::schema::Text;
 use crate::diagnostic::Source;
+use crate::metadata::engines::Engines;
 use crate::output::Priority;
 use crate::rules::AppendOutput;
 
@@ -33,6 +34,8 @@ pub struct Config {
     pub outputs: Outputs,
     /// Values of the fields `%static.*`.
     pub static_fields: BTreeMap<String, String>,
+    /// How container runtimes are asked.
+    pub engines: Engines,
     /// What is done when the kernel lost events.
     pub drops: Drops,
     /// Reads in a row without events before that is reported.

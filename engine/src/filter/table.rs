@@ -15,6 +15,7 @@ pub struct FieldTable {
     fields: &'static [Field],
     by_name: FxHashMap<&'static str, usize>,
     open_files: Arc<AtomicBool>,
+    named_files: Arc<AtomicBool>,
 }
 
 /// A field with its argument checked.
@@ -38,6 +39,7 @@ impl FieldTable {
             fields,
             by_name,
             open_files: Arc::default(),
+            named_files: Arc::default(),
         }
     }
 
@@ -46,7 +48,16 @@ impl FieldTable {
         self.open_files.load(Ordering::Relaxed)
     }
 
+    /// Whether a field was bound whose value may follow from a descriptor that an
+    /// event names by its number alone, as events of captures do.
+    pub fn needs_named_files(&self) -> bool {
+        self.named_files.load(Ordering::Relaxed)
+    }
+
     fn note(&self, field: &Field) {
+        if may_name_files(field) {
+            self.named_files.store(true, Ordering::Relaxed);
+        }
         if field.open_files {
             self.open_files.store(true, Ordering::Relaxed);
         }
@@ -75,6 +86,7 @@ impl FieldTable {
         if let Some((found, key)) = self.dotted(&field.name)
             && field.arg.is_none()
         {
+            self.note(found);
             return bind_arg(found, Some(key), field.span);
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
@@ -104,6 +116,34 @@ impl FieldTable {
         }
         None
     }
+}
+
+/// Whether the value of a field may follow from a descriptor. What is not known
+/// to be about something else may.
+fn may_name_files(field: &Field) -> bool {
+    const OTHERS: [&str; 7] = [
+        "proc.",
+        "thread.",
+        "user.",
+        "group.",
+        "container.",
+        "k8s.",
+        "syscall.",
+    ];
+    const EVENTS: [&str; 8] = [
+        "evt.type",
+        "evt.dir",
+        "evt.num",
+        "evt.time",
+        "evt.source",
+        "evt.res",
+        "evt.rawres",
+        "evt.failed",
+    ];
+    // A directory may be entered by its descriptor.
+    let cwd = field.name == "proc.cwd";
+    let other = OTHERS.iter().any(|class| field.name.starts_with(class));
+    field.open_files || cwd || !(other || EVENTS.contains(&field.name))
 }
 
 /// Length of the parts with dots between them at the start of the text.

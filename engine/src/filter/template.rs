@@ -179,6 +179,11 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
             None => render::render(None, out),
         };
     }
+    // Of a network Falco prints no more than that it is one.
+    if let (FieldType::Net, Some(Value::Ip(_))) = (field.field.ty, value) {
+        out.push_str("<IPNET>");
+        return;
+    }
     if let Some(Value::List(ancestors)) = value
         && field.cardinality() == Cardinality::AnyAncestor
     {
@@ -236,7 +241,7 @@ fn typed<'a>(name: &str, operand: &'a Operand, ctx: &Context<'a>) -> FieldValue 
 fn prints_itself(field: &BoundField, value: Option<Value<'_>>) -> bool {
     match value {
         Some(Value::List(_)) => field.cardinality() == Cardinality::AnyAncestor,
-        Some(_) => field.field.print == Print::Hex,
+        Some(_) => field.field.print == Print::Hex || field.field.ty == FieldType::Net,
         None => false,
     }
 }

@@ -15,6 +15,7 @@ pub mod grpc;
 mod http;
 mod image;
 mod oci;
+pub mod recorded;
 pub mod runtimes;
 
 use std::collections::HashMap;
@@ -33,6 +34,8 @@ pub const SHORT_ID: usize = 12;
 pub struct Info {
     /// Kind of the runtime that knows it.
     pub runtime: Option<Runtime>,
+    /// The whole id as it was told, if that is another than the control group's.
+    pub full_id: Option<String>,
     /// Name.
     pub name: String,
     /// Image as it was asked for, with its tag.
@@ -236,6 +239,8 @@ pub trait Ask: Send + Sync {
 pub struct Containers {
     known: Mutex<HashMap<Box<str>, Arc<Container>>>,
     asker: OnceLock<Box<dyn Ask>>,
+    /// Told by a recorder before any thread of them was seen, by short id.
+    told: Mutex<HashMap<Box<str>, Info>>,
 }
 
 impl std::fmt::Debug for Containers {
@@ -289,11 +294,32 @@ impl Containers {
                 known.retain(|_, c| Arc::strong_count(c) > 1);
             }
             let container = Arc::new(Container::new(id, runtime));
+            if let Some(info) = self.told().remove(container.id()) {
+                container.publish(info);
+            }
             known.insert(id.into(), Arc::clone(&container));
             container
         };
         self.request(&container);
         container
+    }
+
+    /// Takes in what a recorder tells of a container by the start of its id.
+    pub fn tell(&self, id: &str, info: Info) {
+        let short = id.get(..SHORT_ID).unwrap_or(id);
+        let known = self.lock();
+        let mut same = known.values().filter(|c| c.id() == short).peekable();
+        if same.peek().is_some() {
+            for container in same {
+                container.publish(info.clone());
+            }
+            return;
+        }
+        drop(known);
+        let mut told = self.told();
+        if told.len() < MANY || told.contains_key(short) {
+            told.insert(short.into(), info);
+        }
     }
 
     /// Asks the runtimes about a container, if nobody did.
@@ -326,6 +352,10 @@ impl Containers {
     /// Whether an answer about this container is on its way.
     pub fn is_pending(&self, id: &str) -> bool {
         self.lookup(id).is_some_and(|c| c.is_pending())
+    }
+
+    fn told(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Info>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Container>>> {

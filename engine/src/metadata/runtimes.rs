@@ -222,9 +222,11 @@ impl Node {
             return Some(info);
         }
         let found = files::look(&self.host_root, container);
-        match answered {
-            Err(_) if found.is_none() => answer.await,
-            _ => found,
+        match (answered, &found) {
+            // Worth more than an answer that comes too late.
+            (Err(_), Some(info)) if !info.image.is_empty() => found,
+            (Err(_), _) => answer.await.or(found),
+            (Ok(_), _) => found,
         }
     }
 

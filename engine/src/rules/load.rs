@@ -108,7 +108,7 @@ pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) 
     loader.used.warn(&library, &mut report);
     let ruleset = (!report.has_errors())
         .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields))
-        .map(|ruleset| ruleset.with_open_files(fields.needs_open_files()));
+        .map(|ruleset| ruleset.with_files(fields.needs_open_files(), fields.needs_named_files()));
     LoadResult {
         ruleset,
         diagnostics: report.into_diagnostics(),

@@ -37,6 +37,7 @@ pub struct Ruleset {
     match_all: bool,
     want_fields: bool,
     open_files: bool,
+    named_files: bool,
 }
 
 /// One rule.
@@ -220,12 +221,24 @@ impl Ruleset {
             match_all,
             want_fields,
             open_files: false,
+            named_files: false,
         }
     }
 
-    /// With a field that needs to know all that a process has open, or not.
-    pub(super) fn with_open_files(self, open_files: bool) -> Self {
-        Self { open_files, ..self }
+    /// With a field that needs to know all that a process has open, or not; and
+    /// with one that needs what an event names by its number.
+    pub(super) fn with_files(self, open_files: bool, named_files: bool) -> Self {
+        Self {
+            open_files,
+            named_files,
+            ..self
+        }
+    }
+
+    /// The same of events of captures, which tell no more of a descriptor than
+    /// its number.
+    pub fn needs_recorded_files(&self) -> bool {
+        self.named_files || self.needs_open_files()
     }
 
     /// Whether the state must know what processes have open: a field asks for

@@ -57,7 +57,7 @@ impl FileTable {
     }
 
     /// All with their numbers, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (u32, &Descriptor)> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, &Descriptor)> {
         self.entries.iter().map(|e| (e.num, &*e.descriptor))
     }
 

@@ -22,12 +22,12 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, container, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
 };
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup};
+use crate::metadata::{Container, Containers, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use procfd::ProcFds;
 use procfs::ProcFs;
@@ -87,6 +87,8 @@ pub struct State {
     counters: Counters,
     /// For what is put together and dropped at once.
     scratch: Bump,
+    /// The event at hand gave a socket another name.
+    renamed: bool,
     times: Times,
     extractions: AtomicU64,
 }
@@ -178,7 +180,9 @@ impl State {
     /// Takes in an open descriptor of a thread, for all that share its table.
     /// `cloexec`: it ends with the next program.
     pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
-        if let Some(files) = self.table.files_mut(tid) {
+        if !self.without_files
+            && let Some(files) = self.table.files_mut(tid)
+        {
             files.insert(num, Arc::new(descriptor), cloexec);
         }
     }
@@ -240,6 +244,12 @@ impl State {
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
+    }
+
+    /// Whether the event at hand gave a socket another name. Without open files
+    /// nobody can tell, and each name counts.
+    pub(crate) fn renamed(&self) -> bool {
+        self.renamed || self.without_files
     }
 
     /// Name of the machine.
@@ -309,6 +319,7 @@ impl State {
 
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
+        self.renamed = false;
         if !event.is_notice() {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);
@@ -322,6 +333,12 @@ impl State {
         }
         if self.user_changed(event) {
             return;
+        }
+        if event.kind == Kind::Container {
+            let json = event.bytes(container::Slot::json as usize);
+            if let Some((id, info)) = json.and_then(recorded::parse) {
+                self.containers.tell(&id, info);
+            }
         }
         let tid = event.header.tid;
         if tid == 0 {

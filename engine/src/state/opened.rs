@@ -429,8 +429,16 @@ impl State {
         if from == number(to) {
             return;
         }
-        let descriptor = from.and_then(|from| files.shared(from));
-        self.put_shared(event, to, descriptor, cloexec);
+        if let Some(descriptor) = from.and_then(|from| files.shared(from)) {
+            self.put_shared(event, to, Some(descriptor), cloexec);
+            return;
+        }
+        // Of a copy of what nobody knows the machine can tell; a capture cannot,
+        // and keeps what the number referred to.
+        if let (true, Some(num)) = (self.proc.is_some(), number(to)) {
+            self.put_shared(event, to, None, cloexec);
+            self.read_file(event, num);
+        }
     }
 
     /// A descriptor of the process that a descriptor of the caller means.
@@ -526,10 +534,13 @@ impl State {
         }
         let protocol = event.param("proto").filter(|(_, param)| param.extra);
         let protocol = protocol.and_then(|(slot, _)| event.number(slot));
+        self.renamed = true;
         self.socket(event, Some(num), |socket| {
             socket.kind = tuple.kind();
             socket.label = tuple.into();
             socket.server = server;
+            // Falco has it so: the other end is known from now on.
+            socket.connected = true;
             match protocol {
                 Some(protocol) => socket.protocol = Protocol::of_number(protocol),
                 None if socket.protocol == Protocol::Unknown && tuple.kind().is_ip() => {

@@ -88,7 +88,9 @@ impl State {
             self.table.remove(tid, 0);
         }
         self.table.keep_leader_alone(pid);
-        let container = bytes(Slot::cgroups).map(|groups| self.container_of(groups));
+        let known = self.table.entry(pid).map(|thread| &*thread.cgroups);
+        let groups = bytes(Slot::cgroups).filter(|groups| known != Some(*groups));
+        let moved = groups.map(|groups| (groups, self.container_of(groups)));
         if self.table.entry(pid).is_none() {
             self.table.insert(Thread::new(pid, pid));
         }
@@ -112,11 +114,9 @@ impl State {
             None => Arc::clone(&thread.comm),
         };
         thread.run(&comm, image);
-        if let Some(groups) = bytes(Slot::cgroups) {
-            if *thread.cgroups != *groups {
-                thread.cgroups = groups.into();
-            }
-            thread.container = container.flatten();
+        if let Some((groups, container)) = moved {
+            thread.cgroups = groups.into();
+            thread.container = container;
         }
         if let Some(cwd) = bytes(Slot::cwd) {
             thread.cwd = thread::with_slash(cwd);

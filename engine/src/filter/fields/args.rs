@@ -156,10 +156,13 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
             let id = value as u32;
             let name = match (param.ty, signed(id)) {
                 (_, -1) => "<NONE>",
+                // Whose files nobody read.
+                _ if container.is_some_and(|c| c.users().is_none()) => "<NA>",
                 (ParamType::Uid, _) => ctx.state.user_name(container, id),
                 _ => ctx.state.group_name(container, id),
             };
-            let known = (name != "<NA>").then_some(name.as_bytes());
+            // In a container somebody has each id, be the name known or not.
+            let known = (container.is_some() || name != "<NA>").then_some(name.as_bytes());
             (text_in!(arena, "{}", signed(id)), known)
         }
         ParamType::Signal => (decimal(), signal(value).map(str::as_bytes)),

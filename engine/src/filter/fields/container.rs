@@ -35,7 +35,10 @@ fn of_pod<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answe
 fn of_pod_or_host<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answer<'a> {
     match &ctx.thread?.container {
         None => Some(Value::Text(b"")),
-        Some(_) => of_pod(ctx, text),
+        Some(container) => match &container.info()?.pod {
+            None => Some(Value::Text(b"")),
+            Some(pod) => Some(Value::Text(text(pod).as_bytes())),
+        },
     }
 }
 
@@ -71,7 +74,10 @@ pub(super) fn id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 pub(super) fn full_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let id = match &ctx.thread?.container {
         None => "host",
-        Some(container) => container.full_id(),
+        Some(container) => {
+            let told = container.info()?.full_id.as_deref();
+            told.unwrap_or(container.full_id())
+        }
     };
     Some(Value::Text(id.as_bytes()))
 }
@@ -88,7 +94,7 @@ pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let name = match &ctx.thread?.container {
         None => "host",
         Some(container) => {
-            let told = container.info().and_then(|info| info.runtime);
+            let told = container.info()?.runtime;
             told.unwrap_or(container.runtime()).name()
         }
     };
@@ -298,11 +304,14 @@ pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pod_labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    if ctx.thread?.container.is_none() {
+    let Some(container) = &ctx.thread?.container else {
         return Some(Value::Text(b""));
-    }
-    let pod = info(ctx)?.pod.as_ref()?;
-    Some(list(ctx, &pod.labels))
+    };
+    let labels = match &container.info()?.pod {
+        None => &[][..],
+        Some(pod) => &pod.labels,
+    };
+    Some(list(ctx, labels))
 }
 
 #[cfg(test)]

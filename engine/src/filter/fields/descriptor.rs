@@ -1,6 +1,8 @@
 //! The descriptor that an event is about: what the event's record tells of it,
 //! and what the state knows.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use falco_abi::event::{
     ALL, Event as Kind, ParamType, accept, bind, connect, creat, fcntl, memfd_create, open, openat,
     openat2, socket, socketpair, traits,
@@ -96,7 +98,8 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
     let made = event.result().unwrap_or(-1);
     if copies {
         // A copy of what nobody knows is not known either.
-        let known = event.kind != Kind::Fcntl || Fd::open(ctx, made).is_some();
+        let told = event.param("kind").is_some_and(|(slot, _)| event.has(slot));
+        let known = told || given().is_some_and(|original| Fd::open(ctx, original).is_some());
         return if made >= 0 && known {
             Some(made)
         } else {
@@ -110,6 +113,8 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
         },
         // Falco knows it by name alone.
         Kind::Fchmodat2 => given(),
+        // Old recorders left it out.
+        Kind::Setsockopt | Kind::Getsockopt => given().or(Some(-1)),
         _ if traits & (traits::USES_FD | traits::DESTROYS_FD) != 0 => given(),
         _ if traits & traits::CREATES_FD != 0 => Some(event.result()?.max(-1)),
         _ => None,
@@ -121,6 +126,11 @@ fn number_of(ctx: &Context<'_>) -> Option<i64> {
 fn directory_slot(kind: Kind) -> Option<usize> {
     let slot = usize::from(GIVEN[kind as usize]);
     paths::in_slot(kind, slot + 1).and_then(|slots| paths::descriptor(kind, slots))
+}
+
+/// Whether it is the address of the machine's own interface.
+fn is_loopback(ip: IpAddr) -> bool {
+    ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
 }
 
 /// The protocol of a socket of which nothing else is known.
@@ -235,12 +245,40 @@ impl<'a> Fd<'a> {
         }
     }
 
+    /// Ends on this machine and on another one. Where both are on this one, the
+    /// source counts as ours, as Falco has it.
+    pub(super) fn sides(&self) -> (Option<End>, Option<End>) {
+        let (Some(source), Some(destination)) = self.ends() else {
+            return (None, None);
+        };
+        let inside = is_loopback(source.0) || source.0 == destination.0;
+        match self.server && !inside {
+            true => (Some(destination), Some(source)),
+            false => (Some(source), Some(destination)),
+        }
+    }
+
+    /// Whether the end that is served is on this machine.
+    pub(super) fn serves(&self) -> bool {
+        match (self.kind, self.ends()) {
+            (FdKind::Ipv4 | FdKind::Ipv6, (Some(source), Some(to))) => {
+                self.server || is_loopback(to.0) || source.0 == to.0
+            }
+            (FdKind::Ipv4 | FdKind::Ipv6, (None, Some(_))) => true,
+            // To Falco the unspecified address of this family is one of ours.
+            (FdKind::Ipv6, _) => true,
+            _ => false,
+        }
+    }
+
     fn opened(ctx: &Context<'a>, flags: usize, dev: usize, ino: usize) -> Self {
         let event = ctx.event;
         let num = event.result().unwrap_or(-1);
         let flags = event.number(flags).unwrap_or_default() as u32;
         let worked = num >= 0;
         let kind = match (worked, flags & bits::DIRECTORY) {
+            // Falco tells no kind of this one alone.
+            (false, _) if event.kind == Kind::Open => FdKind::Unknown,
             (false, _) | (true, 0) => FdKind::File,
             _ => FdKind::Directory,
         };
@@ -299,7 +337,10 @@ impl<'a> Fd<'a> {
             server,
             connected,
             // One that is not connected has the other end of this message.
-            named: tuple.is_some() && !connected && event.kind != Kind::Shutdown,
+            named: tuple.is_some()
+                && !connected
+                && (ctx.state.renamed() || Self::open(ctx, num).is_none())
+                && event.kind != Kind::Shutdown,
             text: text.filter(|text| !text.is_empty()),
             protocol: Self::l4proto(ctx).unwrap_or_default(),
             ..Self::new(num)
@@ -393,6 +434,7 @@ impl<'a> Fd<'a> {
             },
             Kind::MemfdCreate => Self {
                 kind: FdKind::Memfd,
+                named: num >= 0,
                 text: event.bytes(memfd_create::Slot::name as usize),
                 ..Self::new(num)
             },

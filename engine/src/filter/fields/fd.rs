@@ -98,15 +98,11 @@ fn server(ctx: &Context<'_>) -> Option<End> {
 }
 
 fn local(ctx: &Context<'_>) -> Option<End> {
-    let fd = Fd::of(ctx)?;
-    let (client, server) = fd.ends();
-    client.and(if fd.server { server } else { client })
+    Fd::of(ctx)?.sides().0
 }
 
 fn remote(ctx: &Context<'_>) -> Option<End> {
-    let fd = Fd::of(ctx)?;
-    let (client, server) = fd.ends();
-    client.and(if fd.server { client } else { server })
+    Fd::of(ctx)?.sides().1
 }
 
 fn ends<'a>(ctx: &Context<'a>, get: fn(Option<End>) -> Answer<'a>) -> Answer<'a> {
@@ -161,11 +157,23 @@ pub(super) fn rport<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn cproto<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    port_text(ctx, client(ctx))
+    let fd = Fd::of(ctx)?;
+    match fd.ends() {
+        (Some(client), _) => port_text(ctx, Some(client)),
+        (None, Some(_)) => text(b""),
+        // One that has two ends without ports.
+        (None, None) if fd.kind == FdKind::Unix && fd.connected => text(b""),
+        (None, None) => None,
+    }
 }
 
 pub(super) fn sproto<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    port_text(ctx, server(ctx))
+    match Fd::of(ctx)?.ends() {
+        (Some(_), server) => port_text(ctx, server),
+        // What waits for clients has none yet.
+        (None, Some(_)) => text(b""),
+        (None, None) => None,
+    }
 }
 
 pub(super) fn lproto<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -194,7 +202,7 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let fd = Fd::of(ctx).filter(Fd::is_known)?;
-    flag(fd.server && fd.connected)
+    flag(fd.serves())
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -265,7 +273,7 @@ pub(super) fn types<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     Fd::of(ctx)?;
     let files = ctx.state.threads().files(ctx.thread?)?;
     let mut seen = 0_u32;
-    let kinds = files.iter().filter_map(|(_, descriptor)| {
+    let kinds = files.iter().rev().filter_map(|(_, descriptor)| {
         let bit = 1 << descriptor.kind as u32;
         let first = seen & bit == 0;
         seen |= bit;

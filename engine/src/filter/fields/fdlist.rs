@@ -55,8 +55,8 @@ pub(super) fn nums<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn names<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     each(ctx, |_, fd| {
-        let name = fd.map(|fd| fd.name(ctx).unwrap_or_default());
-        Some(name.unwrap_or(b"<NA>"))
+        let name = fd.and_then(|fd| fd.name(ctx));
+        Some(name.filter(|name| !name.is_empty()).unwrap_or(b"<NA>"))
     })
 }
 

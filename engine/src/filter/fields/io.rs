@@ -97,9 +97,12 @@ fn is_of(ctx: &Context<'_>, area: Area) -> bool {
         Area::File => opens || kind_of(ctx).is_file(),
         Area::Net => connects || matches!(kind_of(ctx), FdKind::Ipv4 | FdKind::Ipv6 | FdKind::Unix),
         Area::Memory => ctx.event.info().category == Category::Memory,
-        Area::Other => ![Area::File, Area::Net, Area::Memory]
-            .into_iter()
-            .any(|area| is_of(ctx, area)),
+        // Calls for memory with a descriptor count as others as well.
+        Area::Other => {
+            let described = Fd::of(ctx).is_some_and(|fd| fd.is_known());
+            let memory = !described && is_of(ctx, Area::Memory);
+            !memory && !is_of(ctx, Area::File) && !is_of(ctx, Area::Net)
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) struct Raw<'a> {
 }
 
 /// What became of an event.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
     /// It is [`Converter::record`].
     Record,
@@ -64,8 +64,14 @@ struct Take {
     how: How,
 }
 
-/// What the state must see, whatever the rules ask for.
-const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
+/// Whether the state must see events of a kind, whatever was asked for. What
+/// changes descriptors alone is asked for where descriptors matter.
+fn changes_processes(event: Kind) -> bool {
+    const FILES: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
+    let traits = event.info().traits;
+    let files = traits & FILES != 0 || matches!(event, Kind::Fcntl | Kind::Connect | Kind::Bind);
+    traits & traits::MODIFIES_STATE != 0 && !files
+}
 
 /// Thread of events that none made.
 pub const NOBODY: u32 = u32::MAX;
@@ -96,6 +102,9 @@ struct Plan {
 /// Turns events into records, one at a time.
 pub(super) struct Converter {
     plans: Box<[Option<Plan>]>,
+    /// What becomes of events by their type, without a look at them; `None`:
+    /// they are converted.
+    unread: Box<[Option<Outcome>]>,
     native: Vec<Option<u16>>,
     calls: [u64; SYSCALL_MAX.div_ceil(64)],
     entries: Entries,
@@ -110,13 +119,36 @@ impl Converter {
         for ty in EVENT_TYPES {
             plans[usize::from(ty.code)] = plan(ty);
         }
-        Self {
+        let mut this = Self {
             plans: plans.into(),
+            unread: [None; CODES].into(),
             native: syscalls::native_numbers(),
             calls: [u64::MAX; SYSCALL_MAX.div_ceil(64)],
             entries: Entries::default(),
             record: Vec::new(),
             began: false,
+        };
+        this.choose_unread();
+        this
+    }
+
+    /// Works out which types are not even looked at.
+    fn choose_unread(&mut self) {
+        for (code, (plan, unread)) in self.plans.iter().zip(&mut self.unread).enumerate() {
+            *unread = match plan {
+                Some(plan) if matches!(plan.role, Role::Enter | Role::Early) => None,
+                Some(plan) => (!plan.wanted).then_some(Outcome::Counted),
+                None => Some(not_planned(code as u16)),
+            };
+        }
+    }
+
+    /// What becomes of an event of this type if that does not depend on the event.
+    #[inline]
+    pub(super) fn unread(&self, code: u16) -> Option<Outcome> {
+        match self.unread.get(usize::from(code)) {
+            Some(unread) => *unread,
+            None => Some(Outcome::Kept),
         }
     }
 
@@ -134,10 +166,11 @@ impl Converter {
             let mut same = SYSCALLS.iter().filter(|call| call.event == plan.event);
             plan.wanted = plan.event == Kind::Syscall
                 || plan.syscall == NO_SYSCALL
-                || plan.event.info().traits & STATE != 0
+                || changes_processes(plan.event)
                 || wanted(plan.syscall)
                 || same.any(|call| wanted(call.number().into()));
         }
+        self.choose_unread();
     }
 
     /// Forgets what a former section told.

@@ -170,8 +170,17 @@ macro_rules! event_types {
 
 /// The type with this number.
 pub fn event_type(code: u16) -> Option<&'static EventType> {
-    let at = EVENT_TYPES.binary_search_by_key(&code, |t| t.code).ok()?;
-    Some(&EVENT_TYPES[at])
+    const NONE: u16 = u16::MAX;
+    static PLACES: [u16; CODES] = {
+        let mut places = [NONE; CODES];
+        let mut at = 0;
+        while at < EVENT_TYPES.len() {
+            places[EVENT_TYPES[at].code as usize] = at as u16;
+            at += 1;
+        }
+        places
+    };
+    EVENT_TYPES.get(usize::from(*PLACES.get(usize::from(code))?))
 }
 
 /// Whether events of this type, where they come before all others, tell what was

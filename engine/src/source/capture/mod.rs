@@ -34,6 +34,9 @@ const MAX_BLOCK: usize = 96 << 20;
 /// Events of one batch; in between the caller looks at other things.
 const BATCH: usize = 4096;
 
+/// Where the header of an event has its type.
+const CODE: usize = 20;
+
 /// Events of types that told their length wrong before they told their number of
 /// parameters.
 const WRONG_LENGTHS: [u16; 2] = [280, 286];
@@ -232,13 +235,20 @@ impl CaptureSource {
     #[inline]
     fn event(&mut self, layout: EventBlock, found: Found) -> Result<bool, CaptureError> {
         let block = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
-        let Some(raw) = parse(block, layout, &self.converter) else {
-            return Err(self.error("an event is longer than its block, or its parameters are"));
+        const LONGER: &str = "an event is longer than its block, or its parameters are";
+        let code = layout.prefix() + CODE;
+        let Some(&[low, high]) = block.get(code..code + 2) else {
+            return Err(self.error(LONGER));
         };
-        let Some(raw) = raw else {
-            return Ok(false);
+        let outcome = match self.converter.unread(u16::from_le_bytes([low, high])) {
+            Some(unread) => unread,
+            None => match parse(block, layout, &self.converter) {
+                Some(Some(raw)) => self.converter.convert(&raw),
+                Some(None) => Outcome::Kept,
+                None => return Err(self.error(LONGER)),
+            },
         };
-        match self.converter.convert(&raw) {
+        match outcome {
             Outcome::Record => {
                 self.events += 1;
                 Ok(true)
@@ -267,7 +277,7 @@ fn parse<'a>(
     let time = u64_at(header, 0);
     let tid = u64_at(header, 8);
     let mut len = u32_at(header, 16) as usize;
-    let code = u16::from_le_bytes([header[20], header[21]]);
+    let code = u16::from_le_bytes([header[CODE], header[CODE + 1]]);
     let Some(most) = converter.most_params(code) else {
         return Some(None);
     };
