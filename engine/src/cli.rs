@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::documents::{self, Document};
 use crate::app::listing::{self, Format};
+use crate::app::{print, record};
 use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, EngineKind, Invalid, Loaded};
 use crate::diagnostic::Origin;
 
@@ -211,6 +212,12 @@ pub enum Action {
         #[arg(short = 'n', value_name = "NUMBER")]
         rounds: Option<u64>,
     },
+
+    /// Print events, of a capture or of the kernel
+    Print(print::Options),
+
+    /// Write events into a capture, from the kernel or from another capture
+    Record(record::Options),
 }
 
 impl Cli {

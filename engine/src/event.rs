@@ -167,6 +167,11 @@ impl<'a> Event<'a> {
         self.header.flags & flag::KNOWN != 0 || self.info().internal
     }
 
+    /// Whether it says what was known before the first event.
+    pub fn is_known(&self) -> bool {
+        self.header.flags & flag::KNOWN != 0
+    }
+
     /// Whether no thread did anything: it tells of the recorder, of containers, of
     /// users.
     pub fn is_notice(&self) -> bool {

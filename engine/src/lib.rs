@@ -4,7 +4,7 @@
 //! delivers records, [`event`] reads them in place, [`state`] keeps processes
 //! and users, [`metadata`] knows containers, [`filter`] is the condition
 //! language with the table of fields, [`rules`] loads rule files and evaluates
-//! them, [`output`] formats alerts and sends them.
+//! them, [`output`] formats alerts and sends them, [`recording`] writes captures.
 #![deny(unsafe_code)]
 
 pub mod app;
@@ -19,6 +19,7 @@ pub mod metadata;
 pub mod metrics;
 pub mod output;
 mod paths;
+pub mod recording;
 pub mod rules;
 pub mod source;
 pub mod state;

@@ -8,11 +8,14 @@ pub mod listing;
 mod loss;
 mod notify;
 mod pipeline;
+pub mod print;
 mod privileges;
+pub mod record;
 mod reload;
 mod services;
 mod signals;
 mod startup;
+pub mod stream;
 mod support;
 mod top;
 mod watch;
@@ -47,12 +50,14 @@ pub fn main() -> ExitCode {
         Err(done) => return done,
     };
     if let Some(Action::Top { address, rounds }) = &cli.action {
-        return match top::top(address, *rounds) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failed(&error),
-        };
+        return ended(top::top(address, *rounds));
     }
     logging::start();
+    match &cli.action {
+        Some(Action::Print(options)) => return ended(print::print(options)),
+        Some(Action::Record(options)) => return ended(record::record(options)),
+        Some(Action::Top { .. }) | None => {}
+    }
     if let Some(text) = cli.listing() {
         return printed(&text);
     }
@@ -67,6 +72,13 @@ pub fn main() -> ExitCode {
     }
     match run(&cli) {
         Ok(code) => code,
+        Err(error) => failed(&error),
+    }
+}
+
+fn ended(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }

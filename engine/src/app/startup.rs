@@ -192,14 +192,7 @@ pub(super) fn open_source(
     let engine = &config.engine;
     let wanted = wanted(config, ruleset);
     match engine.kind {
-        EngineKind::Kmod => {
-            let mut source = KmodSource::open(Path::new(DEVICE_PATH), engine.buffer_size.into())?;
-            let (rings, size) = source.rings();
-            info!("reading {rings} rings of {} KiB", size >> 10);
-            source.set_interest(&wanted)?;
-            let state = read_state(config, &source, needs_files(config, ruleset))?;
-            Ok((Box::new(source), state))
-        }
+        EngineKind::Kmod => open_module(config, &wanted, needs_files(config, ruleset)),
         EngineKind::Replay => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
@@ -220,6 +213,20 @@ pub(super) fn open_source(
             Ok((Box::new(source), state))
         }
     }
+}
+
+/// Begins to take from the module what is wanted.
+pub(super) fn open_module(
+    config: &Config,
+    wanted: &Interest,
+    open_files: bool,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
+    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    let (rings, size) = source.rings();
+    info!("reading {rings} rings of {} KiB", size >> 10);
+    source.set_interest(wanted)?;
+    let state = read_state(config, &source, open_files)?;
+    Ok((Box::new(source), state))
 }
 
 /// Whether the state must know what processes have open.

@@ -7,6 +7,7 @@
 
 pub mod ast;
 pub mod compile;
+pub mod condition;
 pub mod constant;
 pub mod error;
 pub mod events;

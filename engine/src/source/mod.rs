@@ -103,6 +103,11 @@ pub trait Source {
     /// When the source does not answer.
     fn counters(&self) -> anyhow::Result<Counters>;
 
+    /// The machine that the records are of, if it is not this one.
+    fn machine(&self) -> Option<&capture::Machine> {
+        None
+    }
+
     /// What to add to a record's time to get nanoseconds since the epoch.
     fn epoch_offset(&self) -> i64;
 }

@@ -33,7 +33,7 @@ use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
 pub use thread::{Image, Thread, UNSET};
-use users::{ContainerUsers, HostUsers, User};
+use users::{ContainerUsers, HostUsers, User, Users};
 
 /// How long the first event of a container waits for the container's users.
 const USERS_PATIENCE: Duration = Duration::from_millis(2);
@@ -193,6 +193,11 @@ impl State {
     /// Takes in a user of the machine that the events are of.
     pub fn add_user(&mut self, uid: u32, user: User) {
         self.host_users.users_mut().add_user(uid, user);
+    }
+
+    /// Users and groups of that machine.
+    pub fn users(&self) -> &Users {
+        self.host_users.users()
     }
 
     /// Takes in a group of that machine.

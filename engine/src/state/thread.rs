@@ -228,6 +228,11 @@ impl Thread {
         self.tid == self.pid
     }
 
+    /// Whether anything but its ids is known.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
     /// First element of the argument vector.
     pub fn exe(&self) -> &[u8] {
         &self.image.exe

@@ -75,6 +75,24 @@ impl Users {
         self.groups.insert(gid, name.into());
     }
 
+    /// All users, by id.
+    pub fn users(&self) -> impl Iterator<Item = (u32, &User)> {
+        let mut all: Vec<_> = self.users.iter().map(|(&uid, user)| (uid, user)).collect();
+        all.sort_unstable_by_key(|(uid, _)| *uid);
+        all.into_iter()
+    }
+
+    /// Ids and names of all groups.
+    pub fn groups(&self) -> impl Iterator<Item = (u32, &str)> {
+        let mut all: Vec<_> = self
+            .groups
+            .iter()
+            .map(|(&gid, name)| (gid, &**name))
+            .collect();
+        all.sort_unstable_by_key(|(gid, _)| *gid);
+        all.into_iter()
+    }
+
     /// Takes out a user.
     pub fn remove_user(&mut self, uid: u32) {
         self.users.remove(&uid);

@@ -19,6 +19,8 @@ pub(super) struct Raw<'a> {
     pub(super) tid: u64,
     pub(super) cpu: u16,
     pub(super) code: u16,
+    /// It is for the state alone.
+    pub(super) hidden: bool,
     pub(super) lengths: Lengths<'a>,
     pub(super) data: &'a [u8],
 }
@@ -72,7 +74,7 @@ fn changes_processes(event: Kind) -> bool {
 }
 
 /// Thread of events that none made.
-const NOBODY: u32 = u32::MAX;
+pub const NOBODY: u32 = u32::MAX;
 
 /// Slot of a parameter that today's event does not have.
 const NOWHERE: u8 = u8::MAX;
@@ -253,7 +255,10 @@ impl Converter {
                 return Outcome::Counted;
             }
         }
-        let flags = if self.began { 0 } else { flag::KNOWN };
+        let flags = match raw.hidden || !self.began {
+            true => flag::KNOWN,
+            false => 0,
+        };
         record.finish(plan.event, plan.pid, raw, syscall, flags);
         Outcome::Record
     }

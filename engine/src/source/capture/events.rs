@@ -78,6 +78,39 @@ pub enum Type {
     SigSet,
 }
 
+impl Type {
+    /// Bytes of a number of this type; `None` for what has no fixed length.
+    pub const fn width(self) -> Option<usize> {
+        Some(match self {
+            Self::I8 | Self::U8 | Self::Signal | Self::Flags8 | Self::Enum8 => 1,
+            Self::I16 | Self::U16 | Self::Syscall | Self::Flags16 | Self::Enum16 => 2,
+            Self::I32
+            | Self::U32
+            | Self::Flags32
+            | Self::Enum32
+            | Self::Uid
+            | Self::Gid
+            | Self::Mode
+            | Self::SigSet => 4,
+            Self::I64
+            | Self::U64
+            | Self::Errno
+            | Self::Fd
+            | Self::Pid
+            | Self::RelTime
+            | Self::AbsTime => 8,
+            Self::Text
+            | Self::Bytes
+            | Self::SockAddr
+            | Self::SockTuple
+            | Self::FdList
+            | Self::Path
+            | Self::RelPath
+            | Self::Dynamic => return None,
+        })
+    }
+}
+
 /// What an event type stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

@@ -31,7 +31,10 @@ pub enum Block {
     /// The machine.
     Machine,
     /// Addresses of interfaces.
-    Interfaces,
+    Interfaces {
+        /// Each entry begins with its length.
+        sized: bool,
+    },
     /// Users and groups.
     Users {
         /// Each entry begins with its length.
@@ -76,7 +79,7 @@ pub const BLOCKS: &[(u32, Block)] = &[
     (0x202, Block::Processes(1)),
     (0x203, Block::Descriptors { sized: false }),
     (0x204, event(false, false, false)),
-    (0x205, Block::Interfaces),
+    (0x205, Block::Interfaces { sized: false }),
     (0x206, Block::Users { sized: false }),
     (0x207, Block::Processes(2)),
     (0x208, event(true, false, false)),
@@ -90,7 +93,7 @@ pub const BLOCKS: &[(u32, Block)] = &[
     (0x216, event(false, true, false)),
     (0x217, event(true, true, false)),
     (0x218, Block::Descriptors { sized: true }),
-    (0x219, Block::Interfaces),
+    (0x219, Block::Interfaces { sized: true }),
     (0x220, Block::Users { sized: true }),
     (0x221, event(false, true, true)),
     (0x222, event(true, true, true)),
@@ -98,7 +101,7 @@ pub const BLOCKS: &[(u32, Block)] = &[
     (0x8001_ABCD, Block::Descriptors { sized: false }),
     (0x8002_ABCD, Block::Machine),
     (0x8010_ABCD, event(false, false, false)),
-    (0x8011_ABCD, Block::Interfaces),
+    (0x8011_ABCD, Block::Interfaces { sized: false }),
     (0x8012_ABCD, Block::Users { sized: false }),
     (0x8013_ABCD, Block::Processes(2)),
     (0x8014_ABCD, Block::Processes(3)),
@@ -133,6 +136,17 @@ impl EventBlock {
         if self.large { 4 } else { 2 }
     }
 }
+
+/// Type of the block with such contents, if there is one.
+pub fn block_type(of: Block) -> Option<u32> {
+    let found = BLOCKS.iter().find(|(_, block)| *block == of)?;
+    Some(found.0)
+}
+
+/// In the flags before an event: it is for the state alone, nobody sees it.
+pub const STATE_ONLY: u32 = 1 << 0;
+/// In the flags before an event: lengths of its parameters have 32 bits.
+pub const LARGE: u32 = 1 << 2;
 
 /// Kinds of descriptors in a list of them.
 pub mod fd {

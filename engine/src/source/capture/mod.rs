@@ -4,6 +4,7 @@ mod convert;
 mod entries;
 pub mod events;
 pub mod format;
+mod pace;
 mod snapshot;
 mod stream;
 pub mod syscalls;
@@ -16,9 +17,11 @@ use anyhow::Context as _;
 use falco_abi::control::Interest;
 use log::warn;
 
+pub use self::convert::NOBODY;
 use self::convert::{Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
+use self::pace::Pace;
 pub use self::snapshot::Machine;
 pub use self::stream::CaptureError;
 use self::stream::Stream;
@@ -43,6 +46,7 @@ pub struct CaptureSource {
     stream: Stream,
     converter: Converter,
     machine: Machine,
+    pace: Option<Pace>,
     /// Events that count so far.
     events: u64,
     ended: bool,
@@ -83,9 +87,15 @@ impl CaptureSource {
             stream,
             converter: Converter::new(),
             machine: Machine::default(),
+            pace: None,
             events: 0,
             ended: false,
         })
+    }
+
+    /// Hands out events as fast as they were recorded, times `speed`.
+    pub fn set_speed(&mut self, speed: f64) {
+        self.pace = Some(Pace::new(speed));
     }
 
     /// The machine that the events are of, once [`Source::restore`] has run.
@@ -197,12 +207,28 @@ impl CaptureSource {
             Block::Users { sized } => snapshot::users(body, sized, state),
             Block::Processes(version) => snapshot::processes(body, version, state),
             Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
-            Block::Interfaces | Block::Section | Block::Event(_) => Ok(()),
+            Block::Interfaces { sized } => {
+                // Nobody here asks for them; a copy of the capture has them too.
+                self.machine.interfaces = if sized { body } else { &[] }.into();
+                Ok(())
+            }
+            Block::Section | Block::Event(_) => Ok(()),
         };
         result.map_err(|bad| CaptureError {
             offset: self.stream.offset() + (BLOCK_HEADER + bad.at) as u64,
             message: bad.what.to_owned(),
         })
+    }
+
+    /// Whether it is time for the event, within `wait`.
+    fn is_due(&mut self, layout: EventBlock, found: Found, wait: Duration) -> bool {
+        let at = BLOCK_HEADER + layout.prefix();
+        // One that is cut off is told later.
+        let time = (found.len >= at + 8).then(|| u64_at(self.stream.bytes(), at));
+        match (&mut self.pace, time) {
+            (Some(pace), Some(time)) => pace.wait_for(time, wait),
+            _ => true,
+        }
     }
 
     /// Translates the event in the block. `true`: it is the converter's record.
@@ -258,6 +284,7 @@ fn parse<'a>(
     if !layout.counted && WRONG_LENGTHS.contains(&code) {
         len = len.checked_sub(3)?;
     }
+    let hidden = layout.flags && u32_at(block, 2) & format::STATE_ONLY != 0;
     let event = block.get(layout.prefix()..)?.get(..len)?;
     let params = event.get(layout.header()..)?;
     let count = match layout.counted {
@@ -272,6 +299,7 @@ fn parse<'a>(
         tid,
         cpu,
         code,
+        hidden,
         lengths,
         data,
     }))
@@ -331,7 +359,7 @@ impl Source for CaptureSource {
         Ok(())
     }
 
-    fn read(&mut self, _: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
         for _ in 0..BATCH {
             if self.ended {
                 return Ok(Batch::End);
@@ -343,6 +371,9 @@ impl Source for CaptureSource {
                 Some(Block::Event(layout)) => {
                     if !self.load(found)? {
                         continue;
+                    }
+                    if self.pace.is_some() && !self.is_due(layout, found, wait) {
+                        return Ok(Batch::Nothing);
                     }
                     if self.event(layout, found)? {
                         each(self.events, self.converter.record());
@@ -362,6 +393,10 @@ impl Source for CaptureSource {
             records: self.events,
             ..Counters::default()
         })
+    }
+
+    fn machine(&self) -> Option<&Machine> {
+        Some(&self.machine)
     }
 
     fn epoch_offset(&self) -> i64 {

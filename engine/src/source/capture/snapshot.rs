@@ -129,6 +129,8 @@ pub struct Machine {
     pub memory: u64,
     /// When it was started, nanoseconds since the epoch; 0 if unknown.
     pub boot: u64,
+    /// Addresses of its interfaces, as captures have them.
+    pub interfaces: Box<[u8]>,
 }
 
 /// Reads the machine.
@@ -146,6 +148,7 @@ pub(super) fn machine(block: &[u8]) -> Result<Machine, BadEntry> {
         cpus,
         memory,
         boot,
+        ..Machine::default()
     })
 }
 

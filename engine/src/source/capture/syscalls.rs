@@ -1,7 +1,7 @@
 //! Numbers of system calls in captures, which are the same on every
 //! architecture.
 
-use falco_abi::syscall::{NONE, SYSCALLS};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
 /// Names by number. Later versions know more; their events have the native
 /// number too.
@@ -79,6 +79,18 @@ pub static NAMES: &[&str] = &[
 /// This architecture's number of each system call by its number in captures.
 pub fn native_numbers() -> Vec<Option<u16>> {
     NAMES.iter().map(|name| native_number(name)).collect()
+}
+
+/// The number in captures of each system call of this architecture; 0 for those
+/// that came later than [`NAMES`].
+pub fn capture_numbers() -> Vec<u16> {
+    let mut numbers = vec![0; SYSCALL_MAX];
+    for (number, native) in native_numbers().into_iter().enumerate() {
+        if let Some(native) = native {
+            numbers[usize::from(native)] = number as u16;
+        }
+    }
+    numbers
 }
 
 /// This architecture's number of a system call.

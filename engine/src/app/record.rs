@@ -1,0 +1,167 @@
+//! `falco-engine record`: events into a capture.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+use falco_abi::event::traits;
+
+use super::signals;
+use super::stream::{Sink, Stream, Taken};
+use crate::filter::field::Context;
+use crate::recording::{Compression, Options as Written, Writer};
+use crate::source::capture::Machine;
+use crate::state::State;
+
+/// Events that change what is known: they are written whatever the filter says,
+/// for the state of whoever reads the capture.
+const STATE: u16 = traits::CREATES_FD | traits::DESTROYS_FD | traits::MODIFIES_STATE;
+
+/// Options of `record`.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    #[command(flatten)]
+    /// Which events.
+    pub taken: Taken,
+
+    /// Write to FILE; - is standard output
+    #[arg(short = 'w', value_name = "FILE")]
+    pub write: PathBuf,
+
+    /// Compress, whatever the file is called; else .gz and .zst say how
+    #[arg(long, value_name = "HOW")]
+    pub compress: Option<Compression>,
+
+    /// Begin another file after MIB MiB; a number is added to the name
+    #[arg(short = 'C', value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..1 << 30))]
+    pub size: Option<u64>,
+
+    /// With -C: keep NUMBER files, the first is written again when they are full
+    #[arg(short = 'W', value_name = "NUMBER", requires = "size", value_parser = clap::value_parser!(u64).range(1..))]
+    pub files: Option<u64>,
+
+    /// Write for programs with older libraries of Falco, such as Debian's sysdig
+    ///
+    /// The entry of each call is written too, by which they know descriptors, and
+    /// no kind of descriptors in the list at the start that they would refuse.
+    #[arg(long)]
+    pub old_readers: bool,
+}
+
+/// Records events.
+///
+/// # Errors
+/// When they cannot be read or written.
+pub(super) fn record(options: &Options) -> anyhow::Result<()> {
+    let (signals, _) = signals::watch()?;
+    let mut stream = Stream::open(&options.taken)?;
+    let mut recorder = Recorder {
+        options,
+        written: Written {
+            compression: options
+                .compress
+                .unwrap_or_else(|| Compression::of_name(&options.write)),
+            old_readers: options.old_readers,
+        },
+        machine: Machine::default(),
+        writer: None,
+        files: 0,
+        events: 0,
+    };
+    let ended = stream.run(&signals, &mut recorder);
+    let closed = recorder.close();
+    ended.and(closed)?;
+    let lost = stream.lost()?;
+    let name = options.write.display();
+    eprintln!(
+        "{} events were written to {name}, {lost} were lost",
+        recorder.events
+    );
+    Ok(())
+}
+
+struct Recorder<'o> {
+    options: &'o Options,
+    written: Written,
+    machine: Machine,
+    writer: Option<Writer>,
+    files: u64,
+    events: u64,
+}
+
+/// The name of a file of several.
+fn numbered(path: &Path, number: u64) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(number.to_string());
+    name.into()
+}
+
+impl Recorder<'_> {
+    fn open(&mut self, state: &State) -> anyhow::Result<()> {
+        self.close()?;
+        let base = &self.options.write;
+        let path = match (self.options.size, self.options.files) {
+            (None, _) => base.clone(),
+            (Some(_), None) => numbered(base, self.files),
+            (Some(_), Some(most)) => numbered(base, self.files % most),
+        };
+        let out: Box<dyn Write + Send> = match path.as_os_str() == "-" {
+            true => Box::new(io::stdout()),
+            false => {
+                let file = File::create(&path);
+                Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
+            }
+        };
+        self.files += 1;
+        let writer = Writer::new(out, self.written, &self.machine, state);
+        self.writer = Some(writer.with_context(|| self.failed())?);
+        Ok(())
+    }
+
+    fn failed(&self) -> String {
+        format!("cannot write {}", self.options.write.display())
+    }
+
+    fn close(&mut self) -> anyhow::Result<()> {
+        if let Some(writer) = self.writer.take() {
+            self.events += writer.events();
+            writer.finish().with_context(|| self.failed())?;
+        }
+        Ok(())
+    }
+}
+
+impl Sink for Recorder<'_> {
+    fn begin(&mut self, machine: &Machine, state: &State) -> anyhow::Result<()> {
+        self.machine = machine.clone();
+        match &mut self.writer {
+            // A capture of several sections stays one.
+            Some(writer) => writer
+                .section(machine, state)
+                .with_context(|| self.failed()),
+            None => self.open(state),
+        }
+    }
+
+    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+        let known = ctx.event.is_known();
+        if !matches && !known && ctx.event.info().traits & STATE == 0 {
+            return Ok(true);
+        }
+        let Some(writer) = &mut self.writer else {
+            return Ok(false);
+        };
+        let written = writer.event(ctx.event, ctx.state, !matches && !known);
+        let full = self
+            .options
+            .size
+            .is_some_and(|size| writer.written() >= size << 20);
+        written.with_context(|| self.failed())?;
+        if full {
+            self.open(ctx.state)?;
+        }
+        Ok(true)
+    }
+}
