@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, scenario, stress or cost
+#   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress or cost
 #
 # The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
 # than those of this checkout.
@@ -20,6 +20,10 @@ fast)
     cp "$engine" "$TOP"/target/release/examples/{calls,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
+    ;;
+runtimes)
+    cp "$engine" "$TOP/target/release/examples/cri-pod" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"
