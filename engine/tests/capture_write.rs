@@ -225,7 +225,7 @@ fn state() -> State {
         let mut thread = Thread::new(tid, tid);
         thread.ptid = ptid;
         thread.uid = 7;
-        thread.cwd = (*b"/work/").into();
+        thread.cwd = (*b"/srv/").into();
         thread.cgroups = (*b"cpu=/a\0memory=/b\0").into();
         let image = falco_engine::state::Image {
             exe: (*b"bash").into(),
