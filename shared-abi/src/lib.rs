@@ -8,4 +8,6 @@
 #[path = "abi.rs"]
 pub mod abi;
 
+pub mod ebpf;
+
 pub use abi::*;

@@ -185,6 +185,7 @@ pub const fn split(position: u64, len: usize, size: u64) -> (usize, usize, usize
 }
 
 /// Counts a record that was not written. Only the ring's own CPU calls this.
+#[cfg(target_has_atomic = "64")]
 #[inline]
 pub fn count_loss(producer: &ProducerPage, loss: Loss, class: usize) {
     let counter = &producer.lost[loss as usize][class];

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! Reading memory: the kernel's, with offsets that the loader found out, and the
+//! program's.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::helpers::generated as helper;
+use falco_abi::ebpf::{ABSENT, At, OFFSETS as COUNT, constant};
+
+/// Offsets by [`At`]. The loader writes them before the programs are verified, so
+/// that the verifier knows each as a constant.
+#[unsafe(no_mangle)]
+static OFFSETS: [u32; COUNT] = [0; COUNT];
+
+/// Numbers by [`constant`], likewise.
+#[unsafe(no_mangle)]
+static CONSTANTS: [u64; constant::LEN] = [0; constant::LEN];
+
+/// Offset of a field.
+#[inline(always)]
+pub fn at(field: At) -> u64 {
+    // SAFETY: Within the table. Volatile: it is written after compilation.
+    u64::from(unsafe { OFFSETS.as_ptr().add(field as usize).read_volatile() })
+}
+
+/// Whether the kernel has the field.
+#[inline(always)]
+pub fn has(field: At) -> bool {
+    at(field) != u64::from(ABSENT)
+}
+
+/// A constant of this load, by [`constant`].
+#[inline(always)]
+pub fn constant(index: usize) -> u64 {
+    // SAFETY: The callers name constants of the table. Volatile as above.
+    unsafe { CONSTANTS.as_ptr().add(index).read_volatile() }
+}
+
+/// A value in the kernel's memory; zeros where there is none.
+#[inline(always)]
+pub fn read<T: Copy>(address: u64) -> T {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: The helper writes as many bytes as there are, zeros after a fault, and
+    // takes any address. `T` is a number or an array of such.
+    unsafe {
+        helper::bpf_probe_read_kernel(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            address as *const _,
+        );
+        value.assume_init()
+    }
+}
+
+/// A field of the structure at an address.
+#[inline(always)]
+pub fn field<T: Copy>(base: u64, field: At) -> T {
+    read(base.wrapping_add(at(field)))
+}
+
+/// A pointer in the structure at an address.
+#[inline(always)]
+pub fn pointer(base: u64, to: At) -> u64 {
+    field(base, to)
+}
+
+/// A value in the program's memory; `None` where there is none, or none that is in
+/// memory now: nothing here can wait for a page.
+#[inline(always)]
+pub fn user<T: Copy>(address: u64) -> Option<T> {
+    let mut value = MaybeUninit::<T>::uninit();
+    // SAFETY: As for `read`.
+    unsafe {
+        let status = helper::bpf_probe_read_user(
+            value.as_mut_ptr().cast(),
+            size_of::<T>() as u32,
+            address as *const _,
+        );
+        (status == 0).then(|| value.assume_init())
+    }
+}
+
+/// The calling task.
+#[inline(always)]
+pub fn current() -> u64 {
+    // SAFETY: Can be asked for anywhere.
+    unsafe { helper::bpf_get_current_task() }
+}
+
+/// `value` with the bits of a mask, in a way that the compiler cannot see through:
+/// it would find the mask unneeded and leave it out, and the verifier would not
+/// follow its reasons.
+#[inline(always)]
+pub fn bounded<const MASK: i32>(value: u64) -> u64 {
+    let mut value = value;
+    // SAFETY: Arithmetic on one register.
+    unsafe {
+        core::arch::asm!("{0} &= {1}", inout(reg) value, const MASK,
+            options(pure, nomem, nostack));
+    }
+    value
+}
+
+/// `value` hidden from the compiler, for the same reason.
+#[inline(always)]
+pub fn opaque(value: u64) -> u64 {
+    let mut value = value;
+    // SAFETY: No instruction at all.
+    unsafe { core::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack)) };
+    value
+}
+
+/// Adds to a number that others add to as well. The language has no such thing for this
+/// machine.
+///
+/// # Safety
+///
+/// The number is in a map or on the stack.
+#[inline(always)]
+pub unsafe fn atomic_add(to: *mut u64, more: u64) {
+    // SAFETY: By contract.
+    unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) to, in(reg) more) };
+}
+
+/// Replaces a number and returns the old one. The instruction exists since Linux 5.12.
+///
+/// # Safety
+///
+/// The number is in a map or on the stack.
+#[inline(always)]
+pub unsafe fn atomic_swap(to: *mut u64, new: u64) -> u64 {
+    let mut value = new;
+    // SAFETY: By contract.
+    unsafe { core::arch::asm!("{1} = xchg_64({0} + 0, {1})", in(reg) to, inout(reg) value) };
+    value
+}

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! The programs that make records where the kernel module cannot be loaded. The
+//! records are the module's, and so is what each hook does (`kmod/probe.rs`); what
+//! differs is how memory is reached and what the verifier must be able to follow.
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+mod buffers;
+mod call;
+mod capture;
+mod cgroup;
+mod file;
+mod kernel;
+mod maps;
+mod record;
+mod ring;
+mod socket;
+mod task;
+mod throttle;
+mod values;
+
+use aya_ebpf::helpers::generated as helper;
+use falco_abi::control::hook;
+use falco_abi::ebpf::{At, setting};
+use falco_abi::event::{Event, procexit, signaldeliver, task_new};
+use falco_abi::record::{HEADER_SIZE, flag};
+use falco_abi::ring::Loss;
+
+use call::Call;
+use capture::Reader;
+use kernel::{bounded, current, field};
+use record::{Scratch, header, ids};
+use task::Id;
+
+/// Without it the kernel gives no program the helpers that read memory.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = "license")]
+static LICENSE: [u8; 4] = *b"GPL\0";
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    // The verifier admits no program that could get here.
+    loop {}
+}
+
+/// A program with a section that says where it is attached.
+macro_rules! attached {
+    ($name:ident, $section:literal, $context:ident, $body:block) => {
+        /// A program of this name.
+        ///
+        /// # Safety
+        ///
+        /// The kernel calls it at its tracepoint.
+        #[unsafe(no_mangle)]
+        #[unsafe(link_section = $section)]
+        unsafe extern "C" fn $name($context: *const u64) -> i32 {
+            $body
+            0
+        }
+    };
+}
+
+/// A record of numbers alone, which is put together on the stack.
+struct Numbers<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Numbers<WORDS> {
+    #[inline(always)]
+    fn number(&mut self, slot: usize, value: u64) {
+        self.0[HEADER_SIZE / 8 + slot] = value;
+    }
+}
+
+/// The event of a call of which all parameters are in registers.
+macro_rules! numbers {
+    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+        attached!($name, "tp_btf/sys_exit", context, {
+            // SAFETY: The arguments of `sys_exit`.
+            let $call = unsafe { Call::new(context, *context.add(1) as i64) };
+            const WORDS: usize = HEADER_SIZE / 8 + Event::$event.info().params.len();
+            let mut record = Numbers([0; WORDS]);
+            let $to = &mut record;
+            $parameters
+            publish_numbers(&mut record, Event::$event, $call.number, 0);
+        });
+    };
+}
+
+#[inline(always)]
+fn publish_numbers<const WORDS: usize>(
+    record: &mut Numbers<WORDS>,
+    event: Event,
+    number: u32,
+    flags: u16,
+) {
+    let len = 8 * WORDS as u64;
+    let to = record.0.as_mut_ptr();
+    header(to, event, len, ids(), flags.into(), number, 0);
+    ring::publish(to, len, event);
+}
+
+/// The event of a call of which some parameters are elsewhere.
+macro_rules! program {
+    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+        attached!($name, "tp_btf/sys_exit", context, {
+            // SAFETY: The arguments of `sys_exit`.
+            let $call = unsafe { Call::new(context, *context.add(1) as i64) };
+            if let Some(scratch) = Scratch::take(Event::$event) {
+                let mut reader = Reader::new(scratch, Event::$event, $call);
+                let $to = &mut reader;
+                $parameters
+                reader.scratch.publish(Event::$event, ids(), $call.number);
+                reader.scratch.free();
+            }
+        });
+    };
+}
+
+/// The event of a call with several messages, each of which gets a record.
+macro_rules! messages {
+    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+        attached!($name, "tp_btf/sys_exit", context, {
+            // SAFETY: The arguments of `sys_exit`.
+            let whole = unsafe { Call::new(context, *context.add(1) as i64) };
+            let count = capture::message_count(&whole);
+            for i in 0..capture::MESSAGES_MAX {
+                if i >= count {
+                    break;
+                }
+                let $call = capture::one_message(&whole, i);
+                if let Some(scratch) = Scratch::take(Event::$event) {
+                    let mut reader = Reader::new(scratch, Event::$event, $call);
+                    let $to = &mut reader;
+                    $parameters
+                    reader.scratch.publish(Event::$event, ids(), $call.number);
+                    reader.scratch.free();
+                }
+            }
+            if count > capture::MESSAGES_MAX {
+                let more = count - capture::MESSAGES_MAX;
+                ring::lost_many(Loss::NoMemory, Event::$event.info().class as usize, more);
+            }
+        });
+    };
+}
+
+/// What `build.rs` has made of the table of events.
+#[macro_use]
+mod calls {
+    // The sources of parameters by their plain names, as they are printed.
+    use falco_abi::event::Fact::*;
+    use falco_abi::event::Field::*;
+    use falco_abi::event::Quota::*;
+
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/programs.rs"));
+}
+
+/// The event of a call that may be of interest, or one more than that.
+#[inline(always)]
+fn interest(number: u32) -> u32 {
+    maps::INTEREST.get(number).map_or(0, |entry| *entry)
+}
+
+attached!(sys_exit, "tp_btf/sys_exit", context, {
+    // SAFETY: The arguments of `sys_exit`.
+    let (regs, result) = unsafe { (*context, *context.add(1) as i64) };
+    // SAFETY: The verifier knows the type of the registers, and the offset.
+    let number = unsafe { *((regs + kernel::at(At::RegsNumber)) as *const u32) };
+    let entry = interest(number);
+    if entry == 0 {
+        return 0;
+    }
+    if file::is_compat() {
+        // The number is one of another table.
+        ring::foreign();
+        return 0;
+    }
+    let event = entry - 1;
+    let exec = event == Event::Execve as u32 || event == Event::Execveat as u32;
+    // A started program was recorded where the kernel started it.
+    if exec && result == 0 {
+        return 0;
+    }
+    let hooks = maps::setting(setting::HOOKS);
+    if result < 0 && hooks & hook::NO_FAILED != 0 {
+        return 0;
+    }
+    if hooks & hook::NO_OWN != 0 && ids() >> 32 == maps::setting(setting::OWNER) {
+        return 0;
+    }
+    if !throttle::admits(event) {
+        return 0;
+    }
+    // SAFETY: The context is this program's own.
+    unsafe {
+        let programs = (&raw const maps::PROGRAMS).cast_mut().cast();
+        helper::bpf_tail_call(context.cast_mut().cast(), programs, event);
+    }
+    // There is no such program, which the loader does not let happen.
+    ring::lost(Loss::Invalid, falco_abi::event::Class::Other as usize);
+});
+
+attached!(sys_enter, "tp_btf/sys_enter", context, {
+    // SAFETY: The arguments of `sys_enter`.
+    let call = unsafe { Call::new(context, 0) };
+    let entry = interest(call.number);
+    // Most calls of interest are recorded when they return.
+    let exit = entry == Event::Exit as u32 + 1;
+    if !exit && entry != Event::ExitGroup as u32 + 1 {
+        return 0;
+    }
+    if file::is_compat() {
+        ring::foreign();
+        return 0;
+    }
+    let own = maps::setting(setting::HOOKS) & hook::NO_OWN != 0
+        && ids() >> 32 == maps::setting(setting::OWNER);
+    if own || !throttle::admits(entry - 1) {
+        return 0;
+    }
+    let mut record = Numbers([0; HEADER_SIZE / 8 + 1]);
+    record.number(0, call.signed_of(0));
+    if exit {
+        publish_numbers(&mut record, Event::Exit, call.number, flag::ENTRY);
+    } else {
+        publish_numbers(&mut record, Event::ExitGroup, call.number, flag::ENTRY);
+    }
+});
+
+attached!(process_exec, "tp_btf/sched_process_exec", context, {
+    // SAFETY: The third argument of `sched_process_exec` is the program.
+    let program = unsafe { *context.add(2) };
+    if task::has_memory(current()) {
+        if let Some(scratch) = Scratch::take(Event::Execve) {
+            let call = Call {
+                args: [0; 6],
+                result: 0,
+                number: 0,
+                moved: None,
+            };
+            let mut reader = Reader::new(scratch, Event::Execve, call);
+            reader.program = field(program, At::ProgramName);
+            let to = &mut reader;
+            {
+                use falco_abi::event::Fact::*;
+                execve_parameters!(call, to);
+            }
+            reader.scratch.publish_own(Event::Execve, ids());
+            reader.scratch.free();
+        }
+    }
+});
+
+attached!(process_fork, "tp_btf/sched_process_fork", context, {
+    use task_new::Slot;
+    // SAFETY: The arguments of `sched_process_fork`.
+    let (parent, child) = unsafe { (*context, *context.add(1)) };
+    if let Some(scratch) = Scratch::take(Event::TaskNew) {
+        scratch.number(Slot::tid as usize, task::tid(child).into());
+        scratch.number(Slot::pid as usize, task::pid(child).into());
+        scratch.number(Slot::ptid as usize, task::ppid(child));
+        scratch.number(Slot::vtid as usize, task::namespaced(child, Id::Thread));
+        scratch.number(Slot::vpid as usize, task::namespaced(child, Id::Process));
+        task::put_comm(scratch, Slot::comm as usize, parent);
+        scratch.number(Slot::start as usize, task::start(child));
+        scratch.number(Slot::pidns as usize, task::pidns(child));
+        scratch.publish_own(Event::TaskNew, ids());
+        scratch.free();
+    }
+});
+
+attached!(process_exit, "tp_btf/sched_process_exit", context, {
+    use procexit::Slot;
+    // SAFETY: The argument of `sched_process_exit`.
+    let task = unsafe { *context };
+    if let Some(scratch) = Scratch::take(Event::Procexit) {
+        let code: i32 = field(task, At::TaskExitCode);
+        scratch.number(Slot::status as usize, i64::from(code) as u64);
+        scratch.number(Slot::ret as usize, (code >> 8 & 0xFF) as u64);
+        scratch.number(Slot::sig as usize, (code & 0x7F) as u64);
+        scratch.number(Slot::core as usize, (code >> 7 & 1) as u64);
+        scratch.number(Slot::reaper_tid as usize, task::reaper(task));
+        scratch.publish_own(Event::Procexit, ids());
+        scratch.free();
+    }
+});
+
+attached!(signal_deliver, "tp_btf/signal_deliver", context, {
+    use signaldeliver::Slot;
+    const SIGCHLD: i32 = 17;
+    // SAFETY: The arguments of `signal_deliver`.
+    let (signal, info) = unsafe { (*context as i32, *context.add(1)) };
+    let from_a_process = field::<i32>(info, At::SignalCode) <= 0
+        || field::<i32>(info, At::SignalNumber) == SIGCHLD;
+    // 0 and 1 stand for signals of which nothing more is known.
+    let sender = if info > 1 && from_a_process {
+        field::<i32>(info, At::SignalSender)
+    } else {
+        0
+    };
+    if throttle::admits(Event::Signaldeliver as u32) {
+        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        record.number(Slot::spid as usize, i64::from(sender) as u64);
+        record.number(Slot::dpid as usize, bounded::<-1>(task::tid(current()).into()));
+        record.number(Slot::sig as usize, i64::from(signal) as u64);
+        publish_numbers(&mut record, Event::Signaldeliver, falco_abi::record::NO_SYSCALL, 0);
+    }
+});

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! What programs and reader share.
+
+use aya_ebpf::btf_maps::{Array, ArrayOfMaps, PerCpuArray, ProgramArray, RingBuf};
+use aya_ebpf::macros::btf_map;
+use falco_abi::ebpf::{counter, setting};
+use falco_abi::event::EVENTS;
+use falco_abi::syscall::SYSCALL_MAX;
+
+use crate::record::Scratch;
+
+/// One ring for each CPU, or the same for several. The loader sets how many there
+/// are; the size is that of the rings that it makes.
+#[btf_map]
+pub static RINGS: ArrayOfMaps<RingBuf<u64, { 8 << 20 }>, 1> = ArrayOfMaps::new();
+
+/// Buffers in which records are put together, `SCRATCH_DEPTH` for each CPU.
+#[btf_map]
+pub static SCRATCH: Array<Scratch, 1> = Array::new();
+
+/// By number of the call: 0, or one more than its event where the call is of interest.
+#[btf_map]
+pub static INTEREST: Array<u32, { SYSCALL_MAX }> = Array::new();
+
+/// The programs of [`INTEREST`]'s events.
+#[btf_map]
+pub static PROGRAMS: ProgramArray<{ EVENTS.len() }> = ProgramArray::new();
+
+/// One element: what can change while programs run.
+#[btf_map]
+pub static SETTINGS: Array<[u64; setting::LEN], 1> = Array::new();
+
+/// Not 0: the reader sleeps, or is about to.
+#[btf_map]
+pub static WAITING: Array<u64, 1> = Array::new();
+
+/// Records and losses, by [`counter`].
+#[btf_map]
+pub static COUNTERS: PerCpuArray<[u64; counter::LEN], 1> = PerCpuArray::new();
+
+/// Process and second in the first word, records in the second.
+#[btf_map]
+pub static THROTTLE: Array<[u64; 2], 256> = Array::new();
+
+/// A setting by [`setting`].
+#[inline(always)]
+pub fn setting(index: usize) -> u64 {
+    SETTINGS.get(0).map_or(0, |settings| settings[index])
+}

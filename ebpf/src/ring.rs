@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+//! Publishing records, and counting those that cannot be.
+
+use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use aya_ebpf::helpers::generated as helper;
+use falco_abi::ebpf::{constant, counter};
+use falco_abi::event::{CLASSES, Event};
+use falco_abi::record::{HEADER_SIZE, NO_SYSCALL};
+use falco_abi::ring::{LOSSES, Loss, priority_room};
+
+use crate::kernel::{atomic_add, constant as fixed};
+use crate::maps::{COUNTERS, RINGS, WAITING};
+use crate::record::header;
+
+/// What the kernel puts before each record of a ring.
+const RING_HEADER: u64 = 8;
+
+/// Adds to a counter of this CPU. Atomic, since a probe can be preempted.
+#[inline(always)]
+fn add(index: usize, more: u64) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        // SAFETY: The map's element has that many words; all access is atomic.
+        unsafe { atomic_add(counters.cast::<u64>().add(index), more) };
+    }
+}
+
+/// Counts a record that was not written.
+#[inline(always)]
+pub fn lost(loss: Loss, class: usize) {
+    lost_many(loss, class, 1);
+}
+
+/// Counts records that were not written.
+#[inline(always)]
+pub fn lost_many(loss: Loss, class: usize, more: u64) {
+    add(counter::LOST + loss as usize * CLASSES + class, more);
+    if let Some(counters) = COUNTERS.get_ptr_mut(0) {
+        // SAFETY: As in `add`.
+        unsafe { counters.cast::<u64>().add(counter::BEHIND).write_volatile(1) };
+    }
+}
+
+/// Counts a call of a 32-bit program.
+#[inline(always)]
+pub fn foreign() {
+    add(counter::FOREIGN, 1);
+}
+
+/// Writes a record of `len` bytes, of which the header lacks time and CPU, to the
+/// ring of this CPU, or counts its loss.
+#[inline(always)]
+pub fn publish(record: *mut u64, len: u64, event: Event) {
+    let behind = COUNTERS
+        .get_ptr_mut(0)
+        // SAFETY: As in `add`.
+        .is_some_and(|counters| unsafe {
+            counters.cast::<u64>().add(counter::BEHIND).read_volatile() != 0
+        });
+    if behind {
+        tell();
+    }
+    publish_quietly(record, len, event);
+}
+
+/// The same without a look at what was lost before.
+#[inline(always)]
+pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
+    let info = event.info();
+    // SAFETY: Can be asked for anywhere.
+    let cpu = unsafe { helper::bpf_get_smp_processor_id() };
+    let Some(ring) = RINGS.get(cpu) else {
+        add(counter::NO_RING, 1);
+        return;
+    };
+    let ring = core::ptr::from_ref(ring).cast_mut().cast();
+    let size = fixed(constant::RING_BYTES);
+    // SAFETY: A ring that was just looked up.
+    let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
+    let kept = if info.priority { 0 } else { priority_room(size) };
+    if used + len + RING_HEADER + kept > size {
+        lost(Loss::Full, info.class as usize);
+        return;
+    }
+    // SAFETY: The record has at least a header.
+    unsafe {
+        *record |= u64::from(cpu) << 48;
+        *record.add(1) = helper::bpf_ktime_get_boot_ns();
+    }
+    // SAFETY: The record is that long, as the verifier checks.
+    let status = unsafe { helper::bpf_ringbuf_output(ring, record.cast(), len, wake()) };
+    if status == 0 {
+        add(counter::RECORDS, 1);
+    } else {
+        // There was room a moment ago: another one on this CPU had the ring.
+        lost(Loss::Nested, info.class as usize);
+    }
+}
+
+/// Whether the reader is to be woken, which one record alone does.
+#[inline(always)]
+fn wake() -> u64 {
+    if let Some(waiting) = WAITING.get_ptr_mut(0) {
+        // SAFETY: The map's element; a race wakes twice, or a little later.
+        unsafe {
+            if waiting.read_volatile() != 0 {
+                waiting.write_volatile(0);
+                return BPF_RB_FORCE_WAKEUP.into();
+            }
+        }
+    }
+    BPF_RB_NO_WAKEUP.into()
+}
+
+/// Writes how many records were lost, once there is room for more than that.
+#[inline(never)]
+fn tell() -> u64 {
+    // SAFETY: Can be asked for anywhere.
+    let cpu = unsafe { helper::bpf_get_smp_processor_id() };
+    let (Some(ring), Some(counters)) = (RINGS.get(cpu), COUNTERS.get_ptr_mut(0)) else {
+        return 0;
+    };
+    let ring = core::ptr::from_ref(ring).cast_mut().cast();
+    let counters = counters.cast::<u64>();
+    let size = fixed(constant::RING_BYTES);
+    // SAFETY: A ring that was just looked up.
+    let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
+    if used + 2 * priority_room(size) > size {
+        return 0;
+    }
+    const WORDS: usize = HEADER_SIZE / 8 + CLASSES;
+    let mut record = [0u64; WORDS];
+    header(record.as_mut_ptr(), Event::Lost, 8 * WORDS as u64, 0, 0, NO_SYSCALL, 0);
+    record[0] |= u64::from(cpu) << 48;
+    // SAFETY: Can be asked for anywhere.
+    record[1] = unsafe { helper::bpf_ktime_get_boot_ns() };
+    // SAFETY: All indices are within the map's element.
+    unsafe {
+        counters.add(counter::BEHIND).write_volatile(0);
+        let mut class = 0;
+        while class < CLASSES {
+            let mut now = 0;
+            let mut cause = 0;
+            while cause < LOSSES {
+                now += counters.add(counter::LOST + cause * CLASSES + class).read_volatile();
+                cause += 1;
+            }
+            let told = counters.add(counter::TOLD + class);
+            record[HEADER_SIZE / 8 + class] = now.wrapping_sub(told.read_volatile());
+            class += 1;
+        }
+        let len = 8 * WORDS as u64;
+        let flags = BPF_RB_NO_WAKEUP.into();
+        if helper::bpf_ringbuf_output(ring, record.as_mut_ptr().cast(), len, flags) != 0 {
+            counters.add(counter::BEHIND).write_volatile(1);
+            return 0;
+        }
+        let mut class = 0;
+        while class < CLASSES {
+            let told = counters.add(counter::TOLD + class);
+            let now = told.read_volatile().wrapping_add(record[HEADER_SIZE / 8 + class]);
+            told.write_volatile(now);
+            class += 1;
+        }
+    }
+    1
+}
