@@ -10,7 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-kernel engine kmod node install uninstall dkms-install \
+.PHONY: help run test bench bench-kernel engine kmod ebpf node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
 
@@ -34,6 +34,9 @@ engine: ## Build falco-engine
 
 kmod: ## Build falco_kmod, for this kernel or else for that of the virtual node
 	@kmod/build.sh
+
+ebpf: ## Build the eBPF programs that the engine embeds, into ebpf/prebuilt
+	@ebpf/build.sh
 
 node: ## Build the virtual node
 	@tests/node/build.sh

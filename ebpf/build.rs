@@ -7,6 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
+mod sources;
+
+use falco_abi::ebpf::MESSAGES_MAX;
 use falco_abi::event::{Event, Source};
 use falco_abi::syscall::SYSCALLS;
 
@@ -14,9 +17,11 @@ use falco_abi::syscall::SYSCALLS;
 const NUMBERS_MAX: usize = 8;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    // What does not return is recorded at its entry, what has several messages in one
-    // record for each; both are written by hand.
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for part in sources::parts(&top) {
+        println!("cargo::rerun-if-changed={}", part.display());
+    }
+    // What does not return is recorded at its entry.
     let elsewhere = [Event::Exit, Event::ExitGroup];
     let events: BTreeSet<Event> = SYSCALLS
         .iter()
@@ -38,11 +43,20 @@ fn main() {
             (_, true) => "messages",
             _ => "program",
         };
-        writeln!(text, "{kind}!(call_{name}, {event:?}, call, to, {{").expect("a string");
-        for (slot, param) in params.iter().enumerate() {
-            writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
+        let messages = if several { MESSAGES_MAX } else { 1 };
+        for message in 0..messages {
+            let (suffix, which) = match (several, message) {
+                (false, _) => (String::new(), String::new()),
+                (_, 0) => (String::new(), "0, ".to_owned()),
+                _ => (format!("_{message}"), format!("{message}, ")),
+            };
+            writeln!(text, "{kind}!(call_{name}{suffix}, {event:?}, {which}call, to, {{")
+                .expect("a string");
+            for (slot, param) in params.iter().enumerate() {
+                writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
+            }
+            writeln!(text, "}});").expect("a string");
         }
-        writeln!(text, "}});").expect("a string");
     }
     // The same for a program that was started, which a hook of its own records.
     writeln!(text, "macro_rules! execve_parameters {{ ($call:ident, $to:ident) => {{").expect("a string");
@@ -51,6 +65,9 @@ fn main() {
     }
     writeln!(text, "}}; }}").expect("a string");
     let to = std::env::var("OUT_DIR").expect("cargo sets it");
+    // For build.sh, which keeps it beside the object.
+    let fingerprint = sources::fingerprint(&top).expect("the sources are there");
+    std::fs::write(Path::new(&to).join("sources"), fingerprint).expect("cargo's directory");
     std::fs::write(Path::new(&to).join("programs.rs"), text).expect("cargo's directory");
 }
 

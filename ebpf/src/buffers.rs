@@ -6,8 +6,17 @@ use crate::record::{CUT, FAULT, Scratch, bytes};
 
 /// Most buffers that the kernel takes in one call (`UIO_MAXIOV`).
 const VECTOR_MAX: u64 = 1024;
+/// Most buffers of which the lengths are added.
+const SIZE_MAX: u64 = 256;
 /// Most buffers of which data is taken.
-const GATHER_MAX: u64 = 64;
+const GATHER_MAX: u64 = 32;
+/// What the loops count: bytes written, bytes to come, and what was amiss.
+const SUM: usize = 0;
+const LEFT: usize = 1;
+const AMISS: usize = 2;
+/// How many buffers there are: of the number in a register the verifier would learn in
+/// each round, also for the caller.
+const COUNT: usize = 3;
 /// Size of `struct iovec`.
 const IOVEC: u64 = 16;
 
@@ -17,62 +26,71 @@ fn buffer(vector: u64, i: u64) -> Option<[u64; 2]> {
     user(vector.wrapping_add(IOVEC * i))
 }
 
-/// Length of all buffers; `u64::MAX` where they cannot be read.
+/// Length of all buffers; `u64::MAX` where they cannot be read, [`CUT`] where there
+/// are too many.
 #[inline(never)]
-pub fn size(_scratch: &mut Scratch, vector: u64, count: u64) -> u64 {
-    let mut size = 0u64;
-    if count > VECTOR_MAX {
+pub fn size(scratch: &mut Scratch, vector: u64, count: u64) -> u64 {
+    scratch.set::<SUM>(0);
+    scratch.set::<COUNT>(count);
+    if scratch.get::<COUNT>() > VECTOR_MAX {
         return 0;
     }
-    for i in 0..VECTOR_MAX {
-        if i >= count {
+    for i in 0..SIZE_MAX {
+        if i >= scratch.get::<COUNT>() {
             break;
         }
         let Some([_, len]) = buffer(vector, i) else {
             return u64::MAX;
         };
-        size = size.wrapping_add(len & 0xFFFF_FFFF);
+        scratch.set::<SUM>(scratch.get::<SUM>().wrapping_add(len & 0xFFFF_FFFF));
     }
-    size
+    if scratch.get::<COUNT>() > SIZE_MAX {
+        return CUT;
+    }
+    scratch.get::<SUM>()
 }
 
 /// Writes the first bytes of the buffers, of which `len` count, to the end of the
 /// record.
 #[inline(never)]
 pub fn gather(scratch: &mut Scratch, vector: u64, count: u64, len: u64, limit: u64) -> u64 {
-    let start = scratch.len;
-    let mut left = len;
-    let mut result = 0;
-    if count <= VECTOR_MAX {
-        for i in 0..GATHER_MAX {
-            if i >= count || left == 0 {
-                break;
-            }
-            let Some([address, size]) = buffer(vector, i) else {
-                result = FAULT;
-                break;
-            };
-            let whole = if size < left { size } else { left };
-            let room = limit.wrapping_sub(scratch.len.wrapping_sub(start));
-            let one = bytes(scratch, address, whole, room);
-            if one & FAULT != 0 {
-                result = FAULT;
-                break;
-            }
-            scratch.len += one & 0xFFFF_FFFF;
-            if one & CUT != 0 {
-                result = CUT;
-                break;
-            }
-            left -= whole;
+    scratch.set::<COUNT>(count);
+    if scratch.get::<COUNT>() > VECTOR_MAX {
+        return 0;
+    }
+    scratch.set::<SUM>(0);
+    scratch.set::<LEFT>(len);
+    scratch.set::<AMISS>(0);
+    for i in 0..GATHER_MAX {
+        let left = scratch.get::<LEFT>();
+        if i >= scratch.get::<COUNT>() || left == 0 {
+            break;
         }
-        if result == 0 && left != 0 && count > GATHER_MAX {
-            result = CUT;
+        let Some([address, size]) = buffer(vector, i) else {
+            scratch.set::<AMISS>(FAULT);
+            break;
+        };
+        let whole = if size < left { size } else { left };
+        let sum = scratch.get::<SUM>();
+        let one = bytes(scratch, address, whole, limit.wrapping_sub(sum));
+        let len = one & 0xFFFF_FFFF;
+        scratch.len += len;
+        scratch.set::<SUM>(sum + len);
+        scratch.set::<LEFT>(left - whole);
+        if one >= CUT {
+            scratch.set::<AMISS>(one);
+            break;
         }
     }
-    let len = scratch.len.wrapping_sub(start);
-    scratch.len = start;
-    result | len
+    let sum = scratch.get::<SUM>();
+    scratch.len -= sum;
+    let amiss = scratch.get::<AMISS>();
+    if amiss & FAULT != 0 {
+        return FAULT;
+    }
+    // There was no room for it, or it was not looked at.
+    let more = scratch.get::<LEFT>() != 0 && scratch.get::<COUNT>() > GATHER_MAX;
+    sum | amiss & CUT | if more { CUT } else { 0 }
 }
 
 /// A `struct msghdr`.

@@ -10,7 +10,7 @@ use crate::buffers::{self, Message};
 use crate::call::Call;
 use crate::file;
 use crate::kernel::{bounded, constant, user};
-use crate::record::{PATH_MAX, Scratch, bytes, kernel_string, string};
+use crate::record::{CUT, PATH_MAX, Scratch, bytes, kernel_string, string};
 use crate::socket;
 use crate::task::{self, Facts};
 use crate::values;
@@ -445,6 +445,8 @@ impl<'a> Reader<'a> {
         let size = buffers::size(self.scratch, address, count);
         if size == u64::MAX {
             self.scratch.mark(flag::FAULT);
+        } else if size == CUT {
+            self.scratch.mark(flag::TRUNCATED);
         } else {
             self.number(slot, size & 0xFFFF_FFFF);
         }
@@ -724,9 +726,6 @@ impl<'a> Reader<'a> {
         task::split_first(self.scratch, exe as usize, args as usize);
     }
 }
-
-/// Most messages of one call that get a record; the others are counted as lost.
-pub const MESSAGES_MAX: u64 = 16;
 
 /// How many messages of a `sendmmsg` or `recvmmsg` went through; the first one counts
 /// always.

@@ -5,11 +5,11 @@ use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::At;
 use falco_abi::flags::{exec, open};
 
-use crate::kernel::{at, bounded, current, field, has, pointer, read};
-use crate::record::{PATH_MAX, Scratch};
+use crate::kernel::{at, bounded, current, field, has, pointer, read, word};
+use crate::record::{PATH_MAX, Scratch, WITHIN};
 
 /// Most names of a path, mounts included.
-const DEPTH: u32 = 96;
+const DEPTH: u32 = 48;
 /// Longest name.
 const NAME_MAX: i32 = 255;
 /// The call that opened the file made it.
@@ -313,16 +313,25 @@ pub fn is_text(scratch: &mut Scratch, at: u64, len: u64) -> u64 {
     if len != (PATH_MAX as u64).wrapping_sub(start) {
         return 0;
     }
-    for i in 0..PATH_MAX as u64 {
-        if i >= len {
-            return 1;
+    let differ = |i: u64| {
+        let known = bounded::<0xFFF>(start.wrapping_add(i)) as usize;
+        let given = bounded::<WITHIN>(at.wrapping_add(i)) as usize;
+        // SAFETY: Positions in both buffers, which have room for a word behind them.
+        unsafe { word(scratch.path.as_ptr().add(known)) ^ word(scratch.bytes.as_ptr().add(given)) }
+    };
+    if len < 8 {
+        // The first bytes are the lower ones.
+        return u64::from(len == 0 || differ(0) << bounded::<63>(64 - 8 * len) == 0);
+    }
+    for i in 0..PATH_MAX as u64 / 8 {
+        if 8 * i + 8 > len {
+            break;
         }
-        let known = scratch.path[bounded::<0xFFF>(start + i) as usize];
-        if known != scratch.byte(at + i) {
+        if differ(8 * i) != 0 {
             return 0;
         }
     }
-    1
+    u64::from(differ(len - 8) == 0)
 }
 
 /// Whether the kernel has the field that says which program is a 32-bit one.

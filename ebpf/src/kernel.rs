@@ -105,8 +105,8 @@ pub fn bounded<const MASK: i32>(value: u64) -> u64 {
 #[inline(always)]
 pub fn opaque(value: u64) -> u64 {
     let mut value = value;
-    // SAFETY: No instruction at all.
-    unsafe { core::arch::asm!("/* {0} */", inout(reg) value, options(pure, nomem, nostack)) };
+    // SAFETY: A register moved to itself.
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) value, options(pure, nomem, nostack)) };
     value
 }
 
@@ -132,5 +132,22 @@ pub unsafe fn atomic_swap(to: *mut u64, new: u64) -> u64 {
     let mut value = new;
     // SAFETY: By contract.
     unsafe { core::arch::asm!("{1} = xchg_64({0} + 0, {1})", in(reg) to, inout(reg) value) };
+    value
+}
+
+/// The word at an address that need not be a multiple of 8: the compiler would read
+/// eight bytes.
+///
+/// # Safety
+///
+/// The word is in a map.
+#[inline(always)]
+pub unsafe fn word(from: *const u8) -> u64 {
+    let value;
+    // SAFETY: By contract.
+    unsafe {
+        core::arch::asm!("{0} = *(u64 *)({1} + 0)", out(reg) value, in(reg) from,
+            options(readonly, nostack));
+    }
     value
 }

@@ -22,7 +22,7 @@ mod values;
 
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::control::hook;
-use falco_abi::ebpf::{At, setting};
+use falco_abi::ebpf::{At, MESSAGES_MAX, message_program, setting};
 use falco_abi::event::{Event, procexit, signaldeliver, task_new};
 use falco_abi::record::{HEADER_SIZE, flag};
 use falco_abi::ring::Loss;
@@ -116,32 +116,45 @@ macro_rules! program {
     };
 }
 
-/// The event of a call with several messages, each of which gets a record.
+/// The event of a call with several messages: one of them; then the next one's program.
 macro_rules! messages {
-    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $i:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let whole = unsafe { Call::new(context, *context.add(1) as i64) };
-            let count = capture::message_count(&whole);
-            for i in 0..capture::MESSAGES_MAX {
-                if i >= count {
-                    break;
-                }
-                let $call = capture::one_message(&whole, i);
-                if let Some(scratch) = Scratch::take(Event::$event) {
-                    let mut reader = Reader::new(scratch, Event::$event, $call);
-                    let $to = &mut reader;
-                    $parameters
-                    reader.scratch.publish(Event::$event, ids(), $call.number);
-                    reader.scratch.free();
-                }
+            let $call = capture::one_message(&whole, $i);
+            if let Some(scratch) = Scratch::take(Event::$event) {
+                let mut reader = Reader::new(scratch, Event::$event, $call);
+                let $to = &mut reader;
+                $parameters
+                reader.scratch.publish(Event::$event, ids(), $call.number);
+                reader.scratch.free();
             }
-            if count > capture::MESSAGES_MAX {
-                let more = count - capture::MESSAGES_MAX;
+            let count = capture::message_count(&whole);
+            if count > $i + 1 {
+                if $i + 1 < MESSAGES_MAX {
+                    // SAFETY: The context is this program's own.
+                    unsafe { go_to(context, message_program(Event::$event, $i + 1) as u32) };
+                }
+                let more = count - $i - 1;
                 ring::lost_many(Loss::NoMemory, Event::$event.info().class as usize, more);
             }
         });
     };
+}
+
+/// Goes on with a program of the table. Comes back only if there is none.
+///
+/// # Safety
+///
+/// The context is that of the running program.
+#[inline(always)]
+unsafe fn go_to(context: *const u64, program: u32) {
+    // SAFETY: By contract.
+    unsafe {
+        let programs = (&raw const maps::PROGRAMS).cast_mut().cast();
+        helper::bpf_tail_call(context.cast_mut().cast(), programs, program);
+    }
 }
 
 /// What `build.rs` has made of the table of events.
@@ -194,10 +207,7 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
         return 0;
     }
     // SAFETY: The context is this program's own.
-    unsafe {
-        let programs = (&raw const maps::PROGRAMS).cast_mut().cast();
-        helper::bpf_tail_call(context.cast_mut().cast(), programs, event);
-    }
+    unsafe { go_to(context, event) };
     // There is no such program, which the loader does not let happen.
     ring::lost(Loss::Invalid, falco_abi::event::Class::Other as usize);
 });

@@ -3,8 +3,7 @@
 
 use aya_ebpf::btf_maps::{Array, ArrayOfMaps, PerCpuArray, ProgramArray, RingBuf};
 use aya_ebpf::macros::btf_map;
-use falco_abi::ebpf::{counter, setting};
-use falco_abi::event::EVENTS;
+use falco_abi::ebpf::{self as table, counter, setting};
 use falco_abi::syscall::SYSCALL_MAX;
 
 use crate::record::Scratch;
@@ -22,9 +21,9 @@ pub static SCRATCH: Array<Scratch, 1> = Array::new();
 #[btf_map]
 pub static INTEREST: Array<u32, { SYSCALL_MAX }> = Array::new();
 
-/// The programs of [`INTEREST`]'s events.
+/// The programs of [`INTEREST`]'s events, then those of more messages.
 #[btf_map]
-pub static PROGRAMS: ProgramArray<{ EVENTS.len() }> = ProgramArray::new();
+pub static PROGRAMS: ProgramArray<{ table::PROGRAMS }> = ProgramArray::new();
 
 /// One element: what can change while programs run.
 #[btf_map]

@@ -33,6 +33,9 @@ pub struct Scratch {
     pub flags: u64,
     /// Where in `path` the text starts, which ends at [`PATH_MAX`].
     pub start: u64,
+    /// What a loop counts. The verifier, which follows numbers in registers, would look
+    /// at every way through a loop anew; of what is in memory it knows nothing.
+    work: [u64; 4],
     /// The record.
     pub bytes: [u8; MAX_RECORD + SLACK],
     /// A path, which is written from its end.
@@ -368,6 +371,20 @@ pub const CUT: u64 = 1 << 62;
 pub const FAULT: u64 = 1 << 63;
 
 impl Scratch {
+    /// Sets what a loop counts.
+    #[inline(always)]
+    pub fn set<const N: usize>(&mut self, value: u64) {
+        // SAFETY: Ours. Volatile, see `work`.
+        unsafe { (&raw mut self.work[N]).write_volatile(value) };
+    }
+
+    /// What a loop has counted.
+    #[inline(always)]
+    pub fn get<const N: usize>(&self) -> u64 {
+        // SAFETY: As above.
+        unsafe { (&raw const self.work[N]).read_volatile() }
+    }
+
     /// Makes a parameter of what a writer of bytes has returned.
     #[inline(always)]
     pub fn filled(&mut self, slot: usize, result: u64) {

@@ -8,7 +8,7 @@ use falco_abi::record::flag;
 
 use crate::cgroup;
 use crate::file;
-use crate::kernel::{at, constant as fixed, current, field, has, pointer, read};
+use crate::kernel::{at, bounded, constant as fixed, current, field, has, opaque, pointer, read};
 use crate::maps;
 use crate::record::{self, FAULT, Scratch};
 
@@ -388,15 +388,21 @@ pub fn split_first(scratch: &mut Scratch, first: usize, all: usize) {
     scratch.span(all, start + rest, len - rest);
 }
 
-/// Where the first NUL of a text of the record is.
+/// Where the first NUL of a text of the record is. The helper finds it on the way to
+/// a copy that nobody needs.
 #[inline(never)]
 fn first_nul(scratch: &mut Scratch, start: u64, len: u64) -> u64 {
-    for i in 0..STRINGS_LIMIT {
-        if i >= len || scratch.byte(start.wrapping_add(i)) == 0 {
-            return i;
-        }
+    let mut room = opaque(len);
+    if room > STRINGS_LIMIT {
+        room = STRINGS_LIMIT;
     }
-    STRINGS_LIMIT
+    let from = bounded::<{ record::WITHIN }>(start) as usize;
+    // SAFETY: A position of the record, and room for what is copied.
+    let n = unsafe {
+        let from = scratch.bytes.as_ptr().add(from).cast();
+        helper::bpf_probe_read_kernel_str(scratch.path.as_mut_ptr().cast(), room as u32 + 1, from)
+    };
+    if n <= 0 { room } else { n as u64 - 1 }
 }
 
 /// Most strings taken from an array such as `argv`.

@@ -12,6 +12,8 @@ use crate::record::{CUT, FAULT, PATH_MAX, Scratch, bytes, string};
 const POLL_MAX: u64 = 256;
 /// Most descriptors of one record: of ten bytes each.
 const FD_LIST: u64 = 102;
+/// What the loop counts.
+const FOUND: usize = 0;
 /// Most bytes of a value in a record.
 pub const VALUE_MAX: u64 = 80;
 
@@ -56,8 +58,7 @@ pub fn timespec(address: u64) -> Option<u64> {
 #[inline(never)]
 pub fn poll_fds(scratch: &mut Scratch, address: u64, count: u64) -> u64 {
     let start = scratch.len;
-    let mut found = 0;
-    let mut result = 0;
+    scratch.set::<FOUND>(0);
     for i in 0..POLL_MAX {
         if i >= count {
             break;
@@ -70,21 +71,23 @@ pub fn poll_fds(scratch: &mut Scratch, address: u64, count: u64) -> u64 {
         if happened == 0 {
             continue;
         }
-        if found == FD_LIST {
-            result = CUT;
+        let found = scratch.get::<FOUND>();
+        if found >= FD_LIST {
+            scratch.set::<FOUND>(FD_LIST + 1);
             break;
         }
+        scratch.set::<FOUND>(found + 1);
         let bits = flags::portable(happened as u32, flags::POLL_BITS) as u16;
         scratch.push_from(&i64::from(entry as i32).to_le_bytes());
         scratch.push_from(&bits.to_le_bytes());
-        found += 1;
-    }
-    if count > POLL_MAX {
-        result = CUT;
     }
     let len = scratch.len.wrapping_sub(start);
     scratch.len = start;
-    result | len
+    if count > POLL_MAX || scratch.get::<FOUND>() > FD_LIST {
+        CUT | len
+    } else {
+        len
+    }
 }
 
 /// Writes a type and a number of so many bytes; `None` where it could not be read.

@@ -139,13 +139,14 @@ fn errors_name_line_column_and_text() {
              not `11`",
         ),
         (
-            "engine: {kind: modern_ebpf}\n",
-            "falco.yaml:1:16: error: engine.kind `modern_ebpf` does not exist yet; there are `kmod` \
-             and `replay`",
+            "engine: {kind: nodriver}\n",
+            "falco.yaml:1:16: error: engine.kind `nodriver` does not exist; there are `auto`, `kmod`, \
+             `modern_ebpf` and `replay`",
         ),
         (
             "engine: {kind: bpf}\n",
-            "falco.yaml:1:16: error: engine.kind must be `kmod` or `replay`, not `bpf`",
+            "falco.yaml:1:16: error: engine.kind must be `auto`, `kmod`, `modern_ebpf` or \
+             `replay`, not `bpf`",
         ),
         (
             "priority: loud\n",

@@ -2,6 +2,8 @@
 //! What the eBPF programs and their loader agree on beside the records. The
 //! module does not compile this file.
 
+use crate::event::{EVENTS, Event};
+
 /// Fields of the kernel's structures, of which the loader finds the offsets in the
 /// kernel's own description of its types (BTF). The compiler of the programs
 /// leaves no such relocations, so the programs have one table of numbers instead,
@@ -220,6 +222,25 @@ pub mod setting {
 
 /// Scratch buffers of each CPU: how deep probes can preempt each other.
 pub const SCRATCH_DEPTH: u32 = 4;
+
+/// Most messages of one `sendmmsg` or `recvmmsg` that get a record; the others are
+/// counted as lost. A program for each, since the verifier would get lost in a loop.
+pub const MESSAGES_MAX: usize = 8;
+
+/// Number of programs in the table that the dispatcher calls.
+pub const PROGRAMS: usize = EVENTS.len() + 2 * (MESSAGES_MAX - 1);
+
+/// Index of the program for a message of a call that has several.
+pub const fn message_program(event: Event, message: usize) -> usize {
+    let more = match event {
+        Event::Sendmmsg => 0,
+        _ => MESSAGES_MAX - 1,
+    };
+    match message {
+        0 => event as usize,
+        message => EVENTS.len() + more + message - 1,
+    }
+}
 
 /// Counters of a CPU as words: records written, then losses by cause and class.
 pub mod counter {

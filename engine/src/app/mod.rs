@@ -157,7 +157,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         let limit = Duration::from_secs(seconds);
         match config.engine.kind {
             EngineKind::Replay => Limit::Events(limit),
-            EngineKind::Kmod => Limit::Time(limit),
+            _ => Limit::Time(limit),
         }
     });
     let lines = reload::start(reload::Start {

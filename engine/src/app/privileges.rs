@@ -11,10 +11,13 @@ use rustix::thread::{
     set_capabilities, set_no_new_privs,
 };
 
-/// What is still needed: the device (`PERFMON`), `/proc` of every process and
+/// What is still needed: the device (`PERFMON`), eBPF programs of a rule that is added
+/// later (`BPF`, `SYS_RESOURCE` for their memory before Linux 5.11), `/proc` of every process and
 /// files of rules (`SYS_PTRACE`, `DAC_READ_SEARCH`), and, if somebody wants it,
 /// a small port for the web server.
 const KEPT: CapabilitySet = CapabilitySet::PERFMON
+    .union(CapabilitySet::BPF)
+    .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::NET_BIND_SERVICE);

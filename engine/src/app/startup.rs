@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use falco_abi::control::{DEVICE_PATH, Interest, hook};
+use falco_abi::control::{DEVICE_PATH, Interest, Setup, hook};
 use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
 use log::{info, warn};
@@ -24,6 +24,7 @@ use crate::rules::{
     files,
 };
 use crate::source::capture::CaptureSource;
+use crate::source::ebpf::{self, EbpfSource};
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::State;
 use crate::yaml::Node;
@@ -193,6 +194,20 @@ pub(super) fn open_source(
     let wanted = wanted(config, ruleset);
     match engine.kind {
         EngineKind::Kmod => open_module(config, &wanted, needs_files(config, ruleset)),
+        EngineKind::ModernEbpf => open_ebpf(config, &wanted, needs_files(config, ruleset)),
+        EngineKind::Auto if Path::new(DEVICE_PATH).exists() => {
+            info!("{DEVICE_PATH} is there: events come from the module");
+            open_module(config, &wanted, needs_files(config, ruleset))
+        }
+        EngineKind::Auto => {
+            info!("there is no {DEVICE_PATH}: events come from eBPF programs");
+            open_ebpf(config, &wanted, needs_files(config, ruleset)).with_context(|| {
+                format!(
+                    "there is no source of events: the kernel module is not loaded (no \
+                     {DEVICE_PATH}; `modprobe falco_kmod` loads it), and eBPF cannot be used"
+                )
+            })
+        }
         EngineKind::Replay => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
@@ -225,15 +240,36 @@ pub(super) fn open_module(
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
     source.set_interest(wanted)?;
-    let state = read_state(config, &source, open_files)?;
+    let state = read_state(config, open_files)?;
+    Ok((Box::new(source), state))
+}
+
+/// The same from eBPF programs.
+fn open_ebpf(
+    config: &Config,
+    wanted: &Interest,
+    open_files: bool,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
+    let options = config.engine.ebpf;
+    let mut source = EbpfSource::open(ebpf::Options {
+        setup: Setup {
+            ring_bytes: options.buffer_size.into(),
+            ..Setup::default()
+        },
+        cpus_for_each_buffer: options.cpus_for_each_buffer,
+    })?;
+    let (rings, size) = source.rings();
+    info!("reading {rings} rings of {} KiB", size >> 10);
+    source.set_interest(wanted)?;
+    let state = read_state(config, open_files)?;
     Ok((Box::new(source), state))
 }
 
 /// Whether the state must know what processes have open.
 fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
     match config.engine.kind {
-        EngineKind::Kmod => ruleset.needs_open_files(),
         EngineKind::Replay => ruleset.needs_recorded_files(),
+        _ => ruleset.needs_open_files(),
     }
 }
 
@@ -268,7 +304,13 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
             *word = if add { *word | bit } else { *word & !bit };
         }
     }
-    if config.engine.drop_failed_exit {
+    let drop_failed_exit = match config.engine.kind {
+        EngineKind::Kmod => config.engine.drop_failed_exit,
+        EngineKind::ModernEbpf => config.engine.ebpf.drop_failed_exit,
+        _ if Path::new(DEVICE_PATH).exists() => config.engine.drop_failed_exit,
+        _ => config.engine.ebpf.drop_failed_exit,
+    };
+    if drop_failed_exit {
         wanted.hooks |= hook::NO_FAILED;
     }
     wanted
@@ -317,7 +359,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
+fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
     let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
     let containers = Arc::new(Containers::new());
     Runtimes::start(

@@ -187,12 +187,13 @@ pub static KEYS: &[Key<Config>] = &[
     full(
         "engine.kind",
         Kind::Special {
-            form: "`kmod` or `replay`",
+            form: "`auto`, `kmod`, `modern_ebpf` or `replay`",
             schema: TEXT_SCHEMA,
             set: engine_kind,
         },
         "kmod",
-        "Source of events: kmod, the kernel module.",
+        "Source of events: kmod, the kernel module; modern_ebpf, eBPF programs; auto, the module if \
+         it is loaded, else eBPF programs.",
     ),
     full(
         "engine.kmod.buf_size_preset",
@@ -200,8 +201,7 @@ pub static KEYS: &[Key<Config>] = &[
             min: 1,
             max: BUFFER_MIB.len() as u64,
             set: |c, v| {
-                let index = usize::try_from(v).unwrap_or(0).saturating_sub(1);
-                c.engine.buffer_size = BUFFER_MIB.get(index).map_or(0, |mib| mib << 20);
+                c.engine.buffer_size = preset(v);
             },
         },
         "4",
@@ -214,32 +214,37 @@ pub static KEYS: &[Key<Config>] = &[
         "false",
         "Leave out system calls that failed, already in the kernel.",
     ),
-    other(
+    full(
         "engine.modern_ebpf.cpus_for_each_buffer",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: u32::MAX as u64,
+            set: |c, v| c.engine.ebpf.cpus_for_each_buffer = v.try_into().unwrap_or(0),
+        },
         "2",
-        Follows("engine.kind"),
-        "Processors that share a ring.",
+        "Processors that share a ring; 0: all of them.",
     ),
-    other(
+    full(
         "engine.modern_ebpf.buf_size_preset",
-        between(1, 10),
+        Kind::Integer {
+            min: 1,
+            max: BUFFER_MIB.len() as u64,
+            set: |c, v| c.engine.ebpf.buffer_size = preset(v),
+        },
         "4",
-        Follows("engine.kind"),
-        "Size of each ring.",
+        "Size of each ring: 1 to 10 stand for 1 to 512 MiB as with the module.",
     ),
-    other(
+    full(
         "engine.modern_ebpf.drop_failed_exit",
-        BOOL,
+        Kind::Bool(|c, v| c.engine.ebpf.drop_failed_exit = v),
         "false",
-        Follows("engine.kind"),
-        "Leave out system calls that failed.",
+        "Leave out system calls that failed, already in the kernel.",
     ),
     other(
         "engine.modern_ebpf.disable_iterators",
         BOOL,
         "false",
-        Follows("engine.kind"),
+        Needless("the first picture of processes is always taken from /proc"),
         "Take the first picture of processes from /proc.",
     ),
     full(
@@ -1215,15 +1220,28 @@ fn phrase(name: &str, node: &Node, reader: &mut Reader<'_>) -> Option<Phrase> {
     scalar.map(Phrase::from)
 }
 
+/// Bytes of a ring.
+fn preset(preset: u64) -> u32 {
+    let index = usize::try_from(preset).unwrap_or(0).saturating_sub(1);
+    BUFFER_MIB.get(index).map_or(0, |mib| mib << 20)
+}
+
 fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     match node.text() {
+        Some("auto") => config.engine.kind = EngineKind::Auto,
         Some("kmod") => config.engine.kind = EngineKind::Kmod,
+        Some("modern_ebpf") => config.engine.kind = EngineKind::ModernEbpf,
         Some("replay") => config.engine.kind = EngineKind::Replay,
-        Some(kind @ ("modern_ebpf" | "nodriver")) => reader.error(
+        Some("nodriver") => reader.error(
             node.place,
-            format!("engine.kind `{kind}` does not exist yet; there are `kmod` and `replay`"),
+            "engine.kind `nodriver` does not exist; there are `auto`, `kmod`, `modern_ebpf` and \
+             `replay`",
         ),
-        _ => reader.mismatch("engine.kind", "`kmod` or `replay`", node),
+        _ => reader.mismatch(
+            "engine.kind",
+            "`auto`, `kmod`, `modern_ebpf` or `replay`",
+            node,
+        ),
     }
 }
 

@@ -72,6 +72,10 @@ pub enum EngineKind {
     /// The kernel module.
     #[default]
     Kmod,
+    /// eBPF programs.
+    ModernEbpf,
+    /// The module if it is there, else eBPF programs.
+    Auto,
     /// A capture, from its beginning to its end.
     Replay,
 }
@@ -81,6 +85,8 @@ impl EngineKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Kmod => "kmod",
+            Self::ModernEbpf => "modern_ebpf",
+            Self::Auto => "auto",
             Self::Replay => "replay",
         }
     }
@@ -93,13 +99,26 @@ pub struct Engine {
     pub kind: EngineKind,
     /// Bytes of each processor's ring, from `engine.kmod.buf_size_preset`.
     pub buffer_size: u32,
-    /// The kernel sends no exits of system calls that failed.
+    /// The module sends no exits of system calls that failed.
     pub drop_failed_exit: bool,
+    /// What is said of the eBPF programs.
+    pub ebpf: EbpfOptions,
     /// Most threads that are kept, from `falco_libs.thread_table_size`; 0: as
     /// many as the state keeps by itself.
     pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+}
+
+/// The section `engine.modern_ebpf`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EbpfOptions {
+    /// Bytes of each ring, from `buf_size_preset`.
+    pub buffer_size: u32,
+    /// CPUs that share a ring; 0: all.
+    pub cpus_for_each_buffer: u32,
+    /// The programs send no exits of system calls that failed.
+    pub drop_failed_exit: bool,
 }
 
 /// The section `base_syscalls`.

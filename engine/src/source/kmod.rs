@@ -10,11 +10,11 @@ use falco_abi::record::{HEADER_SIZE, RECORD_ALIGN};
 use falco_abi::ring::{LOSS_NAMES, RING_MAGIC};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::time::{ClockId, clock_gettime};
 
 use super::device::{Device, DeviceError};
 use super::mapping::{Consumer, Data, Producer};
-use super::{Batch, Counters, Lost, RingUse, Source};
+use super::merge::{self, merge};
+use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
 use crate::event::read_header;
 
 /// After a batch the reader sleeps this long before it looks again: under load
@@ -120,44 +120,6 @@ impl KmodSource {
         horizon
     }
 
-    /// Hands out the records of the round, the earliest first.
-    fn merge(&mut self, horizon: u64, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<bool> {
-        let mut any = false;
-        let mut next: Vec<(u64, usize)> = Vec::with_capacity(self.rings.len());
-        for (index, ring) in self.rings.iter().enumerate() {
-            if let Some(ts) = ring.peek()? {
-                next.push((ts, index));
-            }
-        }
-        // The earliest last, so that it is popped. Rings are few, and a ring
-        // mostly keeps its place: insertion beats a heap.
-        next.sort_unstable_by(|a, b| b.cmp(a));
-        while let Some((ts, index)) = next.pop() {
-            // Another CPU may still be behind; the record waits for the next round.
-            if ts > horizon {
-                break;
-            }
-            let limit = next.last().map_or(horizon, |&(ts, _)| ts.min(horizon));
-            let ring = &mut self.rings[index];
-            let mut upcoming = Some(ts);
-            while upcoming.is_some_and(|ts| ts <= limit) {
-                self.records += 1;
-                each(self.records, ring.front()?);
-                ring.pop()?;
-                any = true;
-                upcoming = ring.peek()?;
-            }
-            if let Some(ts) = upcoming {
-                let at = next.partition_point(|&other| other > (ts, index));
-                next.insert(at, (ts, index));
-            }
-        }
-        for ring in &self.rings {
-            ring.release();
-        }
-        Ok(any)
-    }
-
     fn wait(&self, wait: Duration) -> anyhow::Result<()> {
         let timeout = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(
@@ -185,7 +147,7 @@ impl Source for KmodSource {
         }
         self.epoch_offset = epoch_offset();
         let horizon = self.begin_round();
-        self.busy = self.merge(horizon, each)?;
+        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
         Ok(if self.busy {
             Batch::Some
         } else {
@@ -286,8 +248,9 @@ impl Ring {
         // Its CPU is stopped (a virtual one, perhaps). Order may suffer, nothing else.
         page.committed.load(Ordering::Acquire)
     }
+}
 
-    /// Time of the next record of this round.
+impl merge::Ring for Ring {
     fn peek(&self) -> anyhow::Result<Option<u64>> {
         if self.position >= self.end {
             return Ok(None);
@@ -298,7 +261,6 @@ impl Ring {
         Ok(Some(read_header(header)?.ts))
     }
 
-    /// The next record of this round.
     fn front(&self) -> anyhow::Result<&[u8]> {
         let rest = self.data.between(self.position, self.end);
         let len = read_header(rest)?.len as usize;
@@ -317,7 +279,6 @@ impl Ring {
         Ok(())
     }
 
-    /// Gives what was read back to the kernel.
     fn release(&self) {
         let consumed = &self.consumer.page().consumed;
         consumed.store(self.position, Ordering::Release);
@@ -325,25 +286,5 @@ impl Ring {
 }
 
 fn page_size(device: &Device) -> Result<usize, DeviceError> {
-    nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
-        .ok()
-        .flatten()
-        .and_then(|size| usize::try_from(size).ok())
-        .ok_or_else(|| device.error("asking for the page size", Errno::EINVAL))
-}
-
-fn nanoseconds(clock: ClockId) -> i64 {
-    // The two clocks used exist on every kernel that can load the module.
-    clock_gettime(clock).map_or(0, |t| t.tv_sec() * 1_000_000_000 + t.tv_nsec())
-}
-
-/// Now, on the clock of the records.
-fn boot_time() -> u64 {
-    nanoseconds(ClockId::CLOCK_BOOTTIME).cast_unsigned()
-}
-
-/// What turns a boot time into nanoseconds since the epoch; changes when
-/// somebody sets the clock.
-fn epoch_offset() -> i64 {
-    nanoseconds(ClockId::CLOCK_REALTIME) - nanoseconds(ClockId::CLOCK_BOOTTIME)
+    super::page_size().ok_or_else(|| device.error("asking for the page size", Errno::EINVAL))
 }

@@ -5,6 +5,7 @@
 use std::num::NonZeroUsize;
 use std::os::fd::AsFd;
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use falco_abi::ring::{ConsumerPage, ProducerPage};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
@@ -64,6 +65,22 @@ impl Producer {
     }
 }
 
+/// The page of a ring of the eBPF programs that the kernel writes: the end of what
+/// was begun.
+pub(super) struct Begun(Mapping);
+
+impl Begun {
+    pub(super) fn new(map: impl AsFd, offset: u64, page: usize) -> nix::Result<Self> {
+        Mapping::new(map, offset, page, false).map(Self)
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        // SAFETY: A whole page, of which the kernel changes the first word atomically.
+        let position = unsafe { self.0.start.cast::<AtomicU64>().as_ref() };
+        position.load(Ordering::Acquire)
+    }
+}
+
 /// The page that we write.
 pub(super) struct Consumer(Mapping);
 
@@ -90,6 +107,17 @@ impl Data {
         let twice = size.checked_mul(2).ok_or(nix::errno::Errno::EINVAL)?;
         let mapping = Mapping::new(device, offset, twice, false)?;
         Ok(Self { mapping, size })
+    }
+
+    /// The word at a position, which the kernel may be about to change. Positions are
+    /// multiples of 8.
+    pub(super) fn word(&self, at: u64) -> u32 {
+        let at = (at & (self.size as u64 - 1)) as usize & !7;
+        // SAFETY: `at` is less than the size, both are multiples of 8.
+        let start = unsafe { self.mapping.start.cast::<u8>().add(at) };
+        // SAFETY: Within the mapping and aligned; the kernel changes it atomically.
+        let word = unsafe { start.cast::<AtomicU32>().as_ref() };
+        word.load(Ordering::Acquire)
     }
 
     /// The bytes between two positions, at most the area's size. The positions

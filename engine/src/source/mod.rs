@@ -2,11 +2,14 @@
 
 pub mod capture;
 pub mod device;
+pub mod ebpf;
 pub mod kmod;
 mod mapping;
+mod merge;
 
 use falco_abi::control::{Interest, hook};
 use falco_abi::syscall::SYSCALL_MAX;
+use nix::time::{ClockId, clock_gettime};
 
 use crate::state::State;
 
@@ -125,4 +128,26 @@ pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
         }
     }
     interest
+}
+
+/// Bytes of a page.
+fn page_size() -> Option<usize> {
+    let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
+    size.ok().flatten().and_then(|size| usize::try_from(size).ok())
+}
+
+fn nanoseconds(clock: ClockId) -> i64 {
+    // The two clocks used exist on every kernel that a source can read from.
+    clock_gettime(clock).map_or(0, |t| t.tv_sec() * 1_000_000_000 + t.tv_nsec())
+}
+
+/// Now, on the clock of the records.
+fn boot_time() -> u64 {
+    nanoseconds(ClockId::CLOCK_BOOTTIME).cast_unsigned()
+}
+
+/// What turns a boot time into nanoseconds since the epoch; changes when
+/// somebody sets the clock.
+fn epoch_offset() -> i64 {
+    nanoseconds(ClockId::CLOCK_REALTIME) - nanoseconds(ClockId::CLOCK_BOOTTIME)
 }

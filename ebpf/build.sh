@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Builds the eBPF programs and puts them into ebpf/prebuilt/, which the engine embeds.
+#
+# The compiler is the one that builds the engine. It can make code for the kernel's virtual
+# machine, but three things are missing, and are fetched into the cache: the source of its own
+# library (Debian has it, for exactly this version), a linker for that code (bpf-linker), and
+# a tool that leaves out what only debuggers want. The same sources give the same object,
+# wherever they are.
+set -euo pipefail
+# shellcheck source=tests/node/lib.sh
+. "$(dirname "$0")/../tests/node/lib.sh"
+cd "$TOP"
+
+LINKER=0.10.3
+
+version="$(rustc --version | cut -d ' ' -f 2)"
+sysroot="$(rustc --print sysroot)"
+tools="$FALCO_CACHE/ebpf-$LINKER"
+library="$FALCO_CACHE/rust-src-$version"
+
+# apt with a list of sources of its own, so that nothing of this machine's is changed.
+backports() {
+    local state="$FALCO_CACHE/apt-trixie"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    printf 'deb [signed-by=%s] %s trixie-backports main\n' \
+        /usr/share/keyrings/debian-archive-keyring.gpg "$(debian_mirror)" >"$state/sources.list"
+    "$1" -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" \
+        -o APT::Sandbox::User=root -qq "${@:2}"
+}
+
+if [ ! -d "$library/usr/src" ]; then
+    step "fetching the source of Rust's library $version"
+    command -v apt-get >/dev/null || die "the source of Rust's library comes from Debian: apt-get is needed"
+    backports apt-get update
+    package="$(backports apt-cache madison rust-src | awk -v v="$version" \
+        '$3 ~ "^" v "\\+" { print $3; exit }')"
+    [ -n "$package" ] || die "Debian has no rust-src of version $version, which is that of rustc"
+    rm -rf "$library.new"
+    mkdir -p "$library.new"
+    (cd "$library.new" && backports apt-get download "rust-src=$package" && dpkg-deb -x ./*.deb . && rm ./*.deb)
+    mv "$library.new" "$library"
+fi
+if [ ! -x "$tools/bin/bpf-linker" ]; then
+    step "building bpf-linker $LINKER"
+    CARGO_TARGET_DIR="$tools/build" cargo install --quiet bpf-linker --version "$LINKER" --locked --root "$tools"
+    rm -rf "$tools/build"
+fi
+if ! command -v llvm-objcopy >/dev/null; then
+    step "installing llvm-objcopy"
+    [ "$(id -u)" = 0 ] || die "llvm-objcopy is needed: install the package llvm"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends llvm
+fi
+
+source="$library/usr/src/rustc-$version/library"
+[ -d "$source/core" ] || die "$source is not the source of Rust's library"
+step "compiling the eBPF programs"
+target="$TOP/target/ebpf"
+remap="'--remap-path-prefix=$TOP=.', '--remap-path-prefix=$source=library'"
+for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+    remap="$remap, '--remap-path-prefix=$registry=crates'"
+done
+(
+    cd ebpf
+    PATH="$tools/bin:$PATH" LD_LIBRARY_PATH="$sysroot/lib" RUSTC_BOOTSTRAP=1 \
+        __CARGO_TESTS_ONLY_SRC_ROOT="$source" CARGO_TARGET_DIR="$target" \
+        cargo build --release --locked --config "build.rustflags=[$remap]"
+)
+object="$target/bpfel-unknown-none/release/falco-ebpf"
+# The verifier would refuse a program that can panic; here it has a name.
+if llvm-objdump --section-headers "$object" | grep -q '\.text\.unlikely'; then
+    die "some program contains a panic"
+fi
+mkdir -p ebpf/prebuilt
+llvm-objcopy --strip-debug "$object" ebpf/prebuilt/falco-x86_64.o
+# Build scripts of other features may be left over; the last one counts.
+# shellcheck disable=SC2012 # names of cargo
+cp "$(ls -t "$target"/bpfel-unknown-none/release/build/falco-ebpf-*/out/sources | head -n 1)" \
+    ebpf/prebuilt/sources
+step "$(wc -c <ebpf/prebuilt/falco-x86_64.o) bytes in ebpf/prebuilt, of the sources $(cat ebpf/prebuilt/sources)"

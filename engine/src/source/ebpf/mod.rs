@@ -1,0 +1,207 @@
+//! eBPF programs as a source: the module's records where no module can be loaded.
+
+mod programs;
+mod ring;
+mod types;
+
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use falco_abi::control::{Interest, Setup};
+use falco_abi::ebpf::{counter, setting};
+use falco_abi::event::{CLASS_NAMES, CLASSES};
+use falco_abi::ring::{LOSS_NAMES, RING_DEFAULT};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use self::programs::Programs;
+use self::ring::Ring;
+use super::merge::merge;
+use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
+
+/// As for the module: after a batch the reader sleeps this long.
+const GATHER: Duration = Duration::from_millis(2);
+/// A reader that found a ring filled to more than one part in so many looks again at
+/// once.
+const PRESSED: u64 = 8;
+/// A record's time is taken right before its place in the ring: what is younger than
+/// this waits for the next round, so that others can come before it.
+const SETTLE: Duration = Duration::from_micros(200);
+/// Longest sleep: a record that was written just when the reader fell asleep wakes
+/// nobody.
+const NAP: Duration = Duration::from_millis(100);
+
+/// What is asked of the programs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The same as the module's: how much is recorded, and of each ring the size.
+    pub setup: Setup,
+    /// CPUs that share a ring; 0: all.
+    pub cpus_for_each_buffer: u32,
+}
+
+/// The eBPF programs as a source.
+pub struct EbpfSource {
+    // Detached before the rings go.
+    programs: Programs,
+    rings: Vec<Ring>,
+    epoch_offset: i64,
+    records: u64,
+    busy: bool,
+    pressed: bool,
+    behind: bool,
+}
+
+impl EbpfSource {
+    /// Loads the programs and makes the rings. Nothing is captured before an interest is
+    /// set.
+    ///
+    /// # Errors
+    /// When the kernel does not allow it or lacks something, with what to do.
+    pub fn open(options: Options) -> anyhow::Result<Self> {
+        let bytes = match options.setup.ring_bytes {
+            0 => RING_DEFAULT as u64,
+            bytes => bytes,
+        };
+        let page = super::page_size().context("cannot ask for the page size")?;
+        let size = u32::try_from(bytes).ok().filter(|bytes| bytes.is_power_of_two());
+        let size = size.with_context(|| format!("a ring cannot have {bytes} bytes"))?;
+        let cpus = possible_cpus()?;
+        let mut programs = Programs::new(&options.setup, bytes, cpus)?;
+        let share = match options.cpus_for_each_buffer {
+            0 => cpus,
+            share => share.min(cpus),
+        };
+        let mut rings = Vec::new();
+        for first in (0..cpus).step_by(share as usize) {
+            let map = programs.add_ring(size, first..(first + share).min(cpus))?;
+            rings.push(
+                Ring::new(first, map, bytes as usize, page).context("cannot map a ring")?,
+            );
+        }
+        programs.set(setting::OWNER, std::process::id().into())?;
+        let epoch_offset = epoch_offset();
+        programs.set(setting::EPOCH, epoch_offset.cast_unsigned())?;
+        Ok(Self {
+            programs,
+            rings,
+            epoch_offset,
+            records: 0,
+            busy: false,
+            pressed: false,
+            behind: false,
+        })
+    }
+
+    /// Number and size in bytes of the rings.
+    pub fn rings(&self) -> (usize, u64) {
+        (self.rings.len(), self.rings.first().map_or(0, Ring::size))
+    }
+
+    fn wait(&mut self, wait: Duration) -> anyhow::Result<()> {
+        self.programs.wait()?;
+        let timeout = PollTimeout::try_from(wait.min(NAP)).unwrap_or(PollTimeout::MAX);
+        let mut fds: Vec<PollFd<'_>> = self
+            .rings
+            .iter()
+            .map(|ring| PollFd::new(ring.map.fd().as_fd(), PollFlags::POLLIN))
+            .collect();
+        match poll(&mut fds, timeout) {
+            // A signal: the caller looks what it was.
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno).context("cannot wait for records"),
+        }
+    }
+}
+
+impl EbpfSource {
+    /// Hands out what is complete and old enough.
+    fn round(&mut self, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<()> {
+        self.epoch_offset = epoch_offset();
+        self.programs
+            .set(setting::EPOCH, self.epoch_offset.cast_unsigned())?;
+        let horizon = boot_time().saturating_sub(SETTLE.as_nanos() as u64);
+        self.pressed = false;
+        for ring in &mut self.rings {
+            ring.begin_round();
+            self.pressed |= ring.used() > ring.size() / PRESSED;
+        }
+        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
+        self.behind = self.rings.iter().any(Ring::is_behind);
+        Ok(())
+    }
+}
+
+impl Source for EbpfSource {
+    fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        self.programs.set_interest(interest)
+    }
+
+    fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+        match (self.busy || self.behind, self.pressed) {
+            (true, true) => {}
+            (true, false) => std::thread::sleep(GATHER.min(wait)),
+            (false, _) => self.wait(wait)?,
+        }
+        self.round(each)?;
+        if !self.busy && self.behind {
+            std::thread::sleep(SETTLE);
+            self.round(each)?;
+        }
+        Ok(if self.busy {
+            Batch::Some
+        } else {
+            Batch::Nothing
+        })
+    }
+
+    fn counters(&self) -> anyhow::Result<Counters> {
+        let mut counters = Counters::default();
+        for (cpu, words) in (0..).zip(self.programs.counters()?) {
+            counters.records += words[counter::RECORDS];
+            let mut add = |cause, class, count| {
+                if count > 0 {
+                    counters.lost.push(Lost {
+                        cpu: Some(cpu),
+                        cause,
+                        class,
+                        count,
+                    });
+                }
+            };
+            for (i, cause) in LOSS_NAMES.iter().enumerate() {
+                for (class, name) in CLASS_NAMES.iter().enumerate() {
+                    add(cause, name, words[counter::LOST + i * CLASSES + class]);
+                }
+            }
+            add("no_ring", "any", words[counter::NO_RING]);
+            // Calls of 32-bit programs, which the programs cannot tell apart yet.
+            add("compat", "any", words[counter::FOREIGN]);
+        }
+        counters.rings = self
+            .rings
+            .iter()
+            .map(|ring| RingUse {
+                cpu: ring.cpu,
+                records: ring.records,
+                used: ring.used(),
+                size: ring.size(),
+            })
+            .collect();
+        Ok(counters)
+    }
+
+    fn epoch_offset(&self) -> i64 {
+        self.epoch_offset
+    }
+}
+
+/// One more than the highest number of a CPU that there can be.
+fn possible_cpus() -> anyhow::Result<u32> {
+    const PATH: &str = "/sys/devices/system/cpu/possible";
+    let text = std::fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
+    let last = text.trim().rsplit(['-', ',']).next().unwrap_or_default();
+    let last: u32 = last.parse().with_context(|| format!("{PATH} has `{text}`"))?;
+    Ok(last + 1)
+}

@@ -1,0 +1,315 @@
+//! Loading the programs, and attaching those that are needed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow, bail};
+use aya::maps::{Array, ArrayOfMaps, MapData, PerCpuArray, ProgramArray};
+use aya::programs::links::FdLink;
+use aya::programs::{BtfTracePoint, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader};
+use falco_abi::control::{Interest, Setup, hook};
+use falco_abi::ebpf::{
+    ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant, counter, message_program,
+    setting,
+};
+use falco_abi::event::Event;
+use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+
+use super::types::{self, Types};
+
+/// The programs, as `make ebpf` has built them.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/prebuilt/falco-x86_64.o"
+));
+
+/// The kernel's `BPF_MAP_TYPE_RINGBUF`.
+const RINGBUF: u32 = 27;
+/// The first version whose probes of system calls can be preempted.
+const PREEMPTIBLE_SINCE: (u32, u32) = (6, 13);
+
+/// Tracepoints with their programs, life cycles first, so that no child is seen
+/// before its birth.
+const HOOKS: [(&str, &str); 6] = [
+    ("process_fork", "sched_process_fork"),
+    ("process_exec", "sched_process_exec"),
+    ("process_exit", "sched_process_exit"),
+    ("signal_deliver", "signal_deliver"),
+    ("sys_enter", "sys_enter"),
+    ("sys_exit", "sys_exit"),
+];
+
+/// The loaded programs with their maps.
+pub(super) struct Programs {
+    ebpf: Ebpf,
+    btf: Btf,
+    table: ProgramArray<MapData>,
+    interest: Array<MapData, u32>,
+    settings: Array<MapData, [u64; setting::LEN]>,
+    waiting: Array<MapData, u64>,
+    counters: PerCpuArray<MapData, [u64; counter::LEN]>,
+    rings: ArrayOfMaps<MapData>,
+    /// Events whose programs are in the table.
+    loaded: BTreeSet<Event>,
+    attached: BTreeMap<&'static str, FdLink>,
+    values: [u64; setting::LEN],
+}
+
+impl Programs {
+    /// Prepares the programs for this kernel; nothing is attached yet. Rings of
+    /// `ring_bytes` each are to follow, `cpus` places for them.
+    pub(super) fn new(setup: &Setup, ring_bytes: u64, cpus: u32) -> anyhow::Result<Self> {
+        if cfg!(ebpf_is_stale) {
+            bail!(
+                "this engine was built without eBPF programs: those in ebpf/prebuilt are of other \
+                 sources (`make ebpf` builds them)"
+            );
+        }
+        let offsets = offsets()?;
+        let constants = constants(setup, ring_bytes)?;
+        let btf = Btf::from_sys_fs().context("cannot read the kernel's types")?;
+        let mut ebpf = EbpfLoader::new()
+            .btf(Some(&btf))
+            .override_global(OFFSETS_NAME, &offsets[..], true)
+            .override_global(CONSTANTS_NAME, &constants[..], true)
+            .verifier_log_level(if std::env::var_os("EBPF_LOG").is_some() { aya::VerifierLogLevel::default() } else { aya::VerifierLogLevel::DISABLE })
+            .map_max_entries("RINGS", cpus)
+            .map_max_entries("SCRATCH", cpus * SCRATCH_DEPTH)
+            .load(&std::env::var_os("EBPF_DEV").map_or_else(|| OBJECT.to_vec(), |p| std::fs::read(p).unwrap()))
+            .map_err(|error| refused(&error))?;
+        let mut map = |name: &str| {
+            ebpf.take_map(name)
+                .with_context(|| format!("the programs have no map {name}"))
+        };
+        Ok(Self {
+            table: ProgramArray::try_from(map("PROGRAMS")?)?,
+            interest: Array::try_from(map("INTEREST")?)?,
+            settings: Array::try_from(map("SETTINGS")?)?,
+            waiting: Array::try_from(map("WAITING")?)?,
+            counters: PerCpuArray::try_from(map("COUNTERS")?)?,
+            rings: ArrayOfMaps::try_from(map("RINGS")?)?,
+            ebpf,
+            btf,
+            loaded: BTreeSet::new(),
+            attached: BTreeMap::new(),
+            values: [0; setting::LEN],
+        })
+    }
+
+    /// Makes a ring of so many bytes and gives it to CPUs.
+    pub(super) fn add_ring(
+        &mut self,
+        bytes: u32,
+        cpus: impl Iterator<Item = u32>,
+    ) -> anyhow::Result<MapData> {
+        let description = aya_obj::Map::new_from_params(RINGBUF, 0, 0, bytes, 0);
+        let map = MapData::create(description, "falco_ring", None).map_err(|error| refused(&error))?;
+        for cpu in cpus {
+            self.rings.set(cpu, &map, 0)?;
+        }
+        Ok(map)
+    }
+
+    /// Changes a setting, if it is another one.
+    pub(super) fn set(&mut self, index: usize, value: u64) -> anyhow::Result<()> {
+        if self.values[index] != value {
+            self.values[index] = value;
+            self.settings.set(0, self.values, 0)?;
+        }
+        Ok(())
+    }
+
+    /// The reader is about to sleep.
+    pub(super) fn wait(&mut self) -> anyhow::Result<()> {
+        Ok(self.waiting.set(0, 1, 0)?)
+    }
+
+    /// The counters of each CPU.
+    pub(super) fn counters(&self) -> anyhow::Result<Vec<[u64; counter::LEN]>> {
+        Ok(self.counters.get(&0, 0)?.to_vec())
+    }
+
+    /// Loads what the interest needs, tells the dispatcher, attaches and detaches.
+    pub(super) fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        let wants = |n: usize| interest.syscalls[n / 64] & 1 << (n % 64) != 0;
+        let calls: Vec<usize> = (0..SYSCALL_MAX).filter(|&n| wants(n)).collect();
+        let (mut entries, mut exits) = (false, false);
+        for &number in &calls {
+            let event = EVENT_BY_NUMBER[number];
+            if matches!(event, Event::Exit | Event::ExitGroup) {
+                entries = true;
+            } else {
+                exits = true;
+                self.load(event)?;
+            }
+        }
+        for number in 0..SYSCALL_MAX {
+            let event = EVENT_BY_NUMBER[number];
+            let entry = if wants(number) { event as u32 + 1 } else { 0 };
+            self.interest.set(u32::try_from(number)?, entry, 0)?;
+        }
+        self.set(setting::HOOKS, interest.hooks)?;
+        let has = |bit| interest.hooks & bit != 0;
+        for (program, tracepoint) in HOOKS {
+            let wanted = match program {
+                "process_fork" => has(hook::FORK),
+                "process_exec" => has(hook::EXEC),
+                "process_exit" => has(hook::EXIT),
+                "signal_deliver" => has(hook::SIGNAL),
+                "sys_enter" => entries,
+                _ => exits,
+            };
+            if !wanted {
+                self.attached.remove(program);
+            } else if !self.attached.contains_key(program) {
+                let link = self.attach(program, tracepoint)?;
+                self.attached.insert(program, link);
+            }
+        }
+        Ok(())
+    }
+
+    /// Loads the program of an event into the dispatcher's table.
+    fn load(&mut self, event: Event) -> anyhow::Result<()> {
+        if self.loaded.contains(&event) {
+            return Ok(());
+        }
+        let name = match event.info().name {
+            "" => "call_syscall".to_owned(),
+            name => format!("call_{name}"),
+        };
+        let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
+        for message in 0..if several { MESSAGES_MAX } else { 1 } {
+            let name = match message {
+                0 => name.clone(),
+                message => format!("{name}_{message}"),
+            };
+            let program = program(&mut self.ebpf, &name, "sys_exit", &self.btf)?;
+            let fd = program.fd()?.try_clone()?;
+            let index = u32::try_from(message_program(event, message))?;
+            self.table.set(index, &fd, 0)?;
+        }
+        self.loaded.insert(event);
+        Ok(())
+    }
+
+    fn attach(&mut self, name: &str, tracepoint: &str) -> anyhow::Result<FdLink> {
+        let program = program(&mut self.ebpf, name, tracepoint, &self.btf)?;
+        let link = program.attach().map_err(|error| refused(&error))?;
+        Ok(program.take_link(link)?.into())
+    }
+}
+
+/// A program, loaded.
+fn program<'a>(
+    ebpf: &'a mut Ebpf,
+    name: &str,
+    tracepoint: &str,
+    btf: &Btf,
+) -> anyhow::Result<&'a mut BtfTracePoint> {
+    let program: &mut BtfTracePoint = ebpf
+        .program_mut(name)
+        .with_context(|| format!("the programs have none for `{name}`"))?
+        .try_into()?;
+    if program.fd().is_err() {
+        match program.load(tracepoint, btf) {
+            Ok(()) => {
+                if std::env::var_os("EBPF_DEV").is_some() {
+                    eprintln!("{name}: {:?}", program.info().ok().and_then(|i| i.verified_instruction_count()));
+                }
+            }
+            Err(ProgramError::LoadError { io_error, verifier_log })
+                if io_error.raw_os_error() != Some(nix::libc::EPERM) =>
+            {
+                let log = verifier_log.to_string();
+                let lines: Vec<&str> = log.lines().collect();
+                let end = lines[lines.len().saturating_sub(12)..].join("\n");
+                bail!("the kernel refuses the program `{name}`: {io_error}\n{end}");
+            }
+            Err(error) => return Err(refused(&error)),
+        }
+    }
+    Ok(program)
+}
+
+/// What to say when the kernel does not want us.
+fn refused(error: &(impl std::error::Error + Send + Sync + 'static)) -> anyhow::Error {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    let mut text = Vec::new();
+    let mut forbidden = false;
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<std::io::Error>() {
+            forbidden |= io.kind() == std::io::ErrorKind::PermissionDenied;
+        }
+        text.push(error.to_string());
+        cause = error.source();
+    }
+    let text = text.join(": ");
+    if forbidden {
+        anyhow!(
+            "the kernel does not allow eBPF programs here ({text}): run as root, or with CAP_BPF, \
+             CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE"
+        )
+    } else {
+        anyhow!("the eBPF programs could not be loaded: {text}")
+    }
+}
+
+/// The offsets of this kernel's fields.
+fn offsets() -> anyhow::Result<[u32; OFFSETS]> {
+    let types = Types::read(Path::new(types::PATH)).context(
+        "eBPF needs the kernel's description of its types: a kernel of 5.8 or newer that was built \
+         with CONFIG_DEBUG_INFO_BTF",
+    )?;
+    let mut offsets = [ABSENT; OFFSETS];
+    let mut missing = Vec::new();
+    for (offset, path) in offsets.iter_mut().zip(PATHS) {
+        for name in path.names {
+            if let Some(found) = types.find(name)? {
+                *offset = found;
+                break;
+            }
+        }
+        if *offset == ABSENT && !path.optional {
+            missing.push(path.names.join(" or "));
+        }
+    }
+    if !missing.is_empty() {
+        bail!(
+            "this kernel's structures are not those that the eBPF programs know; it has no {}",
+            missing.join(", no ")
+        );
+    }
+    Ok(offsets)
+}
+
+fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::LEN]> {
+    use falco_abi::control::{SNAPLEN_DEFAULT, SNAPLEN_MAX};
+    let snaplen = match setup.snaplen {
+        0 => SNAPLEN_DEFAULT,
+        more => more.min(SNAPLEN_MAX),
+    };
+    let page = super::super::page_size().context("cannot ask for the page size")?;
+    let mut constants = [0; constant::LEN];
+    constants[constant::RING_BYTES] = ring_bytes;
+    constants[constant::SNAPLEN] = snaplen.into();
+    constants[constant::PORT_SNAPLEN] = setup.port_snaplen.min(SNAPLEN_MAX).into();
+    constants[constant::PORT_FIRST] = setup.port_first.into();
+    constants[constant::PORT_LAST] = setup.port_last.into();
+    constants[constant::THROTTLE] = setup.throttle.into();
+    constants[constant::PREEMPTIBLE] = u64::from(kernel_version()? >= PREEMPTIBLE_SINCE);
+    constants[constant::PAGE_SHIFT] = page.trailing_zeros().into();
+    Ok(constants)
+}
+
+/// The running kernel's version.
+fn kernel_version() -> anyhow::Result<(u32, u32)> {
+    let release = nix::sys::utsname::uname()?.release().to_owned();
+    let release = release.to_string_lossy();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
+        _ => bail!("the kernel's version `{release}` is not a version"),
+    }
+}
