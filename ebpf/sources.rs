@@ -17,12 +17,12 @@ const PARTS: [&str; 8] = [
 ];
 
 /// The parts, for cargo to watch.
-pub fn parts(top: &Path) -> impl Iterator<Item = PathBuf> + '_ {
+pub(crate) fn parts(top: &Path) -> impl Iterator<Item = PathBuf> + '_ {
     PARTS.iter().map(|part| top.join(part))
 }
 
 /// A fingerprint (FNV-1a) of all files, by their names and contents.
-pub fn fingerprint(top: &Path) -> std::io::Result<String> {
+pub(crate) fn fingerprint(top: &Path) -> std::io::Result<String> {
     let mut files = Vec::new();
     for part in parts(top) {
         if part.is_dir() {

@@ -4,7 +4,7 @@
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::At;
 
-use crate::file::{prepend, prepend_name};
+use crate::file::{prepend, prepend_text};
 use crate::kernel::{at, field, pointer, read};
 use crate::record::{PATH_MAX, Scratch};
 
@@ -66,11 +66,7 @@ fn entry(scratch: &mut Scratch, group: u64) -> u64 {
             break;
         }
         let name: u64 = field(node, At::NodeName);
-        // Its length is not known; the longest is read to see it.
-        let Some(len) = name_len(scratch, name) else {
-            break;
-        };
-        if !prepend_name(scratch, [len << 32, name], true) {
+        if !prepend_text(scratch, name, true) {
             break;
         }
         node = parent;
@@ -84,15 +80,4 @@ fn entry(scratch: &mut Scratch, group: u64) -> u64 {
     }
     scratch.push(0);
     whole
-}
-
-/// Length of a name of the kernel. What is behind the path's end is used for it.
-#[inline(always)]
-fn name_len(scratch: &mut Scratch, name: u64) -> Option<u64> {
-    // SAFETY: `path` has room for a name behind `PATH_MAX`.
-    let n = unsafe {
-        let room = scratch.path.as_mut_ptr().add(PATH_MAX);
-        helper::bpf_probe_read_kernel_str(room.cast(), 256, name as *const _)
-    };
-    (n > 0).then(|| n as u64 - 1)
 }

@@ -17,6 +17,7 @@ const FMODE_CREATED: u32 = 1 << 20;
 /// File systems without a tree, by their magic number.
 const PIPEFS: u64 = 0x5049_5045;
 const SOCKFS: u64 = 0x534F_434B;
+const NSFS: u64 = 0x6E73_6673;
 const ANON_INODE_FS: u64 = 0x0904_1934;
 const OVERLAYFS: u64 = 0x794C_7630;
 
@@ -214,6 +215,17 @@ pub fn prepend_name(scratch: &mut Scratch, name: [u64; 2], slash: bool) -> bool 
     true
 }
 
+/// The same with a name whose length is not known, as far as 255 bytes.
+#[inline(always)]
+pub fn prepend_text(scratch: &mut Scratch, name: u64, slash: bool) -> bool {
+    // SAFETY: `path` has room for a name behind `PATH_MAX`, where it is left.
+    let n = unsafe {
+        let room = scratch.path.as_mut_ptr().add(PATH_MAX);
+        helper::bpf_probe_read_kernel_str(room.cast(), 256, name as *const _)
+    };
+    n > 0 && prepend_name(scratch, [(n as u64 - 1) << 32, name], slash)
+}
+
 /// Puts `[number]` before what was written so far.
 #[inline(always)]
 fn prepend_number(scratch: &mut Scratch, number: u64) {
@@ -241,6 +253,12 @@ fn made_up(scratch: &mut Scratch, entry: u64, name: [u64; 2]) {
         SOCKFS => {
             prepend_number(scratch, field(inode, At::InodeNumber));
             prepend(scratch, b"socket:");
+        }
+        NSFS => {
+            let operations = pointer(pointer(inode, At::InodePrivate), At::SpaceOperations);
+            prepend_number(scratch, field(inode, At::InodeNumber));
+            prepend(scratch, b":");
+            prepend_text(scratch, field(operations, At::SpaceName), false);
         }
         ANON_INODE_FS => {
             prepend_name(scratch, name, false);

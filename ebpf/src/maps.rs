@@ -29,9 +29,12 @@ pub static PROGRAMS: ProgramArray<{ table::PROGRAMS }> = ProgramArray::new();
 #[btf_map]
 pub static SETTINGS: Array<[u64; setting::LEN], 1> = Array::new();
 
-/// Not 0: the reader sleeps, or is about to.
+/// The kernel's `BPF_F_MMAPABLE`.
+const MAPPED: usize = 1 << 10;
+
+/// Not 0: the reader, which has it mapped, sleeps or is about to.
 #[btf_map]
-pub static WAITING: Array<u64, 1> = Array::new();
+pub static WAITING: Array<u64, 1, MAPPED> = Array::new();
 
 /// Records and losses, by [`counter`].
 #[btf_map]

@@ -132,6 +132,9 @@ paths! {
     InodeUid: "inode.i_uid";
     InodeGid: "inode.i_gid";
     InodeSize: "inode";
+    InodePrivate: "inode.i_private";
+    SpaceOperations: "ns_common.ops";
+    SpaceName: "proc_ns_operations.name";
     InodeCtime: "inode.i_ctime_sec" | "inode.__i_ctime.tv_sec" | "inode.i_ctime.tv_sec";
     InodeCtimeNs: "inode.i_ctime_nsec" | "inode.__i_ctime.tv_nsec" | "inode.i_ctime.tv_nsec";
     InodeMtime: "inode.i_mtime_sec" | "inode.__i_mtime.tv_sec" | "inode.i_mtime.tv_sec";

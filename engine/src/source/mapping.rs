@@ -81,6 +81,21 @@ impl Begun {
     }
 }
 
+/// A word that we share with the eBPF programs.
+pub(super) struct Word(Mapping);
+
+impl Word {
+    pub(super) fn new(map: impl AsFd, page: usize) -> nix::Result<Self> {
+        Mapping::new(map, 0, page, true).map(Self)
+    }
+
+    pub(super) fn set(&self, value: u64) {
+        // SAFETY: A whole page, of which the programs change the first word.
+        let word = unsafe { self.0.start.cast::<AtomicU64>().as_ref() };
+        word.store(value, Ordering::SeqCst);
+    }
+}
+
 /// The page that we write.
 pub(super) struct Consumer(Mapping);
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow, bail};
-use aya::maps::{Array, ArrayOfMaps, MapData, PerCpuArray, ProgramArray};
+use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
 use aya::programs::links::FdLink;
 use aya::programs::{BtfTracePoint, ProgramError};
-use aya::{Btf, Ebpf, EbpfLoader};
+use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
     ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant, counter, message_program,
@@ -17,6 +17,7 @@ use falco_abi::event::Event;
 use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 
 use super::types::{self, Types};
+use crate::source::mapping::Word;
 
 /// The programs, as `make ebpf` has built them.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
@@ -47,7 +48,9 @@ pub(super) struct Programs {
     table: ProgramArray<MapData>,
     interest: Array<MapData, u32>,
     settings: Array<MapData, [u64; setting::LEN]>,
-    waiting: Array<MapData, u64>,
+    /// Unmapped before the map goes.
+    waiting: Word,
+    _waiting: MapData,
     counters: PerCpuArray<MapData, [u64; counter::LEN]>,
     rings: ArrayOfMaps<MapData>,
     /// Events whose programs are in the table.
@@ -73,20 +76,27 @@ impl Programs {
             .btf(Some(&btf))
             .override_global(OFFSETS_NAME, &offsets[..], true)
             .override_global(CONSTANTS_NAME, &constants[..], true)
-            .verifier_log_level(if std::env::var_os("EBPF_LOG").is_some() { aya::VerifierLogLevel::default() } else { aya::VerifierLogLevel::DISABLE })
+            // Its log of a long program is many megabytes, which the library asks for
+            // again and again.
+            .verifier_log_level(VerifierLogLevel::DISABLE)
             .map_max_entries("RINGS", cpus)
             .map_max_entries("SCRATCH", cpus * SCRATCH_DEPTH)
-            .load(&std::env::var_os("EBPF_DEV").map_or_else(|| OBJECT.to_vec(), |p| std::fs::read(p).unwrap()))
+            .load(OBJECT)
             .map_err(|error| refused(&error))?;
         let mut map = |name: &str| {
             ebpf.take_map(name)
                 .with_context(|| format!("the programs have no map {name}"))
         };
+        let page = super::super::page_size().context("cannot ask for the page size")?;
+        let Map::Array(waiting) = map("WAITING")? else {
+            bail!("the programs' map WAITING is of another kind");
+        };
         Ok(Self {
             table: ProgramArray::try_from(map("PROGRAMS")?)?,
             interest: Array::try_from(map("INTEREST")?)?,
             settings: Array::try_from(map("SETTINGS")?)?,
-            waiting: Array::try_from(map("WAITING")?)?,
+            waiting: Word::new(waiting.fd(), page).context("cannot map what wakes the reader")?,
+            _waiting: waiting,
             counters: PerCpuArray::try_from(map("COUNTERS")?)?,
             rings: ArrayOfMaps::try_from(map("RINGS")?)?,
             ebpf,
@@ -121,8 +131,8 @@ impl Programs {
     }
 
     /// The reader is about to sleep.
-    pub(super) fn wait(&mut self) -> anyhow::Result<()> {
-        Ok(self.waiting.set(0, 1, 0)?)
+    pub(super) fn wait(&self) {
+        self.waiting.set(1);
     }
 
     /// The counters of each CPU.
@@ -214,18 +224,11 @@ fn program<'a>(
         .try_into()?;
     if program.fd().is_err() {
         match program.load(tracepoint, btf) {
-            Ok(()) => {
-                if std::env::var_os("EBPF_DEV").is_some() {
-                    eprintln!("{name}: {:?}", program.info().ok().and_then(|i| i.verified_instruction_count()));
-                }
-            }
-            Err(ProgramError::LoadError { io_error, verifier_log })
+            Ok(()) => {}
+            Err(ProgramError::LoadError { io_error, .. })
                 if io_error.raw_os_error() != Some(nix::libc::EPERM) =>
             {
-                let log = verifier_log.to_string();
-                let lines: Vec<&str> = log.lines().collect();
-                let end = lines[lines.len().saturating_sub(12)..].join("\n");
-                bail!("the kernel refuses the program `{name}`: {io_error}\n{end}");
+                bail!("the kernel's verifier refuses the eBPF program `{name}`: {io_error}");
             }
             Err(error) => return Err(refused(&error)),
         }
