@@ -112,15 +112,22 @@ fn every_row_can_be_asked_for() {
         for (row, want) in step.rows {
             let output = Template::compile(&format!("%{row}"), &fields);
             assert!(output.is_ok(), "{row}: {:?}", output.err());
-            // What a value follows from is told by the same step.
-            if let Want::From(other, _) = want {
-                let told = step.rows.iter().any(|(name, _)| name == other);
-                assert!(told, "{}: {row} needs {other}", step.name);
-            }
-            if let Want::Holds(condition) = want {
-                let condition = Condition::compile(condition, &fields);
-                assert!(condition.is_ok(), "{row}: {:?}", condition.err());
-                assert!(step.rows.iter().any(|(name, _)| name == row));
+            match *want {
+                // That nothing is there has a word of its own.
+                Want::Is(value) => assert_ne!(value, "<NA>", "{row}"),
+                Want::Fact(name) => assert!(!name.is_empty(), "{row}"),
+                Want::Between(after, before) => assert_ne!(after, before, "{row}"),
+                Want::Range(least, most) => assert!(least < most, "{row}"),
+                // What a value follows from is told by the same step.
+                Want::From(other, make) => {
+                    let told = step.rows.iter().any(|(name, _)| *name == other);
+                    assert!(told && !make("1").is_empty(), "{}: {row}", step.name);
+                }
+                Want::Holds(condition) => {
+                    let condition = Condition::compile(condition, &fields);
+                    assert!(condition.is_ok(), "{row}: {:?}", condition.err());
+                }
+                Want::Nothing => {}
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
+use std::time::Duration;
 
 use anyhow::ensure;
 use nix::libc;
@@ -78,7 +79,7 @@ pub(crate) fn file() -> anyhow::Result<()> {
         "args",
         format_args!(
             "fd=3(<f>{DIR}/dir/file) dirfd=-100(AT_FDCWD) name={given}({DIR}/dir/file) \
-             flags=20487(O_RDWR|O_CREAT|O_CLOEXEC|O_F_CREATED) mode=0644 dev={:X} ino={}",
+             flags=20487(O_CREAT|O_RDWR|O_CLOEXEC|O_F_CREATED) mode=0644 dev={:X} ino={}",
             file.dev, file.ino
         ),
     )?;
@@ -258,6 +259,8 @@ pub(crate) fn rights() -> anyhow::Result<()> {
     ensure!(fd > 2, "no descriptor came");
     say("rights", "num", fd)?;
     say("rights", "ino", stat_open(fd)?.ino)?;
+    // What it is of must be read, which takes a moment.
+    thread::sleep(Duration::from_millis(300));
     read(fd, &mut [0; 8])?;
     wait(pid)
 }

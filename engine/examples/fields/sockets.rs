@@ -109,7 +109,9 @@ pub(crate) fn syslog() -> anyhow::Result<()> {
 /// Waits for a file and for a connection.
 pub(crate) fn poll() -> anyhow::Result<()> {
     let file = open(&format!("{DIR}/dir/file"), libc::O_RDONLY)?;
-    let (_server, client) = connected("10.9.8.8:4808", "10.9.8.7:4807")?;
+    let (server, client) = connected("10.9.8.8:4808", "10.9.8.7:4807")?;
+    // Both have something to read: those that have not are not told.
+    write(accept(server.as_raw_fd())? as usize, b"x")?;
     let client = number(&client);
     say("poll", "nums", format_args!("{file},{client}"))?;
     say(
@@ -124,6 +126,6 @@ pub(crate) fn poll() -> anyhow::Result<()> {
     });
     // SAFETY: The array lives during the call and has this length.
     let ready = unsafe { libc::poll(wanted.as_mut_ptr(), 2, 1000) };
-    ensure!(ready == 1, "{ready} are ready");
+    ensure!(ready == 2, "{ready} are ready");
     Ok(())
 }
