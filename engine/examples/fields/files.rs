@@ -260,7 +260,7 @@ pub(crate) fn rights() -> anyhow::Result<()> {
     say("rights", "num", fd)?;
     say("rights", "ino", stat_open(fd)?.ino)?;
     // What it is of must be read, which takes a moment.
-    thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_secs(1));
     read(fd, &mut [0; 8])?;
     wait(pid)
 }

@@ -751,6 +751,7 @@ pub(crate) static STEPS: &[Step] = &[
         ("fd.name", Is("/tmp/fields/dir/passed")),
         ("fd.num", Fact("num")),
         ("fd.ino", Fact("ino")),
+        ("fd.types[5]", Is("(file)")),
     ]),
     step("mkdir", "evt.type = mkdir and fs.path.name startswith /tmp/fields/dir/made", &[
         ("fs.path.name", Is("/tmp/fields/dir/made")),

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 use falco_abi::event::traits;
+use log::info;
 use rustc_hash::FxHashSet;
 
-use super::State;
 use super::procfs::ProcFs;
 use super::thread::{Thread, UNSET};
+use super::{Counters, State};
 use crate::event::Event;
 
 /// From the end of one reading of all threads to the next, however much is lost.
@@ -52,6 +53,8 @@ struct Reading {
 #[derive(Debug, Default)]
 pub(super) struct Healing {
     reader: Option<Reader>,
+    /// The numbers when it began.
+    before: Counters,
     /// Something was lost since the last reading began.
     wanted: bool,
     /// A reading goes on; since when, and which threads events changed.
@@ -151,7 +154,12 @@ impl State {
         let any = classes
             .into_iter()
             .any(|slot| event.number(slot).is_some_and(|n| n > 0));
-        self.healing.wanted |= any && self.healing.reader.is_some();
+        if any && self.healing.reader.is_some() {
+            if self.healing.is_over() {
+                self.healing.before = self.counters;
+            }
+            self.healing.wanted = true;
+        }
     }
 
     /// Notes what an event changes while all is read.
@@ -172,6 +180,20 @@ impl State {
         if self.healing.is_over() {
             return;
         }
+        self.heal_some();
+        if self.healing.is_over() {
+            let (now, before) = (self.counters, self.healing.before);
+            info!(
+                "after a loss the state was held against /proc: {} threads were found, {} \
+                 corrected, {} were gone",
+                now.healed - before.healed,
+                now.corrected - before.corrected,
+                now.swept - before.swept,
+            );
+        }
+    }
+
+    fn heal_some(&mut self) {
         let now = Instant::now();
         let reading = self.healing.reader.as_ref();
         if let Some(reading) = reading.and_then(|r| r.readings.try_recv().ok()) {
