@@ -57,6 +57,8 @@ struct Evaluator {
     ruleset: Ruleset,
     scratch: Scratch,
     arena: Bump,
+    /// Bytes are shown as base64.
+    base64: bool,
     outputs: Outputs,
     statistics: Statistics,
 }
@@ -67,6 +69,7 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
+        base64: bool,
     ) -> Self {
         Self {
             source,
@@ -76,6 +79,7 @@ impl Pipeline {
                     ruleset,
                     scratch: Scratch::default(),
                     arena: Bump::new(),
+                    base64,
                     outputs,
                     statistics: Statistics::default(),
                 },
@@ -150,6 +154,7 @@ impl Pipeline {
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
+        evaluator.base64 = prepared.config.base64;
         Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
     }
 
@@ -266,6 +271,7 @@ impl Evaluator {
             thread,
             state,
             arena: &self.arena,
+            base64: self.base64,
         };
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
         let mut sink = |alert: Alert| {

@@ -1,5 +1,6 @@
 //! What happens before the first event.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::config::permissions::exposed;
 use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
-use crate::filter::table::FieldTable;
+use crate::filter::table::{FieldTable, STATIC_PREFIX};
 use crate::metadata::Containers;
 use crate::metadata::endpoint::Limits;
 use crate::metadata::runtimes::Runtimes;
@@ -55,7 +56,7 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&files, &options);
+    } = read_rules(&files, &fields(config), &options);
     let Some(ruleset) = ruleset else {
         return Err(Refused(diagnostics).into());
     };
@@ -69,6 +70,12 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
         files,
         active,
     })
+}
+
+/// The fields that rules can name: those of the program and those of the
+/// configuration.
+pub(super) fn fields(config: &Config) -> FieldTable {
+    FieldTable::new(FIELDS).with_statics(&config.static_fields)
 }
 
 /// What is wrong with rules, so that they cannot be used.
@@ -95,9 +102,8 @@ pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
         match_all: config.rule_matching == RuleMatching::All,
     };
     let suggested = config.append_output.iter().filter(|entry| entry.suggested);
-    options
-        .append_output
-        .extend(suggested.map(suggested_output));
+    let suggested = suggested.map(|entry| suggested_output(entry, &config.static_fields));
+    options.append_output.extend(suggested);
     for text in &cli.print {
         append_printed(text, &mut options);
     }
@@ -152,14 +158,23 @@ fn append_printed(text: &str, options: &mut LoadOptions) {
 }
 
 /// What `suggested_output` adds to the rules of an entry.
-fn suggested_output(entry: &AppendOutput) -> AppendOutput {
-    const FIELDS: &str = "container_id=%container.id container_name=%container.name \
-         container_image_repository=%container.image.repository \
-         container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
-         k8s_ns_name=%k8s.ns.name";
+fn suggested_output(entry: &AppendOutput, statics: &BTreeMap<String, String>) -> AppendOutput {
+    const SUGGESTED: [&str; 6] = [
+        "container.id",
+        "container.name",
+        "container.image.repository",
+        "container.image.tag",
+        "k8s.pod.name",
+        "k8s.ns.name",
+    ];
+    let statics = statics.keys().map(|key| format!("{STATIC_PREFIX}{key}"));
+    let names = statics.chain(SUGGESTED.map(str::to_owned));
+    let texts: Vec<_> = names
+        .map(|name| format!("{}=%{name}", name.replace('.', "_")))
+        .collect();
     AppendOutput {
         matches: entry.matches.clone(),
-        extra_output: Some(FIELDS.into()),
+        extra_output: Some(texts.join(" ").as_str().into()),
         ..AppendOutput::default()
     }
 }
@@ -172,10 +187,14 @@ fn errors(diagnostics: &[Diagnostic]) -> usize {
 }
 
 /// Reads and loads all files, so that everything that is wrong is told at once.
-pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
+pub(super) fn read_rules(
+    paths: &[PathBuf],
+    fields: &FieldTable,
+    options: &LoadOptions,
+) -> LoadResult {
     let (sources, mut diagnostics) = files::read(paths);
     let unreadable = errors(&diagnostics) > 0;
-    let mut result = Ruleset::load(&sources, &FieldTable::new(FIELDS), options);
+    let mut result = Ruleset::load(&sources, fields, options);
     diagnostics.append(&mut result.diagnostics);
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),

@@ -22,8 +22,11 @@ use Support::{Follows, Full, Needless, Pending};
 
 const TEXT_SCHEMA: fn() -> Value = || json!({ "type": "string" });
 const TEXT_LIST: fn() -> Value = || json!({ "type": "array", "items": { "type": "string" } });
-const HEADERS: fn() -> Value =
-    || json!({ "type": "object", "additionalProperties": { "type": "string" } });
+/// A map from names to single values.
+const VALUES: fn() -> Value = || {
+    let value = json!({ "type": ["string", "number", "boolean"] });
+    json!({ "type": "object", "additionalProperties": value })
+};
 const ACTIONS: fn() -> Value = || json!({ "type": "array", "items": { "enum": ACTION_NAMES } });
 const INCLUDES: fn() -> Value = || {
     let strategies = super::include::STRATEGIES.map(|(name, _)| name);
@@ -117,8 +120,6 @@ const fn word(words: &'static [&'static str]) -> Kind<Config> {
         set: |_, _| {},
     }
 }
-
-const MAP: Kind<Config> = Kind::Map;
 
 /// A part that Falco has and this program has not, which is told to whoever
 /// turns on what it belongs to.
@@ -397,12 +398,11 @@ pub static KEYS: &[Key<Config>] = &[
         "false",
         "Write times of alerts and log as ISO 8601 in UTC.",
     ),
-    other(
+    full(
         "buffer_format_base64",
-        BOOL,
+        Kind::Bool(|c, v| c.base64 = v),
         "false",
-        pending(&["false"], "bytes are shown as text"),
-        "Show read and written bytes as base64.",
+        "Show bytes that were read or written as base64, instead of with dots for what cannot be printed.",
     ),
     full(
         "buffered_outputs",
@@ -433,12 +433,15 @@ pub static KEYS: &[Key<Config>] = &[
         "[]",
         "What is added to the outputs of rules.",
     ),
-    other(
+    full(
         "static_fields",
-        MAP,
-        "",
-        pending(&["{}"], "fields %static.* do not exist"),
-        "Values of fields %static.*.",
+        Kind::Special {
+            form: "a map from names to values",
+            schema: VALUES,
+            set: static_fields,
+        },
+        "{}",
+        "Fields of one's own: `%static.NAME` has the value of NAME, in outputs and in conditions. `suggested_output` adds them.",
     ),
     full(
         "output_timeout",
@@ -578,7 +581,7 @@ pub static KEYS: &[Key<Config>] = &[
         "http_output.headers",
         Kind::Special {
             form: "a map from names to values",
-            schema: HEADERS,
+            schema: VALUES,
             set: headers,
         },
         "{}",
@@ -1174,6 +1177,35 @@ fn headers(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
         match value.text().filter(valid) {
             Some(value) => config.outputs.http.headers.push((name, value.to_owned())),
             None => reader.mismatch(&format!("{NAME}.{name}"), "text in one line", value),
+        }
+    }
+}
+
+fn static_fields(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    const NAME: &str = "static_fields";
+    let yaml::Kind::Map(pairs) = &node.kind else {
+        return reader.mismatch(NAME, "a map from names to values", node);
+    };
+    config.static_fields.clear();
+    for (key, value) in pairs {
+        let name = key.to_string();
+        // As the parts of fields are, or no condition could name it.
+        let is_part = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if !name.split('.').all(is_part) {
+            reader.warning(
+                key.place,
+                format!("{NAME}.{name} is left out: `{name}` cannot be part of a field's name"),
+            );
+            continue;
+        }
+        match value.text() {
+            Some(value) => {
+                config.static_fields.insert(name, value.to_owned());
+            }
+            None => reader.mismatch(&format!("{NAME}.{name}"), "text", value),
         }
     }
 }

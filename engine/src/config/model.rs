@@ -32,6 +32,8 @@ pub struct Config {
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
     pub outputs: Outputs,
+    /// Bytes that were read or written are shown as base64.
+    pub base64: bool,
     /// Values of the fields `%static.*`.
     pub static_fields: BTreeMap<String, String>,
     /// How container runtimes are asked.

@@ -293,6 +293,7 @@ impl State {
             }),
             state: self,
             arena,
+            base64: false,
         }
     }
 
