@@ -133,18 +133,19 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);
     }
-    privileges::drop_privileges();
-    let outputs = Outputs::start(&config.outputs)?;
-    let (signals, hangup) = signals::watch()?;
-    let notify = Notify::from_env();
+    let device = startup::open_device(&config)?;
     if let Some(path) = &cli.pid_file
         && let Err(error) = cli::write_pid_file(path)
     {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
+    privileges::drop_privileges(&config);
+    let outputs = Outputs::start(&config.outputs)?;
+    let (signals, hangup) = signals::watch()?;
+    let notify = Notify::from_env();
     hosts::start();
-    let (source, state) = startup::open_source(&config, &rules.ruleset)?;
+    let (source, state) = startup::open_source(&config, &rules.ruleset, device)?;
     let board = Arc::new(Board::new(
         Identity::new(config.engine.kind.name()),
         metrics::Loaded::new(&config, &rules.ruleset, &rules.files),

@@ -202,17 +202,31 @@ pub(super) fn read_rules(
     }
 }
 
-/// Opens what the configuration names as the source of events, and begins to
-/// take from it what the rules and the state need.
+/// Opens the kernel module's device, if that is the source of events: it belongs
+/// to root, and so must be opened before privileges are given up.
+pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<KmodSource>> {
+    match config.engine.kind {
+        EngineKind::Kmod => {
+            let size = config.engine.buffer_size.into();
+            Ok(Some(KmodSource::open(Path::new(DEVICE_PATH), size)?))
+        }
+        EngineKind::Replay => Ok(None),
+    }
+}
+
+/// Opens what the configuration names as the source of events, unless it is a
+/// device that is open already, and begins to take from it what the rules and
+/// the state need.
 pub(super) fn open_source(
     config: &Config,
     ruleset: &Ruleset,
+    device: Option<KmodSource>,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
     let engine = &config.engine;
     let wanted = wanted(config, ruleset);
-    match engine.kind {
-        EngineKind::Kmod => open_module(config, &wanted, needs_files(config, ruleset)),
-        EngineKind::Replay => {
+    match device {
+        Some(source) => attach(config, source, &wanted, needs_files(config, ruleset)),
+        None => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
             }
@@ -240,7 +254,16 @@ pub(super) fn open_module(
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    let source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    attach(config, source, wanted, open_files)
+}
+
+fn attach(
+    config: &Config,
+    mut source: KmodSource,
+    wanted: &Interest,
+    open_files: bool,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
     source.set_interest(wanted)?;
@@ -331,13 +354,19 @@ fn descriptor_syscalls() -> impl Iterator<Item = u32> {
         .map(|s| s.number().into())
 }
 
+/// Where the files of the machine are: elsewhere than in `/` if the program runs
+/// in a container.
+pub(super) fn host_root() -> PathBuf {
+    std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
 /// How long the start waits for what the runtimes know of running containers.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
 fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
-    let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let host_root = host_root();
     let containers = Arc::new(Containers::new());
     Runtimes::start(
         &host_root,

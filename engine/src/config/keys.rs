@@ -333,6 +333,18 @@ pub static KEYS: &[Key<Config>] = &[
         pending(&["80", "0"], "80 bytes of read and written data are kept"),
         "Bytes kept of what a process reads and writes.",
     ),
+    full(
+        "privileges.user",
+        Kind::Text(|c, v| c.privileges.user = v.value),
+        "falco",
+        "The user that the program becomes once it has opened the kernel module, if root starts it. Without such a user, or if that one may not write the files of the outputs, it goes on as root and says so; `root` asks for that. Not known to Falco.",
+    ),
+    full(
+        "privileges.seccomp",
+        Kind::Bool(|c, v| c.privileges.seccomp = v),
+        "true",
+        "Refuse system calls that the program never needs, for itself and what it starts. Without program_output it cannot start programs at all. Not known to Falco.",
+    ),
     // Alerts.
     full(
         "priority",
@@ -545,7 +557,7 @@ pub static KEYS: &[Key<Config>] = &[
         "program_output.enabled",
         Kind::Bool(|c, v| c.outputs.program.enabled = v),
         "false",
-        "Hand alerts to a program. This is the one key whose value is executed: who can write the configuration can run programs as the user of the engine.",
+        "Hand alerts to a program. This is the one key whose value is executed: who can write the configuration can run programs as the user of the engine (privileges.user), without any capability.",
     ),
     full(
         "program_output.keep_alive",

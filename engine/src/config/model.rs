@@ -28,6 +28,8 @@ pub struct Config {
     pub base_syscalls: BaseSyscalls,
     /// Rules that are turned on and off, in order.
     pub rules: Vec<RuleSelection>,
+    /// What the program gives up when it starts.
+    pub privileges: Privileges,
     /// What is added to the outputs of rules.
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
@@ -102,6 +104,15 @@ pub struct Engine {
     pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+}
+
+/// The section `privileges`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// The user to become; empty: none.
+    pub user: String,
+    /// Refuse system calls that are never needed.
+    pub seccomp: bool,
 }
 
 /// The section `base_syscalls`.

@@ -6,6 +6,7 @@ mod feed;
 mod keys;
 mod life;
 mod options;
+mod privileges;
 mod web;
 
 use std::fs::{self, File};
