@@ -7,6 +7,7 @@ mod keys;
 mod life;
 mod options;
 mod privileges;
+mod trouble;
 mod web;
 
 use std::fs::{self, File};
@@ -47,6 +48,11 @@ impl Service {
     /// Starts the program on events that come until it is stopped. `DIR` in the
     /// settings stands for its directory.
     fn start(settings: &str, prepare: impl FnOnce(&mut Command)) -> Self {
+        Self::start_at(RATE, settings, prepare)
+    }
+
+    /// The same at a rate, in events per second.
+    fn start_at(rate: u64, settings: &str, prepare: impl FnOnce(&mut Command)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path();
         fs::write(path.join("rules.yaml"), rules("first")).unwrap();
@@ -80,7 +86,7 @@ impl Service {
         let fed = Arc::new(AtomicU64::new(0));
         let (stopped, count) = (Arc::clone(&stop), Arc::clone(&fed));
         let feeder = thread::spawn(move || {
-            feed::feed(&mut input, Some(RATE), |number| {
+            feed::feed(&mut input, Some(rate), |number| {
                 count.store(number, Ordering::Relaxed);
                 !stopped.load(Ordering::Relaxed)
             });
@@ -142,8 +148,19 @@ impl Service {
 
     /// Ends the events, and waits for the program to end.
     fn end(&mut self) -> ExitStatus {
+        self.end_events();
+        self.wait()
+    }
+
+    /// Ends the events, and says how many there were.
+    fn end_events(&mut self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
         self.feeder.take().unwrap().join().unwrap();
+        self.fed.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the program to end.
+    fn wait(&mut self) -> ExitStatus {
         self.child.take().unwrap().wait().unwrap()
     }
 
