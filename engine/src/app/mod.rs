@@ -172,7 +172,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, config.base64);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config);
     let ended = pipeline.run(&mut duty, limit);
     duty.finish();
     let (outputs, statistics) = pipeline.finish();

@@ -9,8 +9,10 @@ use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
+use crate::config::Config;
 use crate::event::Event;
 use crate::filter::field::Context;
+use crate::metrics::cost::{Costs, Meter};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
@@ -57,10 +59,18 @@ struct Evaluator {
     ruleset: Ruleset,
     scratch: Scratch,
     arena: Bump,
+    meter: Meter,
     /// Bytes are shown as base64.
     base64: bool,
     outputs: Outputs,
     statistics: Statistics,
+}
+
+/// What rules cost is measured if somebody can see it.
+fn meter(config: &Config) -> Meter {
+    let page = config.web.enabled && config.web.status_page;
+    let metrics = config.metrics.enabled && config.metrics.rules;
+    Meter::new(page || metrics)
 }
 
 impl Pipeline {
@@ -69,7 +79,7 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
-        base64: bool,
+        config: &Config,
     ) -> Self {
         Self {
             source,
@@ -79,7 +89,8 @@ impl Pipeline {
                     ruleset,
                     scratch: Scratch::default(),
                     arena: Bump::new(),
-                    base64,
+                    meter: meter(config),
+                    base64: config.base64,
                     outputs,
                     statistics: Statistics::default(),
                 },
@@ -154,6 +165,7 @@ impl Pipeline {
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
+        evaluator.meter = meter(&prepared.config);
         evaluator.base64 = prepared.config.base64;
         Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
     }
@@ -202,6 +214,7 @@ impl Pipeline {
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
+            costs: self.rest.evaluator.costs(),
         }
     }
 
@@ -280,7 +293,18 @@ impl Evaluator {
         };
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
+        if self.meter.is_due() {
+            let meter = &mut self.meter;
+            let mut add = |rule, nanoseconds| meter.add(rule, nanoseconds);
+            self.ruleset
+                .time_each(&context, &mut self.scratch, &mut add);
+        }
         self.arena.reset();
+    }
+
+    fn costs(&self) -> Costs {
+        let names = self.ruleset.rules().map(|rule| &rule.name);
+        self.meter.costs(names)
     }
 
     fn send(&mut self, alert: &Alert) {

@@ -1,6 +1,7 @@
 //! Compiled rules, found by the type of an event, evaluated in order.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use falco_abi::control::Interest;
 use falco_abi::event::{ALL, Event as Kind};
@@ -310,6 +311,26 @@ impl Ruleset {
             }
             self.match_all
         });
+    }
+
+    /// Evaluates each rule that the event can concern by itself, without what it
+    /// shares with others, and tells its place among all rules and how many
+    /// nanoseconds that took. To measure; makes no alerts.
+    pub fn time_each<'a>(
+        &'a self,
+        ctx: &Context<'a>,
+        scratch: &mut Scratch,
+        told: &mut impl FnMut(usize, u64),
+    ) {
+        let rules = self.rules.iter().enumerate();
+        for (at, rule) in rules.filter(|(_, rule)| rule.info.active) {
+            if rule.info.events.contains(ctx.event) {
+                let begun = Instant::now();
+                let mut run = Run::new(ctx, &self.shared, &mut scratch.memo);
+                std::hint::black_box(rule.node.holds(&mut run));
+                told(at, u64::try_from(begun.elapsed().as_nanos()).unwrap_or(0));
+            }
+        }
     }
 
     fn alert<'a>(&self, rule: &'a CompiledRule, run: &mut Run<'a, '_>, text: &mut String) -> Alert {

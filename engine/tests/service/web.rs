@@ -70,6 +70,10 @@ fn the_web_server_tells_the_state() {
         ),
         "{rule}"
     );
+    line("falcosecurity_falco_rules_evaluations_sampled_total{rule_name=\"first\"} ");
+    let cost = line("falcosecurity_falco_rules_evaluation_nanoseconds_total{rule_name=\"first\"} ");
+    let cost: u64 = cost.rsplit_once(' ').unwrap().1.parse().unwrap();
+    assert!(cost > 0);
     // Each name has one head, and every line is of a name that has one.
     let mut names: Vec<_> = metrics
         .lines()
@@ -92,6 +96,7 @@ fn the_web_server_tells_the_state() {
     });
     let status: Value = serde_json::from_str(&body("/status").unwrap()).unwrap();
     assert_eq!(status["rules"][0]["name"], "first");
+    assert!(status["rules"][0]["cost"].as_u64() > Some(0));
     assert_eq!(status["types"][0]["name"], "openat");
     assert_eq!(status["outputs"][0]["name"], "file");
     assert!(status["alerts"].as_array().unwrap().len() > 10);
