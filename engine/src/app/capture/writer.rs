@@ -78,18 +78,28 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(patient: bool, alerts: Sender<Alert>) -> io::Result<Self> {
+        Self::spawn(patient, move |shared, messages| {
+            let writing = Writing {
+                shared,
+                alerts,
+                file: None,
+            };
+            writing.run(messages);
+        })
+    }
+
+    fn spawn(
+        patient: bool,
+        run: impl FnOnce(Arc<Shared>, &Receiver<Message>) + Send + 'static,
+    ) -> io::Result<Self> {
         let (messages, received) = unbounded();
         let (ended, done) = bounded(1);
         let shared = Arc::new(Shared::default());
-        let writing = Writing {
-            shared: Arc::clone(&shared),
-            alerts,
-            file: None,
-        };
+        let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("capture".into())
             .spawn(move || {
-                writing.run(&received);
+                run(theirs, &received);
                 let _ = ended.send(());
             })?;
         Ok(Self {
@@ -319,5 +329,59 @@ fn create(path: &Path) -> io::Result<File> {
             create()
         }
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_nobody_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.scap");
+        let (gate, open) = bounded::<()>(0);
+        let (alerts, _kept) = bounded(1);
+        // A disk that does nothing for a while.
+        let mut writer = Writer::spawn(false, move |shared, messages| {
+            let _ = open.recv();
+            let writing = Writing {
+                shared,
+                alerts,
+                file: None,
+            };
+            writing.run(messages);
+        })
+        .unwrap();
+        let limits = Limits { bytes: 0 };
+        let number = writer.begin(path.clone(), limits, vec![0; 100], 0).unwrap();
+        let chunk = MOST_WAITING / 4;
+        for _ in 0..6 {
+            writer.write(vec![0; chunk], 10);
+        }
+        // Three fit beside the beginning.
+        assert_eq!(writer.lost, 30);
+        writer.end();
+        assert!(
+            writer
+                .begin(path.clone(), limits, vec![0; chunk], 5)
+                .is_none()
+        );
+        assert_eq!((writer.all_lost, writer.no_room), (30, 1));
+        assert!(!writer.has_ended(number));
+        gate.send(()).unwrap();
+        writer.finish();
+        assert!(fs::metadata(path).unwrap().len() > 0);
+    }
+
+    #[test]
+    fn a_link_is_not_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, path) = (folder.path().join("victim"), folder.path().join("a.scap"));
+        fs::write(&victim, "kept").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        create(&path).unwrap();
+        assert_eq!(fs::read_to_string(victim).unwrap(), "kept");
+        assert!(fs::symlink_metadata(path).unwrap().is_file());
     }
 }
