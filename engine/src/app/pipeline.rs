@@ -264,6 +264,7 @@ impl Pipeline {
                 healed: table.healed,
                 unknown: table.unknown,
                 swept: table.swept,
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),

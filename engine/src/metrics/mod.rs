@@ -63,6 +63,8 @@ pub struct StateCounts {
     pub unknown: u64,
     /// Threads that had gone without an event.
     pub swept: u64,
+    /// Threads that `/proc` knew better after a loss.
+    pub corrected: u64,
 }
 
 /// One second of the history.

@@ -219,6 +219,7 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_noncached_thread_lookups", Count, State, Both, |f| f.sample.state.healed),
     one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.unknown),
     one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.swept),
+    one("scap.n_corrected_threads", Count, State, Both, |f| f.sample.state.corrected),
     one("scap.n_drops_full_threadtable", Count, State, Both, |f| f.sample.state.refused),
     one("scap.n_evts", Count, Kernel, BothAlways, |f| f.sample.counters.records),
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
