@@ -100,11 +100,11 @@ fn server(ctx: &Context<'_>) -> Option<End> {
 }
 
 fn local(ctx: &Context<'_>) -> Option<End> {
-    Fd::of(ctx)?.sides().0
+    Fd::of(ctx)?.sides(ctx.state).0
 }
 
 fn remote(ctx: &Context<'_>) -> Option<End> {
-    Fd::of(ctx)?.sides().1
+    Fd::of(ctx)?.sides(ctx.state).1
 }
 
 fn ends<'a>(ctx: &Context<'a>, get: fn(Option<End>) -> Answer<'a>) -> Answer<'a> {
@@ -212,7 +212,7 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let fd = Fd::of(ctx).filter(Fd::is_known)?;
-    flag(fd.serves())
+    flag(fd.serves(ctx.state))
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
