@@ -9,7 +9,7 @@ use super::block;
 use crate::source::capture::format::{self, Block, HOSTNAME, fd, interface, l4, user};
 use crate::source::capture::{Interface, Machine};
 use crate::state::address::End;
-use crate::state::{Descriptor, FdKind, Label, Protocol, State, Thread};
+use crate::state::{Descriptor, FdKind, Label, Protocol, State, Thread, UNSET};
 
 /// Longest path in a list; sysdig refuses longer ones.
 const LONGEST_PATH: usize = 1023;
@@ -209,6 +209,11 @@ fn thread(thread: &Thread, out: &mut Vec<u8>) {
     }
     out.push(flag(exec::FROM_MEMFD));
     out.push(flag(exec::LOWER_LAYER));
+    let group = match thread.pgid {
+        UNSET => u64::MAX,
+        group => group.into(),
+    };
+    out.extend_from_slice(&group.to_le_bytes());
 }
 
 /// The open descriptors of a process; other threads have the same.

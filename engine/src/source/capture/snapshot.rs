@@ -10,7 +10,7 @@ use crate::state::address::End;
 use crate::state::procfs::past_title;
 use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
 use crate::state::users::User;
-use crate::state::{Descriptor, FdKind, Label, Protocol, State};
+use crate::state::{Descriptor, FdKind, Label, Protocol, State, UNSET};
 
 /// What is wrong with an entry of a list, and how far into the block it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -333,7 +333,11 @@ fn tail(fields: &mut Fields<'_>, thread: &mut Thread, image: &mut Image) -> Resu
     image.ctime = word(fields)?;
     image.mtime = word(fields)?;
     flag(fields, image, exec::FROM_MEMFD)?;
-    flag(fields, image, exec::LOWER_LAYER)
+    flag(fields, image, exec::LOWER_LAYER)?;
+    if fields.left() >= 8 {
+        thread.pgid = u32::try_from(fields.u64()?).unwrap_or(UNSET);
+    }
+    Ok(())
 }
 
 /// Takes in the open descriptors of one thread.
