@@ -15,6 +15,7 @@ pub mod table;
 pub mod thread;
 pub mod users;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -24,6 +25,8 @@ use bumpalo::Bump;
 use falco_abi::event::{
     Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
 };
+use nix::ifaddrs::getifaddrs;
+use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -40,6 +43,9 @@ const USERS_PATIENCE: Duration = Duration::from_millis(2);
 
 /// How often files of users are looked at.
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// How often the machine's own addresses are.
+const READDRESS: Duration = Duration::from_secs(60);
 
 /// Threads that are looked for in one [`State::tick`]: the end of a thread may
 /// have been lost.
@@ -85,6 +91,9 @@ pub struct State {
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
     hostname: Box<str>,
+    /// Addresses of this machine's own interfaces.
+    addresses: FxHashSet<IpAddr>,
+    addressed: Option<Instant>,
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
     counters: Counters,
@@ -144,6 +153,7 @@ impl State {
             }
             self.table.insert(thread);
         }
+        self.read_addresses();
         self.table.link();
         let processes = self.table.iter().filter(|t| t.is_leader());
         self.unread = processes.map(|t| t.pid).collect();
@@ -259,6 +269,30 @@ impl State {
     /// Name of the machine.
     pub fn hostname(&self) -> &str {
         &self.hostname
+    }
+
+    /// The machine has these addresses and no others.
+    pub fn set_addresses(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        self.addresses = addresses.collect();
+    }
+
+    /// Reads the addresses of this machine.
+    fn read_addresses(&mut self) {
+        self.addressed = Some(Instant::now());
+        let all = getifaddrs().into_iter().flatten();
+        let addresses = all.filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+        });
+        self.addresses = addresses.collect();
+    }
+
+    /// Whether it is an address of the machine itself.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        address == Ipv4Addr::LOCALHOST
+            || address == Ipv6Addr::LOCALHOST
+            || self.addresses.contains(&address)
     }
 
     /// Gives the machine a name.
@@ -424,6 +458,12 @@ impl State {
         if self.proc.is_some() {
             self.host_users.refresh();
             self.sweep();
+            if self
+                .addressed
+                .is_none_or(|last| now.duration_since(last) >= READDRESS)
+            {
+                self.read_addresses();
+            }
         }
     }
 
