@@ -259,11 +259,9 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             "falco.yaml:1:1: warning: unknown key grpc",
         ),
         (
-            "capture: {enabled: true, mode: rules}\n",
-            "falco.yaml:1:20: warning: key capture.enabled is not supported yet: no capture is \
-             written",
+            "capture: {enabled: true, mode: rules, before_events: 5}\n",
+            "",
         ),
-        ("capture: {enabled: no, mode: all_rules}\n", ""),
         (
             "metrics: {enabled: true, libbpf_stats_enabled: true}\n",
             "falco.yaml:1:48: warning: key metrics.libbpf_stats_enabled has no effect: there are no \

@@ -1,5 +1,6 @@
 //! The program: from the command line to the end of the last alert.
 
+mod capture;
 mod check;
 pub mod documents;
 mod duty;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use log::{error, info, warn};
 
 use crate::cli::{self, Action, Cli};
@@ -154,6 +156,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     ));
     let alerts = crossbeam_channel::bounded(services::ALERTS);
     let services = Services::start(&config, Arc::clone(&board), alerts.0.clone())?;
+    let own_alerts = alerts.0.clone();
     let limit = cli.seconds.map(|seconds| {
         let limit = Duration::from_secs(seconds);
         match config.engine.kind {
@@ -172,9 +175,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config, own_alerts);
+    pipeline
+        .capture(&config.capture)
+        .context("cannot start a thread")?;
     let ended = pipeline.run(&mut duty, limit);
-    duty.finish();
+    duty.finish(&mut pipeline);
     let (outputs, statistics) = pipeline.finish();
     outputs.shutdown(DRAIN);
     print_statistics(&statistics);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
 use falco_abi::event::traits;
-use falco_abi::syscall::{NONE, SYSCALLS};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use log::{info, warn};
 
 use crate::cli::Cli;
@@ -273,15 +273,21 @@ fn attach(
 
 /// Whether the state must know what processes have open.
 fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
-    match config.engine.kind {
-        EngineKind::Kmod => ruleset.needs_open_files(),
-        EngineKind::Replay => ruleset.needs_recorded_files(),
-    }
+    // A capture tells of descriptors whatever the rules ask.
+    config.capture.enabled
+        || match config.engine.kind {
+            EngineKind::Kmod => ruleset.needs_open_files(),
+            EngineKind::Replay => ruleset.needs_recorded_files(),
+        }
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
+    if config.capture.enabled && config.engine.kind == EngineKind::Replay {
+        // A capture of a capture has all that is in it.
+        return interest(0..SYSCALL_MAX as u32);
+    }
     let mut wanted = match needs_files(config, ruleset) {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -98,7 +99,6 @@ const fn other(
 }
 
 const BOOL: Kind<Config> = Kind::Bool(|_, _| {});
-const TEXT: Kind<Config> = Kind::Text(|_, _| {});
 const TEXTS: Kind<Config> = Kind::Texts(|_, _| {});
 const UINT: Kind<Config> = from(0);
 
@@ -465,40 +465,69 @@ pub static KEYS: &[Key<Config>] = &[
         "2000",
         "Milliseconds after which an output that does not return is reported.",
     ),
-    other(
+    full(
         "capture.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.capture.enabled = v),
         "false",
-        pending(&["false"], "no capture is written"),
-        "Write captures of events around alerts.",
+        "Write captures of what happens around alerts: one begins with an alert, later alerts \
+         make it longer.",
     ),
-    other(
+    full(
         "capture.path_prefix",
-        TEXT,
+        Kind::Text(|c, v| c.capture.path_prefix = v.value.into()),
         "/tmp/falco",
-        Follows("capture.enabled"),
-        "Beginning of a capture's name.",
+        "Beginning of a capture's name; time and number of the event and `.scap` follow.",
     ),
-    other(
+    full(
         "capture.mode",
-        word(&["rules", "all_rules"]),
+        Kind::Choice {
+            words: &["rules", "all_rules"],
+            set: |c, v| c.capture.all_rules = v == "all_rules",
+        },
         "rules",
-        Follows("capture.enabled"),
-        "Which rules start a capture.",
+        "Which rules begin a capture: those with `capture: true`, or all.",
     ),
-    other(
+    full(
         "capture.default_duration",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.capture.duration = Duration::from_millis(v),
+        },
         "5000",
-        Follows("capture.enabled"),
-        "Milliseconds.",
+        "Milliseconds from the last alert to the end of the capture, where the rule has no \
+         `capture_duration`.",
     ),
-    other(
+    full(
         "capture.max_file_size_mb",
-        between(0, 1 << 20),
+        Kind::Integer {
+            min: 0,
+            max: 1 << 20,
+            set: |c, v| c.capture.max_file_mib = v,
+        },
         "0",
-        Follows("capture.enabled"),
-        "Largest size; 0 is any.",
+        "A file that is larger ends, and an alert tells it; 0 is any size.",
+    ),
+    full(
+        "capture.max_events",
+        Kind::Integer {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.capture.max_events = v,
+        },
+        "0",
+        "A file with so many events ends; 0 is any number.",
+    ),
+    full(
+        "capture.before_events",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.capture.before_events = v,
+        },
+        "0",
+        "So many events before the alert are kept for its capture, perhaps twice as many, but no \
+         more than 16 MiB.",
     ),
     // Output channels.
     full(

@@ -67,6 +67,11 @@ pub struct RuleInfo {
     pub source: Arc<str>,
     /// Tags, sorted.
     pub tags: Arc<[String]>,
+    /// Whether its alerts begin a capture.
+    pub capture: bool,
+    /// How long such a capture lasts in milliseconds; 0: as the configuration
+    /// says.
+    pub capture_duration: u64,
     /// Whether it is evaluated: turned on, severe enough, and for events that
     /// this engine has.
     pub active: bool,
@@ -88,6 +93,8 @@ impl RuleInfo {
             priority: rule.priority,
             source: source.into(),
             tags: rule.tags.clone().into(),
+            capture: rule.capture,
+            capture_duration: rule.capture_duration,
             active,
             events,
         }
@@ -287,13 +294,13 @@ impl Ruleset {
         group.filter(|group| !group.is_empty())
     }
 
-    /// Evaluates the rules for one event and hands the alerts to `sink`: that
-    /// of the first rule that matches, or of all.
+    /// Evaluates the rules for one event and hands the alerts to `sink`, each
+    /// with its rule: that of the first rule that matches, or of all.
     pub fn evaluate<'a>(
         &'a self,
         ctx: &Context<'a>,
         scratch: &mut Scratch,
-        sink: &mut impl FnMut(Alert),
+        sink: &mut impl FnMut(&RuleInfo, Alert),
     ) {
         let Some(group) = self.candidates(ctx.event) else {
             return;
@@ -307,7 +314,7 @@ impl Ruleset {
             Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
-                sink(self.alert(rule, run, text));
+                sink(&rule.info, self.alert(rule, run, text));
             }
             self.match_all
         });
