@@ -149,6 +149,9 @@ fn argument(arg: ArgKind) -> &'static str {
         ArgKind::OptionalIndexOrKey => "[?N|KEY]",
         ArgKind::Key => "[KEY]",
         ArgKind::IndexOrKey => "[N|KEY]",
+        ArgKind::Dotted => ".NAME",
+        ArgKind::OptionalDotted => "[.NAME]",
+        ArgKind::IndexOrDotted => "[N]|.NAME",
     }
 }
 

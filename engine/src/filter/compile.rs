@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use falco_abi::event::{EVENTS, ParamType};
-
+use super::arguments;
 use super::ast::{
     Arg, Call, Check, Expr, FieldRef, List, Literal, Modifier, Name, Op, Right, Span,
 };
@@ -236,9 +235,14 @@ impl Compiler<'_> {
         }
         if let Operand::Field(field) = &operand
             && field.is_event_type()
-            && let Some(compiled) = self.event_check(field, check)?
         {
-            return Ok(compiled);
+            if let Some(compiled) = self.event_check(field, check)? {
+                return Ok(compiled);
+            }
+            // Whatever is asked of a type, it is asked of one that there is.
+            for literal in &self.literals(check)? {
+                event_set(field, literal)?;
+            }
         }
         let test = self.test(ty, check)?;
         let join = join_of(&operand, check.op, ty.list);
@@ -282,12 +286,6 @@ impl Compiler<'_> {
             (Right::Value(literal), Op::Eq | Op::Ne) => vec![self.value(literal)?],
             (Right::List(list), Op::In | Op::Intersects)
             | (Right::Modified(Modifier::Anyof, list), Op::Eq) => self.list(list).items,
-            (Right::Modified(_, list), Op::Eq | Op::Ne) => {
-                for literal in &self.list(list).items {
-                    event_set(field, literal)?;
-                }
-                return Ok(None);
-            }
             _ => return Ok(None),
         };
         let mut set = EventSet::EMPTY;
@@ -380,6 +378,15 @@ impl Compiler<'_> {
         ))
     }
 
+    /// All constants of a check.
+    fn literals(&self, check: &Check) -> Result<Vec<Literal>, Error> {
+        Ok(match &check.right {
+            Right::Value(literal) => vec![self.value(literal)?],
+            Right::List(list) | Right::Modified(_, list) => self.list(list).items,
+            Right::None | Right::Operand(_) => Vec::new(),
+        })
+    }
+
     /// The constant itself, or the only item of the list it names.
     fn value(&self, literal: &Literal) -> Result<Literal, Error> {
         let Some(items) = self.list_items(literal) else {
@@ -449,49 +456,19 @@ pub fn operand_in(
 
 fn bind(fields: &FieldTable, field: &FieldRef) -> Result<BoundField, Error> {
     let bound = fields.bind(field)?;
-    let FieldArg::Key(key) = &bound.arg else {
-        return Ok(bound);
-    };
-    match bound.field.name {
-        "evt.rawarg" if raw_type(key).is_none() => Err(Error::new(
-            field.span,
-            ErrorKind::BadArg {
-                field: bound.field.name.to_owned(),
-                arg: key.to_string(),
-            },
-        )),
-        "evt.type.is" if EventSet::of_type(key).is_none() => {
-            let kind = ErrorKind::UnknownEvent(key.to_string());
-            Err(Error::new(field.span, kind).hint(nearest(key, EventSet::type_names())))
-        }
-        _ => Ok(bound),
+    if let FieldArg::Key(key) = &bound.arg {
+        arguments::check(bound.field, key, field)?;
     }
-}
-
-/// Type of the first parameter with this name over all events.
-fn raw_type(name: &str) -> Option<FieldType> {
-    let params = EVENTS.iter().flat_map(|event| event.params);
-    let param = params.into_iter().find(|param| param.name == name)?;
-    Some(match param.ty {
-        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_) => FieldType::Int,
-        ParamType::Time => FieldType::AbsTime,
-        ParamType::Text | ParamType::Strings => FieldType::Text,
-        ParamType::Path | ParamType::RelPath => FieldType::Path,
-        ParamType::RelTime => FieldType::RelTime,
-        ParamType::Bytes
-        | ParamType::SockAddr
-        | ParamType::SockTuple
-        | ParamType::FdList
-        | ParamType::Dyn(_) => FieldType::Bytes,
-        _ => FieldType::Uint,
-    })
+    Ok(bound)
 }
 
 impl BoundField {
     /// Its type for comparisons.
     pub fn operand_type(&self) -> OperandType {
         let ty = match (&self.arg, self.field.ty) {
-            (FieldArg::Key(key), FieldType::Dynamic) => raw_type(key).unwrap_or(FieldType::Dynamic),
+            (FieldArg::Key(key), FieldType::Dynamic) => {
+                arguments::raw_type(key).unwrap_or(FieldType::Dynamic)
+            }
             (_, ty) => ty,
         };
         OperandType {
@@ -667,13 +644,14 @@ fn leaf(weight: Weight, node: Node) -> Compiled {
     }
 }
 
+/// The events of a type. No events make a system call that does not exist; who
+/// asks for one is warned.
 fn event_set(field: &BoundField, literal: &Literal) -> Result<EventSet, Error> {
     let name = String::from_utf8_lossy(&literal.bytes);
-    let set = match field.field.name {
-        "evt.type" => EventSet::of_type(&name),
-        _ => EventSet::of_syscall(&name),
-    };
-    set.ok_or_else(|| {
+    if field.field.name != "evt.type" {
+        return Ok(EventSet::of_syscall(&name).unwrap_or(EventSet::EMPTY));
+    }
+    EventSet::of_type(&name).ok_or_else(|| {
         let hint = nearest(&name, EventSet::type_names());
         let kind = ErrorKind::UnknownEvent(name.clone().into_owned());
         Error::new(literal.span, kind).hint(hint)

@@ -72,6 +72,9 @@ pub enum ErrorKind {
         /// Its argument.
         arg: String,
     },
+    /// No event has such a parameter.
+    #[error("no event has an argument `{0}`")]
+    UnknownParameter(String),
     /// No such event or system call.
     #[error("unknown event type `{0}`")]
     UnknownEvent(String),
@@ -160,6 +163,9 @@ pub enum ErrorKind {
     /// An output text with `%` before something that is no field.
     #[error("`%` must be followed by a field")]
     LonePercent,
+    /// The same at its end.
+    #[error("`%` must be followed by a field")]
+    PercentAtEnd,
 }
 
 /// Longest name and most candidates that hints are looked for with, so that

@@ -19,7 +19,10 @@ use bumpalo::Bump;
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 
 use super::field::{
-    ArgKind::{self, IndexOrKey, Key, OptionalIndex, OptionalIndexOrKey, OptionalKey},
+    ArgKind::{
+        self, Dotted, IndexOrDotted, IndexOrKey, Key, OptionalDotted, OptionalIndex,
+        OptionalIndexOrKey, OptionalKey,
+    },
     Cardinality::{self, AnyAncestor, BothEnds},
     Field,
     FieldType::{
@@ -111,14 +114,14 @@ pub static FIELDS: &[Field] = &[
     row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", "node-1", evt::hostname),
     row("evt.dir", Text, "deprecated: always <", "<", evt::dir),
     row("evt.type", Text, "name of the event, which is nearly always that of a system call", "openat", evt::kind),
-    row("evt.type.is", Uint, "1 for events of the named type, else 0", "1", evt::type_is).arg(IndexOrKey),
+    row("evt.type.is", Uint, "1 for events of the named type, else 0", "1", evt::type_is).arg(Dotted),
     row("syscall.type", Text, "name of the system call", "openat", evt::syscall),
     row("evt.category", Text, "group of the event: file, net, process, …", "file", io::category),
     row("evt.cpu", Int, "processor on which it happened", "1", evt::cpu),
     row("evt.args", Text, "all arguments as name=value", "res=0 fd=3(<f>/etc/passwd)", args::all),
     row("evt.info", Text, "the same as evt.args", "res=0 fd=3(<f>/etc/passwd)", args::all),
-    row("evt.arg", Text, "one argument as text, by name or number", "/etc/passwd", args::one).arg(IndexOrKey),
-    row("evt.rawarg", Dynamic, "one argument in its own type, by name", "3", args::raw).arg(Key),
+    row("evt.arg", Text, "one argument as text, by name or number", "/etc/passwd", args::one).arg(IndexOrDotted),
+    row("evt.rawarg", Dynamic, "one argument in its own type, by name", "3", args::raw).arg(Dotted),
     row("evt.buffer", Bytes, "bytes that were read or written", "GET / HTTP/1.0", args::buffer),
     row("evt.buflen", Uint, "how many bytes were read or written", "18", args::buflen),
     row("evt.buflen.in", Uint, "how many bytes were read", "18", io::buflen_in).hidden(),
@@ -158,7 +161,7 @@ pub static FIELDS: &[Field] = &[
     row("evt.is_open_write", Bool, "a file was opened for writing", "true", evt::is_open_write),
     row("evt.is_open_exec", Bool, "a file was made that may be run", "true", evt::is_open_exec),
     row("evt.is_open_create", Bool, "a file was made by opening it", "true", evt::is_open_create),
-    row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", "/etc/passwd", path::abspath).arg(OptionalKey),
+    row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", "/etc/passwd", path::abspath).arg(OptionalDotted),
     row("evt.infra.docker.name", Text, "no value", "", evt::none).hidden(),
     row("evt.infra.docker.container.id", Text, "no value", "", evt::none).hidden(),
     row("evt.infra.docker.container.name", Text, "no value", "", evt::none).hidden(),
@@ -245,7 +248,7 @@ pub static FIELDS: &[Field] = &[
     row("thread.cap_inheritable", Text, "inheritable capabilities", "CAP_KILL", proc::cap_inheritable),
     row("thread.cap_effective", Text, "effective capabilities", "CAP_KILL CAP_SETGID", proc::cap_effective),
     row("thread.cgroups", Text, "all control groups as subsystem=path", "cpu=/system.slice memory=/system.slice", proc::cgroups),
-    row("thread.cgroup", Text, "path of one control group, by subsystem", "/system.slice", proc::cgroup).arg(Key),
+    row("thread.cgroup", Text, "path of one control group, by subsystem", "/system.slice", proc::cgroup).arg(Dotted),
     row("thread.pfmajor", Uint, "major page faults", "0", proc::pfmajor),
     row("thread.pfminor", Uint, "minor page faults", "48", proc::pfminor),
     row("thread.vmsize", Uint, "proc.vmsize of the first thread, 0 of others", "4904", proc::thread_vmsize),

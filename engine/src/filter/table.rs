@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashMap;
 
+use super::arguments;
 use super::ast::{FieldRef, Span};
 use super::error::{Error, ErrorKind, nearest};
 use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Value};
@@ -87,7 +88,8 @@ impl FieldTable {
             && field.arg.is_none()
         {
             self.note(found);
-            return bind_arg(found, Some(key), field.span);
+            let arg = FieldArg::Key(key.into());
+            return Ok(BoundField { field: found, arg });
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
         let hint = nearest(&field.name, self.fields.iter().map(|f| f.name));
@@ -95,26 +97,23 @@ impl FieldTable {
     }
 
     /// Splits off the last part of a name as the argument of a field that can
-    /// have one.
+    /// have one there.
     fn dotted<'n>(&self, name: &'n str) -> Option<(&'static Field, &'n str)> {
         let (name, key) = name.rsplit_once('.')?;
         let field = self.get(name)?;
-        let takes_key = !matches!(field.arg, ArgKind::None | ArgKind::OptionalIndex);
-        takes_key.then_some((field, key))
+        field.arg.is_dotted().then_some((field, key))
     }
 
-    /// Length of the longest start of the text that names a field. Only whole
-    /// parts between dots count.
+    /// Length of the longest start of the text that names a field, wherever it
+    /// ends: behind it there may be letters of the text.
     pub fn longest_name(&self, text: &str) -> Option<usize> {
-        let mut end = name_length(text);
-        while end > 0 {
+        let longest = name_length(text);
+        (1..=longest).rev().find(|&end| {
             let name = &text[..end];
-            if self.get(name).is_some() || self.dotted(name).is_some() {
-                return Some(end);
-            }
-            end = name.rfind('.').unwrap_or(0);
-        }
-        None
+            let dotted = || self.dotted(name);
+            self.get(name).is_some()
+                || dotted().is_some_and(|(field, key)| arguments::fits(field, key))
+        })
     }
 }
 
@@ -175,6 +174,9 @@ fn bind_arg(field: &'static Field, arg: Option<&str>, span: Span) -> Result<Boun
         ArgKind::OptionalIndexOrKey => (true, true, true),
         ArgKind::Key => (false, true, false),
         ArgKind::IndexOrKey => (true, true, false),
+        ArgKind::Dotted => (false, false, false),
+        ArgKind::OptionalDotted => (false, false, true),
+        ArgKind::IndexOrDotted => (true, false, false),
     };
     let number = |text: &str| {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
