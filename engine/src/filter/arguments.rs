@@ -27,6 +27,7 @@ pub(super) fn fits(field: &Field, key: &str) -> bool {
         "evt.rawarg" => raw_type(key).is_some(),
         "evt.type.is" => EventSet::of_type(key).is_some(),
         "evt.abspath" => matches!(key, "src" | "dst"),
+        "evt.around" => key.parse::<u64>().is_ok(),
         _ => true,
     }
 }

@@ -219,7 +219,10 @@ impl Compiler<'_> {
 
     fn check_anew(&self, check: &Check) -> Result<Compiled, Error> {
         let (operand, ty) = self.operand(&check.left)?;
-        if !constant::supports(ty.ty, ty.list, check.op) {
+        let is_around = matches!(&operand, Operand::Field(field) if field.is_around());
+        if !constant::supports(ty.ty, ty.list, check.op)
+            || is_around && (check.op != Op::Eq || !matches!(check.right, Right::Value(_)))
+        {
             return Err(Error::new(
                 check.op_span,
                 ErrorKind::Operator {
@@ -228,10 +231,16 @@ impl Compiler<'_> {
                     ty: if ty.list { "a list" } else { type_name(ty.ty) },
                 },
             )
-            .hint(operator_hint(ty)));
+            .hint(match is_around {
+                true => Some("this does: =".to_owned()),
+                false => operator_hint(ty),
+            }));
         }
         if let Right::Operand(right) = &check.right {
             return self.compare(operand, ty, check, right);
+        }
+        if let Right::List(list) = &check.right {
+            self.check_name(list)?;
         }
         if let Operand::Field(field) = &operand
             && field.is_event_type()
@@ -244,7 +253,12 @@ impl Compiler<'_> {
                 event_set(field, literal)?;
             }
         }
-        let test = self.test(ty, check)?;
+        let test = match (&operand, &check.right) {
+            (Operand::Field(field), Right::Value(literal)) if field.is_around() => {
+                constant::around(&self.value(literal)?)?
+            }
+            _ => self.test(ty, check)?,
+        };
         let join = join_of(&operand, check.op, ty.list);
         let cost = (operand.cost() + test.cost()) as f32;
         let weight = Weight::new(cost, test.chance());
@@ -333,12 +347,10 @@ impl Compiler<'_> {
     ) -> Result<Compiled, Error> {
         let span = right.span();
         let (right, right_type) = self.operand(right)?;
-        if matches!(ty.ty, FieldType::Ip | FieldType::Net | FieldType::Host)
-            || matches!(
-                check.op,
-                Op::Pmatch | Op::Regex | Op::Bcontains | Op::Bstartswith
-            )
-        {
+        if matches!(
+            check.op,
+            Op::Pmatch | Op::Regex | Op::Bcontains | Op::Bstartswith
+        ) {
             let kind = ErrorKind::NoFieldRight(check.op.name());
             return Err(Error::new(span, kind));
         }
@@ -351,11 +363,13 @@ impl Compiler<'_> {
                 ErrorKind::NotTransformable(name),
             ));
         }
-        if let Operand::Field(field) = &right
-            && !field.is_plain()
-        {
-            let name = field.field.name.to_owned();
-            return Err(Error::new(span, ErrorKind::NotRightSide(name)));
+        for (side, span) in [(&left, check.left.span()), (&right, span)] {
+            if let Operand::Field(field) = side
+                && !field.is_comparable()
+            {
+                let name = field.field.name.to_owned();
+                return Err(Error::new(span, ErrorKind::NotComparable(name)));
+            }
         }
         if !comparable(ty, right_type) {
             let name = |ty: OperandType| if ty.list { "a list" } else { type_name(ty.ty) };
@@ -376,6 +390,26 @@ impl Compiler<'_> {
                 join,
             })),
         ))
+    }
+
+    /// A word where a list is expected is the name of one, or could be.
+    fn check_name(&self, list: &List) -> Result<(), Error> {
+        let [literal] = list.items.as_slice() else {
+            return Ok(());
+        };
+        let is_word = literal.bytes.first().is_some_and(u8::is_ascii_alphabetic)
+            && literal
+                .bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if literal.span != list.span || is_word || self.list_items(literal).is_some() {
+            return Ok(());
+        }
+        let kind = ErrorKind::Syntax {
+            expected: "a list in parentheses".to_owned(),
+            found: format!("`{}`", String::from_utf8_lossy(&literal.bytes)),
+        };
+        Err(Error::new(list.span, kind))
     }
 
     /// All constants of a check.

@@ -143,9 +143,9 @@ pub enum ErrorKind {
     /// The field cannot be an argument of a transformer.
     #[error("field `{0}` cannot be transformed")]
     NotTransformable(String),
-    /// The field cannot be on the right side.
-    #[error("field `{0}` cannot be on the right side of a comparison")]
-    NotRightSide(String),
+    /// The field cannot be compared with another one.
+    #[error("field `{0}` cannot be compared with another field")]
+    NotComparable(String),
     /// Both sides are fields, of different types.
     #[error("cannot compare {left} with {right}")]
     Mismatch {

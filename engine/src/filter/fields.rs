@@ -156,7 +156,7 @@ pub static FIELDS: &[Field] = &[
     row("evt.count.exit", Uint, "1 for calls that returned", "1", evt::count_exit),
     row("evt.count.procinfo", Uint, "1 for what a recorder tells of a process", "1", evt::count_procinfo).hidden(),
     row("evt.count.threadinfo", Uint, "1 for what a recorder tells of a thread", "1", evt::count_threadinfo).hidden(),
-    row("evt.around", Uint, "milliseconds between the event and a time, in nanoseconds since the epoch", "500", evt::around).arg(Key),
+    row("evt.around", Uint, "whether a time, in nanoseconds since the epoch, is within so many milliseconds of the event", "500", evt::around).arg(Key),
     row("evt.is_open_read", Bool, "a file was opened for reading", "true", evt::is_open_read),
     row("evt.is_open_write", Bool, "a file was opened for writing", "true", evt::is_open_write),
     row("evt.is_open_exec", Bool, "a file was made that may be run", "true", evt::is_open_exec),

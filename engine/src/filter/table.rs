@@ -216,9 +216,20 @@ impl BoundField {
         matches!(self.field.name, "evt.type" | "syscall.type")
     }
 
-    /// Whether it can be an argument of a transformer or on the right side.
+    /// Whether it asks how near a time is.
+    pub fn is_around(&self) -> bool {
+        self.field.name == "evt.around"
+    }
+
+    /// Whether it can be compared with another field.
+    pub fn is_comparable(&self) -> bool {
+        self.is_plain() && self.field.ty != FieldType::Net && self.field.name != "fd.types"
+    }
+
+    /// Whether it can be an argument of a transformer.
     pub fn is_plain(&self) -> bool {
         !self.is_event_type()
+            && !self.is_around()
             && !matches!(self.field.ty, FieldType::Dynamic | FieldType::Host)
             && !matches!(
                 self.field.cardinality,
