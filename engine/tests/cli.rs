@@ -377,7 +377,7 @@ fn tables_are_listed() {
     let list = |arguments: &[&str]| stdout(&engine(&directory, arguments));
     assert_says(
         &list(&["--list"]),
-        &["Field Class:", "proc.name", "evt.arg[N|KEY]"],
+        &["Field Class:", "proc.name", "evt.arg[N]|.NAME"],
     );
     assert_says(&list(&["--list", "syscall", "-N"]), &["proc.name\n"]);
     assert_eq!(list(&["--list", "k8s_audit"]), "");

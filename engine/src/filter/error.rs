@@ -160,6 +160,9 @@ pub enum ErrorKind {
     /// The argument in brackets is not for this transformer.
     #[error("transformer `{0}` takes no argument in brackets")]
     NoIndex(String),
+    /// The field is no value.
+    #[error("field `{0}` is for conditions alone")]
+    NotShown(String),
     /// An output text with `%` before something that is no field.
     #[error("`%` must be followed by a field")]
     LonePercent,

@@ -221,6 +221,13 @@ impl BoundField {
         self.field.name == "evt.around"
     }
 
+    /// Whether outputs cannot show it: it is no value but a way to compare some.
+    pub fn is_for_conditions(&self) -> bool {
+        self.is_around()
+            || self.field.ty == FieldType::Net
+            || self.field.cardinality == Cardinality::BothEnds
+    }
+
     /// Whether it can be compared with another field.
     pub fn is_comparable(&self) -> bool {
         self.is_plain() && self.field.ty != FieldType::Net && self.field.name != "fd.types"

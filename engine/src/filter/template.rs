@@ -96,6 +96,12 @@ impl Template {
             ..error
         };
         let (operand, _) = operand_in(table, &parsed).map_err(shift)?;
+        if let Operand::Field(field) = &operand
+            && field.is_for_conditions()
+        {
+            let kind = ErrorKind::NotShown(field.field.name.to_owned());
+            return Err(Error::new(Span::new(percent, end), kind));
+        }
         self.name_fields(&text[start..end], start, &parsed, table)
             .map_err(shift)?;
         self.parts

@@ -80,6 +80,8 @@ codes! {
     /// A comparison with a system call that does not exist. Falco has no such
     /// code.
     UnknownSyscall = "ENGINE_UNKNOWN_SYSCALL", Warning;
+    /// A key that stands twice in an item. Falco has no such code.
+    DuplicateKey = "ENGINE_DUPLICATE_KEY", Warning;
 }
 
 impl Code {
@@ -87,7 +89,7 @@ impl Code {
     pub const fn is_falcos(self) -> bool {
         !matches!(
             self,
-            Self::NeverMatches | Self::Shadowed | Self::UnknownSyscall
+            Self::NeverMatches | Self::Shadowed | Self::UnknownSyscall | Self::DuplicateKey
         )
     }
 }

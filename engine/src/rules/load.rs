@@ -162,10 +162,16 @@ impl Used {
     }
 
     fn warn(&mut self, library: &Library, report: &mut Report) {
-        for list in library.lists.iter() {
-            let items = list.items.iter().map(|item| item.text.as_bytes().to_vec());
-            self.lists
-                .extend(items.filter(|item| item != list.name.as_bytes()));
+        // What a list names counts as used if it is there before, else if
+        // something uses the list.
+        for (at, list) in library.lists.iter().enumerate() {
+            let is_used = self.lists.contains(list.name.as_bytes());
+            for item in &list.items {
+                let known = library.lists.position(&item.text);
+                if known.is_some_and(|known| known != at && (is_used || known < at)) {
+                    self.lists.insert(item.text.as_bytes().to_vec());
+                }
+            }
         }
         for used in library.macros.iter() {
             if !self.macros.contains(&used.name) {
@@ -212,6 +218,7 @@ impl Loader<'_> {
                 rules.push(self.inactive(rule, report));
             }
         }
+        macros.check_unused(report);
         self.advise(&conditions, &macros, report);
         rules
     }
