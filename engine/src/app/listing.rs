@@ -308,10 +308,9 @@ fn syscall_rows() -> Vec<Row> {
     let own = SYSCALLS.iter().filter(|call| call.event == Kind::Syscall);
     rows.extend(own.map(|call| row('<', call.name, generic)));
     let named: FxHashSet<_> = rows.iter().map(|row| row.name).collect();
-    let is_here = |name| SYSCALLS.iter().any(|call| call.name == name);
     let is_elsewhere = |name: &&&str| {
         !named.contains(**name)
-            && !is_here(**name)
+            && !SYSCALLS.iter().any(|call| call.name == **name)
             && !RENAMED.contains(name)
             && !HOOKS.contains(name)
     };

@@ -103,6 +103,17 @@ impl Ordered {
         }
     }
 
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Eq => "=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+
     #[inline]
     fn holds(self, ordering: Ordering) -> bool {
         match self {
