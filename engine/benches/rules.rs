@@ -348,7 +348,7 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
             tried += 1;
             let before = (ALLOCATIONS.load(Relaxed), alerts);
             let context = state.context(event, &arena);
-            ruleset.evaluate(&context, &mut scratch, &mut |_| alerts += 1);
+            ruleset.evaluate(&context, &mut scratch, &mut |_, _| alerts += 1);
             arena.reset();
             if alerts == before.1 {
                 quiet += 1;
@@ -363,7 +363,7 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
         recording.replay(|event, state| {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |alert| drop(black_box(alert)));
+                ruleset.evaluate(&context, &mut scratch, &mut |_, alert| drop(black_box(alert)));
                 arena.reset();
             }
         })

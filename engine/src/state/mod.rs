@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+mod heal;
 pub(crate) mod opened;
 mod process;
 pub mod procfd;
@@ -32,6 +33,7 @@ use crate::event::Event;
 use crate::filter::field::Context;
 use crate::metadata::{Container, Containers, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
+use heal::Healing;
 use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
@@ -47,12 +49,30 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// How often the machine's own addresses are.
 const READDRESS: Duration = Duration::from_secs(60);
 
-/// Threads that are looked for in one [`State::tick`]: the end of a thread may
-/// have been lost.
-const SWEEP: usize = 64;
+/// Most threads that are looked for in one second.
+const SWEEP: usize = 4096;
 
-/// How often in a row a thread is looked for in vain before it is taken out.
-const MISSED: u8 = 3;
+/// Seconds for which a thread is not there before it is taken out, at least:
+/// the event of its end may be on the way.
+const MISSED: u32 = 3;
+
+/// When threads are looked for whose end was lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Purging {
+    /// Seconds within which each thread is looked for once.
+    pub interval: u64,
+    /// Seconds for which one must not be there.
+    pub timeout: u64,
+}
+
+impl Default for Purging {
+    fn default() -> Self {
+        Self {
+            interval: 300,
+            timeout: 300,
+        }
+    }
+}
 
 /// Traits of the events that change descriptors.
 const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
@@ -75,6 +95,8 @@ pub struct Counters {
     pub unknown: u64,
     /// Threads that were gone without an event.
     pub swept: u64,
+    /// Threads that the proc file system knew better after a loss.
+    pub corrected: u64,
 }
 
 /// All that is known of the machine.
@@ -95,8 +117,12 @@ pub struct State {
     addresses: FxHashSet<IpAddr>,
     addressed: Option<Instant>,
     refreshed: Option<Instant>,
+    purging: Purging,
+    /// Of the clock that sweeps go by.
+    seconds: u32,
     to_sweep: Vec<u32>,
     counters: Counters,
+    healing: Healing,
     /// For what is put together and dropped at once.
     scratch: Bump,
     /// The event at hand gave a socket another name.
@@ -128,12 +154,13 @@ impl State {
     /// source delivers, so that no thread is missed in between.
     ///
     /// # Errors
-    /// When the thread that reads users of containers cannot be started.
+    /// When the threads that read beside the events cannot be started.
     pub fn of_host(host_root: &Path, containers: Arc<Containers>) -> std::io::Result<Self> {
         let proc = host_root.join("proc");
         Ok(Self {
             container_users: Some(ContainerUsers::start(proc.clone())?),
             fds: ProcFds::new(&proc),
+            healing: Healing::start(&proc)?,
             proc: Some(ProcFs::new(&proc)),
             host_users: HostUsers::new(host_root),
             containers,
@@ -179,6 +206,8 @@ impl State {
         if thread.container.is_none() {
             thread.container = self.container_of(&thread.cgroups);
         }
+        // By now, which is later than the event that asks.
+        thread.guessed = true;
         self.table.insert(thread)
     }
 
@@ -247,6 +276,11 @@ impl State {
     /// Sets how many threads are kept at most.
     pub fn set_thread_limit(&mut self, limit: usize) {
         self.table.set_limit(limit);
+    }
+
+    /// Sets when threads are looked for whose end was lost.
+    pub fn set_purging(&mut self, purging: Purging) {
+        self.purging = purging;
     }
 
     /// Whether to keep what processes have open. Without the events that change
@@ -379,6 +413,10 @@ impl State {
         if self.user_changed(event) {
             return;
         }
+        if event.kind == Kind::Lost {
+            self.doubt(event);
+            return;
+        }
         if let Some((id, info)) = event.container().and_then(recorded::parse) {
             self.containers.tell(&id, info);
         }
@@ -389,6 +427,7 @@ impl State {
         if self.table.entry(tid).is_none() {
             self.heal(event);
         }
+        self.note_change(event, tid);
         match event.kind {
             Kind::Execve => self.execve(event),
             Kind::Clone | Kind::Clone3 | Kind::Fork | Kind::Vfork => self.cloned(event),
@@ -457,7 +496,7 @@ impl State {
         self.refreshed = Some(now);
         if self.proc.is_some() {
             self.host_users.refresh();
-            self.sweep();
+            self.sweep(1);
             if self
                 .addressed
                 .is_none_or(|last| now.duration_since(last) >= READDRESS)
@@ -467,23 +506,31 @@ impl State {
         }
     }
 
-    /// Looks for a few threads; takes out those that are gone for a while.
-    pub fn sweep(&mut self) {
+    /// Looks for the threads whose turn it is, so many seconds after the last
+    /// time; takes out those that are gone for long enough.
+    pub fn sweep(&mut self, seconds: u32) {
         let Some(proc) = &mut self.proc else {
             return;
         };
+        self.seconds = self.seconds.saturating_add(seconds);
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
         }
-        let rest = self.to_sweep.len().saturating_sub(SWEEP);
+        let turns = self.purging.interval.div_ceil(u64::from(seconds).max(1));
+        let turns = usize::try_from(turns).unwrap_or(usize::MAX).max(1);
+        let share = self.table.len().div_ceil(turns).min(SWEEP);
+        let rest = self.to_sweep.len().saturating_sub(share);
+        let timeout = u32::try_from(self.purging.timeout).unwrap_or(u32::MAX);
         for tid in self.to_sweep.drain(rest..) {
             let lives = proc.lives(tid);
             let Some(thread) = self.table.get_mut(tid) else {
                 continue;
             };
-            thread.missed = if lives { 0 } else { thread.missed + 1 };
-            // The event of its end, and others before it, may be on the way.
-            if thread.missed >= MISSED {
+            if lives {
+                thread.missed = 0;
+            } else if thread.missed == 0 {
+                thread.missed = self.seconds;
+            } else if self.seconds - thread.missed >= timeout.max(MISSED) {
                 self.table.remove(tid, 1);
                 self.counters.swept += 1;
             }
