@@ -51,12 +51,17 @@ fn has_argument(field: &Field, theirs: &str) -> bool {
         ArgKind::OptionalIndex => "optional index ",
         ArgKind::OptionalKey => "optional",
         ArgKind::OptionalIndexOrKey => "optional index or name",
-        ArgKind::Key => "required",
-        ArgKind::IndexOrKey => "required",
+        ArgKind::OptionalDotted => "optional suffix",
+        ArgKind::Key | ArgKind::IndexOrKey | ArgKind::Dotted | ArgKind::IndexOrDotted => "required",
     };
-    let both = theirs.contains(" or ");
-    let takes_both = matches!(field.arg, ArgKind::OptionalIndexOrKey | ArgKind::IndexOrKey);
-    theirs.starts_with(expected) && both == takes_both
+    let both = theirs.contains("index or ") || theirs.contains("or index");
+    let takes_both = matches!(
+        field.arg,
+        ArgKind::OptionalIndexOrKey | ArgKind::IndexOrKey | ArgKind::IndexOrDotted
+    );
+    theirs.starts_with(expected)
+        && both == takes_both
+        && theirs.contains(".") == field.arg.is_dotted()
 }
 
 #[test]

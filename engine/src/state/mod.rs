@@ -16,6 +16,7 @@ pub mod table;
 pub mod thread;
 pub mod users;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -25,6 +26,8 @@ use bumpalo::Bump;
 use falco_abi::event::{
     Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
 };
+use nix::ifaddrs::getifaddrs;
+use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -42,6 +45,9 @@ const USERS_PATIENCE: Duration = Duration::from_millis(2);
 
 /// How often files of users are looked at.
 const REFRESH: Duration = Duration::from_secs(1);
+
+/// How often the machine's own addresses are.
+const READDRESS: Duration = Duration::from_secs(60);
 
 /// Most threads that are looked for in one second.
 const SWEEP: usize = 4096;
@@ -107,6 +113,9 @@ pub struct State {
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
     hostname: Box<str>,
+    /// Addresses of this machine's own interfaces.
+    addresses: FxHashSet<IpAddr>,
+    addressed: Option<Instant>,
     refreshed: Option<Instant>,
     purging: Purging,
     /// Of the clock that sweeps go by.
@@ -171,6 +180,7 @@ impl State {
             }
             self.table.insert(thread);
         }
+        self.read_addresses();
         self.table.link();
         let processes = self.table.iter().filter(|t| t.is_leader());
         self.unread = processes.map(|t| t.pid).collect();
@@ -293,6 +303,30 @@ impl State {
     /// Name of the machine.
     pub fn hostname(&self) -> &str {
         &self.hostname
+    }
+
+    /// The machine has these addresses and no others.
+    pub fn set_addresses(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        self.addresses = addresses.collect();
+    }
+
+    /// Reads the addresses of this machine.
+    fn read_addresses(&mut self) {
+        self.addressed = Some(Instant::now());
+        let all = getifaddrs().into_iter().flatten();
+        let addresses = all.filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+        });
+        self.addresses = addresses.collect();
+    }
+
+    /// Whether it is an address of the machine itself.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        address == Ipv4Addr::LOCALHOST
+            || address == Ipv6Addr::LOCALHOST
+            || self.addresses.contains(&address)
     }
 
     /// Gives the machine a name.
@@ -463,6 +497,12 @@ impl State {
         if self.proc.is_some() {
             self.host_users.refresh();
             self.sweep(1);
+            if self
+                .addressed
+                .is_none_or(|last| now.duration_since(last) >= READDRESS)
+            {
+                self.read_addresses();
+            }
         }
     }
 
