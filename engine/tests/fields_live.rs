@@ -110,8 +110,10 @@ fn every_row_can_be_asked_for() {
         let condition = Condition::compile(step.when, &fields);
         assert!(condition.is_ok(), "{}: {:?}", step.name, condition.err());
         for (row, want) in step.rows {
-            let output = Template::compile(&format!("%{row}"), &fields);
-            assert!(output.is_ok(), "{row}: {:?}", output.err());
+            if !matches!(want, Want::Holds(_)) {
+                let output = Template::compile(&format!("%{row}"), &fields);
+                assert!(output.is_ok(), "{row}: {:?}", output.err());
+            }
             match *want {
                 // That nothing is there has a word of its own.
                 Want::Is(value) => assert_ne!(value, "<NA>", "{row}"),

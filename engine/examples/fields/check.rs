@@ -55,7 +55,10 @@ pub(crate) fn rules() -> String {
         let values: String = step
             .rows
             .iter()
-            .map(|(field, _)| format!("{OPEN}%{field}{CLOSE}"))
+            .map(|(field, want)| match want {
+                Want::Holds(_) => format!("{OPEN}{CLOSE}"),
+                _ => format!("{OPEN}%{field}{CLOSE}"),
+            })
             .collect();
         rule(
             step.name,
