@@ -47,6 +47,11 @@ impl State {
         if maker != 0 && self.table.entry(maker).is_none() {
             self.heal(event);
         }
+        // The child has what its maker has open, and may not live long enough to be
+        // read itself.
+        if !self.without_files && self.proc.is_some() {
+            self.read_before(event);
+        }
         let mut child = match self.table.get(maker) {
             Some(parent) => parent.copy(),
             None => Thread::new(tid, pid),
