@@ -181,6 +181,7 @@ impl<'a> Event<'a> {
                 Kind::TaskNew
                     | Kind::Asyncevent
                     | Kind::Container
+                    | Kind::ContainerRemoved
                     | Kind::CpuHotplug
                     | Kind::Notification
                     | Kind::Infra

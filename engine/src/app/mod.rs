@@ -171,7 +171,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, config.holding);
     let ended = pipeline.run(&mut duty, limit);
     duty.finish();
     let (outputs, statistics) = pipeline.finish();

@@ -3,14 +3,17 @@
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
+use falco_abi::event::Event as Kind;
 use log::{error, info};
 
 use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
-use crate::event::Event;
+use crate::config::Holding;
+use crate::event::{Event, RecordBuilder};
 use crate::filter::field::Context;
+use crate::metadata::{Container, recorded};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
@@ -67,6 +70,7 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
+        holding: Holding,
     ) -> Self {
         Self {
             source,
@@ -79,7 +83,7 @@ impl Pipeline {
                     outputs,
                     statistics: Statistics::default(),
                 },
-                waiting: Waiting::default(),
+                waiting: Waiting::new(holding),
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
@@ -117,6 +121,7 @@ impl Pipeline {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
+            rest.tell_news();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
@@ -147,6 +152,7 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        self.rest.waiting.configure(prepared.config.holding);
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
@@ -194,6 +200,8 @@ impl Pipeline {
                 healed: table.healed,
                 unknown: table.unknown,
                 swept: table.swept,
+                lookups: state.containers().lookups(),
+                held: self.rest.waiting.counts(),
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
@@ -236,12 +244,50 @@ impl Rest {
                 self.evaluator.evaluate(&event, thread, &self.state);
             }
         }
+        if event.kind == Kind::Procexit {
+            self.tell_removed(&event);
+        }
         self.state.after(&event);
+    }
+
+    /// Makes events of containers that became known.
+    fn tell_news(&mut self) {
+        for container in self.state.containers().take_news() {
+            self.tell(Kind::Container, &container, clock::now());
+        }
+    }
+
+    /// Makes an event of a container whose first process ends. A capture has
+    /// what its recorder told.
+    fn tell_removed(&mut self, event: &Event<'_>) {
+        let thread = self.state.thread_of(event);
+        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        if let Some(container) = first.and_then(|thread| thread.container.clone())
+            && self.state.containers().are_asked_for()
+        {
+            self.tell(Kind::ContainerRemoved, &container, event.time);
+        }
+    }
+
+    /// An event about a container, which no thread made, if a rule wants it.
+    fn tell(&mut self, kind: Kind, container: &Container, time: u64) {
+        if !self.evaluator.ruleset.wants_kind(kind) {
+            return;
+        }
+        let Some(json) = recorded::describe(container) else {
+            return;
+        };
+        let record = RecordBuilder::new(kind, 0)
+            .header(|header| header.ts = time)
+            .bytes("json", json.as_bytes())
+            .build();
+        self.take(self.events, &record, 0);
     }
 
     /// Lets the rules look at events whose container is known by now.
     fn release_held(&mut self) {
-        for held in self.waiting.release() {
+        let answers = self.state.containers().answers();
+        for held in self.waiting.release(answers) {
             if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
                 // The thread as it was: the process may have gone meanwhile.
                 let thread = Some(&held.thread);

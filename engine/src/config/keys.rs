@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -331,6 +332,28 @@ pub static KEYS: &[Key<Config>] = &[
         "80",
         pending(&["80", "0"], "80 bytes of read and written data are kept"),
         "Bytes kept of what a process reads and writes.",
+    ),
+    // Containers.
+    full(
+        "containers.hold_ms",
+        Kind::Integer {
+            min: 0,
+            max: 10_000,
+            set: |c, v| c.holding.time = Duration::from_millis(v),
+        },
+        "500",
+        "Milliseconds that an event waits at most for what the runtime knows of its container, when that \
+         is on its way; 0: none waits. Not known to Falco.",
+    ),
+    full(
+        "containers.hold_mib",
+        Kind::Integer {
+            min: 1,
+            max: 1024,
+            set: |c, v| c.holding.bytes = usize::try_from(v << 20).unwrap_or(usize::MAX),
+        },
+        "8",
+        "MiB of events that may wait. What finds no room does not wait, and is counted. Not known to Falco.",
     ),
     // Alerts.
     full(

@@ -36,6 +36,8 @@ pub struct Config {
     pub static_fields: BTreeMap<String, String>,
     /// How container runtimes are asked.
     pub engines: Engines,
+    /// How long events wait for what runtimes know.
+    pub holding: Holding,
     /// What is done when the kernel lost events.
     pub drops: Drops,
     /// Reads in a row without events before that is reported.
@@ -100,6 +102,24 @@ pub struct Engine {
     pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+}
+
+/// Of the section `containers`: events that wait for what a runtime knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// How long one waits at most.
+    pub time: Duration,
+    /// Memory of all that wait, in bytes.
+    pub bytes: usize,
+}
+
+impl Default for Holding {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_millis(500),
+            bytes: 8 << 20,
+        }
+    }
 }
 
 /// The section `base_syscalls`.

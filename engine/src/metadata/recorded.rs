@@ -1,18 +1,20 @@
 //! Containers as recorders describe them in captures: one JSON object for each.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::cgroup::Runtime;
-use super::{Info, Mount, Pod};
+use super::{Container, Info, Mount, Pod};
 
-#[derive(Deserialize)]
+const SECOND: u64 = 1_000_000_000;
+
+#[derive(Deserialize, Serialize)]
 struct Described {
     container: Entry,
 }
 
 /// What recorders of different ages wrote, as far as fields have it.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default)]
 struct Entry {
     id: String,
@@ -40,7 +42,7 @@ struct Entry {
     mounts: Vec<RecordedMount>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct RecordedMount {
     source: String,
@@ -51,19 +53,29 @@ struct RecordedMount {
     propagation: String,
 }
 
-/// Kind of a runtime by its number in captures.
+/// Kinds of runtimes by their numbers in captures.
+const KINDS: &[(u64, Runtime)] = &[
+    (0, Runtime::Docker),
+    (1, Runtime::Lxc),
+    (2, Runtime::LibvirtLxc),
+    (6, Runtime::Cri),
+    (7, Runtime::Containerd),
+    (8, Runtime::CriO),
+    (9, Runtime::Bpm),
+    (11, Runtime::Podman),
+];
+
+/// A kind that has no number.
+const OTHER: u64 = 0xffff;
+
 fn runtime(kind: u64) -> Option<Runtime> {
-    Some(match kind {
-        0 => Runtime::Docker,
-        1 => Runtime::Lxc,
-        2 => Runtime::LibvirtLxc,
-        6 => Runtime::Cri,
-        7 => Runtime::Containerd,
-        8 => Runtime::CriO,
-        9 => Runtime::Bpm,
-        11 => Runtime::Podman,
-        _ => return None,
-    })
+    let found = KINDS.iter().find(|(number, _)| *number == kind);
+    found.map(|(_, runtime)| *runtime)
+}
+
+fn number(runtime: Runtime) -> u64 {
+    let found = KINDS.iter().find(|(_, known)| *known == runtime);
+    found.map_or(OTHER, |(number, _)| *number)
 }
 
 fn pairs(map: Map<String, Value>) -> Vec<(String, String)> {
@@ -121,13 +133,68 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
         host_ipc: Some(entry.host_ipc),
         started: u64::try_from(entry.created_time)
             .unwrap_or(0)
-            .saturating_mul(1_000_000_000),
+            .saturating_mul(SECOND),
         ip: entry.ip.as_str().unwrap_or_default().to_owned(),
         labels,
         mounts: mounts.collect(),
         pod,
     };
     Some((entry.id, info))
+}
+
+/// The container as a recorder describes it. `None`: nothing is known of it.
+pub fn describe(container: &Container) -> Option<String> {
+    let info = container.info()?;
+    let mut labels = info.labels.clone();
+    let pod = info.pod.clone().unwrap_or_default();
+    // Where readers look for the pod.
+    for (key, value) in [
+        (Pod::NAME, &pod.name),
+        (Pod::NAMESPACE, &pod.namespace),
+        (Pod::UID, &pod.uid),
+    ] {
+        if !value.is_empty() && !labels.iter().any(|(known, _)| known == key) {
+            labels.push((key.to_owned(), value.clone()));
+        }
+    }
+    let map = |pairs: Vec<(String, String)>| {
+        let pairs = pairs.into_iter().map(|(key, value)| (key, value.into()));
+        pairs.collect::<Map<_, _>>()
+    };
+    let mounts = info.mounts.iter().map(|mount| RecordedMount {
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+        mode: mount.mode.clone(),
+        writable: !mount.readonly,
+        propagation: mount.propagation.clone(),
+    });
+    let entry = Entry {
+        id: container.id().to_owned(),
+        full_id: container.full_id().to_owned(),
+        kind: number(info.runtime.unwrap_or(container.runtime())),
+        name: info.name.clone(),
+        image: info.image.clone(),
+        imageid: info.image_id.clone(),
+        imagerepo: info.image_repository.clone(),
+        imagetag: info.image_tag.clone(),
+        imagedigest: info.image_digest.clone(),
+        privileged: info.privileged.unwrap_or_default(),
+        host_pid: info.host_pid.unwrap_or_default(),
+        host_network: info.host_network.unwrap_or_default(),
+        host_ipc: info.host_ipc.unwrap_or_default(),
+        created_time: i64::try_from(info.started / SECOND).unwrap_or_default(),
+        ip: match pod.ip.as_str() {
+            "" => info.ip.clone(),
+            ip => ip.to_owned(),
+        }
+        .into(),
+        cni_json: pod.cni_json,
+        pod_sandbox_id: pod.sandbox_id,
+        labels: map(labels),
+        pod_sandbox_labels: map(pod.labels),
+        mounts: mounts.collect(),
+    };
+    serde_json::to_string(&Described { container: entry }).ok()
 }
 
 #[cfg(test)]
@@ -151,6 +218,54 @@ mod tests {
         assert_eq!(info.ip, "172.17.0.2");
         assert_eq!(info.labels, [("k".to_owned(), "v".to_owned())]);
         assert!(!info.mounts[0].readonly && info.pod.is_none());
+    }
+
+    #[test]
+    fn what_is_described_is_read_again() {
+        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let info = Info {
+            runtime: Some(Runtime::CriO),
+            name: "web".into(),
+            image: "r/nginx:1".into(),
+            image_repository: "r/nginx".into(),
+            image_tag: "1".into(),
+            image_digest: "sha256:aa".into(),
+            image_id: "bb".into(),
+            privileged: Some(true),
+            labels: vec![pair("tier", "front")],
+            mounts: vec![Mount {
+                source: "/a".into(),
+                destination: "/b".into(),
+                readonly: true,
+                propagation: "rslave".into(),
+                ..Mount::default()
+            }],
+            started: 5 * SECOND,
+            host_pid: Some(true),
+            host_network: Some(false),
+            host_ipc: Some(false),
+            pod: Some(Pod {
+                name: "shop-0".into(),
+                namespace: "shop".into(),
+                uid: "u".into(),
+                sandbox_id: "sand".into(),
+                labels: vec![pair("app", "shop")],
+                ip: "10.0.0.1".into(),
+                cni_json: "{}".into(),
+            }),
+            ..Info::default()
+        };
+        let id = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+        let container = Container::new(id, Runtime::CriO);
+        assert_eq!(describe(&container), None);
+        container.publish(info.clone());
+        let (short, mut read) = parse(describe(&container).unwrap().as_bytes()).unwrap();
+        assert_eq!((&*short, read.full_id.take().as_deref()), (&id[..12], Some(id)));
+        let pod = read.pod.as_mut().unwrap();
+        assert_eq!(read.ip, "10.0.0.1");
+        (pod.ip, read.ip) = (std::mem::take(&mut read.ip), String::new());
+        read.labels.retain(|(key, _)| !key.starts_with("io.kubernetes."));
+        assert_eq!(read, info);
     }
 
     #[test]

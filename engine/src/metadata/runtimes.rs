@@ -66,7 +66,7 @@ impl Runtimes {
         let node = Arc::new(Node {
             host_root: host_root.to_owned(),
             sockets: Mutex::default(),
-            announced: Arc::downgrade(containers),
+            containers: Arc::downgrade(containers),
             engines,
             limits,
         });
@@ -141,8 +141,8 @@ struct Node {
     limits: Limits,
     /// Those that were there when last looked, or always may be.
     sockets: Mutex<Vec<Arc<Socket>>>,
-    /// Where containers that are announced are put in.
-    announced: Weak<Containers>,
+    /// Where answers go, and containers that are announced.
+    containers: Weak<Containers>,
 }
 
 async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
@@ -166,7 +166,9 @@ async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
                 };
                 match node.ask(&container).await {
                     Some(info) => {
-                        container.publish(node.engines.cut(info));
+                        if let Some(containers) = node.containers.upgrade() {
+                            containers.answer(&container, node.engines.cut(info));
+                        }
                         return;
                     }
                     None => container.publish_unknown(),
@@ -197,7 +199,7 @@ impl Node {
                     Engine::Lxc | Engine::LibvirtLxc | Engine::Nspawn | Engine::Bpm => continue,
                 });
                 if let Socket::Docker(runtime, _) = *socket {
-                    tokio::spawn(listen(Arc::clone(&socket), runtime, self.announced.clone()));
+                    tokio::spawn(listen(Arc::clone(&socket), runtime, self.containers.clone()));
                 }
                 sockets.push(socket);
             }

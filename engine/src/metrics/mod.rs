@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
 use crate::config::{self, Config};
+use crate::metadata::LookupCounts;
 use crate::output::format::hostname;
 use crate::output::{Monitor, Recent, Statistics, Status};
 use crate::rules::Ruleset;
@@ -58,6 +59,21 @@ pub struct StateCounts {
     pub unknown: u64,
     /// Threads that had gone without an event.
     pub swept: u64,
+    /// Questions to container runtimes.
+    pub lookups: LookupCounts,
+    /// Events that waited for a runtime's answer.
+    pub held: HeldCounts,
+}
+
+/// Events that waited for what a runtime knows of their container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldCounts {
+    /// Those that waited.
+    pub held: u64,
+    /// Of those, the ones whose answer did not come in time.
+    pub late: u64,
+    /// Those for which there was no room.
+    pub refused: u64,
 }
 
 /// One second of the history.

@@ -277,6 +277,13 @@ impl Ruleset {
         self.candidates(event).is_some()
     }
 
+    /// Whether a rule could match an event of this kind.
+    pub fn wants_kind(&self, kind: Kind) -> bool {
+        let group = self.by_kind.get(kind as usize);
+        let group = group.and_then(|&group| self.groups.get(group));
+        group.is_some_and(|group| !group.is_empty())
+    }
+
     fn candidates(&self, event: &Event<'_>) -> Option<&Group> {
         let group = match event.kind {
             Kind::Syscall => self.by_syscall.get(event.header.syscall as usize),

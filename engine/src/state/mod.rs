@@ -27,7 +27,7 @@ use falco_abi::event::{
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use procfd::ProcFds;
 use procfs::ProcFs;
@@ -84,6 +84,7 @@ pub struct State {
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
+    announced: Option<Container>,
     hostname: Box<str>,
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
@@ -244,6 +245,26 @@ impl State {
         self.without_files = !keep;
     }
 
+    /// A container is made known, or is gone.
+    fn announce(&mut self, event: &Event<'_>) {
+        let json = event.bytes(container::Slot::json as usize);
+        self.announced = json.and_then(recorded::parse).map(|(id, info)| {
+            let full = info.full_id.as_deref().filter(|full| !full.is_empty());
+            let runtime = info.runtime.unwrap_or(Runtime::Cri);
+            let told = Container::new(full.unwrap_or(&id), runtime);
+            told.publish(info.clone());
+            if event.kind == Kind::Container {
+                self.containers.tell(&id, info);
+            }
+            told
+        });
+    }
+
+    /// The container that the current event, one about containers, is about.
+    pub fn announced(&self) -> Option<&Container> {
+        self.announced.as_ref()
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -286,8 +307,10 @@ impl State {
             event,
             thread: self.thread_of(event).or_else(|| {
                 // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+                let is_call = !matches!(
+                    event.kind,
+                    Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+                );
                 let exists = is_call && self.table.entry(event.header.tid).is_some();
                 exists.then(|| &*UNKNOWN)
             }),
@@ -343,11 +366,8 @@ impl State {
         if self.user_changed(event) {
             return;
         }
-        if event.kind == Kind::Container {
-            let json = event.bytes(container::Slot::json as usize);
-            if let Some((id, info)) = json.and_then(recorded::parse) {
-                self.containers.tell(&id, info);
-            }
+        if matches!(event.kind, Kind::Container | Kind::ContainerRemoved) {
+            self.announce(event);
         }
         let tid = event.header.tid;
         if tid == 0 {
