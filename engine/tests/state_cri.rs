@@ -21,6 +21,7 @@ const LIMITS: Limits = Limits {
     answer: Duration::from_millis(300),
     rest: Duration::from_millis(20),
     longest_rest: Duration::from_millis(100),
+    listen: Duration::from_millis(20),
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);

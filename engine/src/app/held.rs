@@ -129,6 +129,7 @@ mod tests {
     use falco_abi::event::Event as Kind;
 
     use super::*;
+    use crate::event::RecordBuilder;
     use crate::metadata::{Ask, Container, Containers, Info, Runtime};
 
     /// Somebody who never answers.
@@ -147,14 +148,13 @@ mod tests {
     }
 
     fn thread(container: &Arc<Container>) -> Thread {
-        Thread {
-            container: Some(Arc::clone(container)),
-            ..Thread::default()
-        }
+        let mut thread = Thread::new(7, 7);
+        thread.container = Some(Arc::clone(container));
+        thread
     }
 
     fn hold(waiting: &mut Waiting, thread: &Thread, num: u64) -> bool {
-        let record = crate::event::tests::record(Kind::Procexit);
+        let record = RecordBuilder::new(Kind::Procexit, 1).build();
         let event = Event::decode(&record, num, 0).unwrap();
         waiting.hold(&event, &record, Some(thread), 0)
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use prost::Message;
 
-use super::endpoint::{Api, Error};
+use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::oci::Spec;
 use super::{Info, Runtime};
@@ -74,6 +74,27 @@ struct Time {
     nanos: i32,
 }
 
+#[derive(Clone, PartialEq, Message)]
+struct Subscribe {
+    #[prost(string, repeated, tag = "1")]
+    filters: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Envelope {
+    #[prost(string, tag = "2")]
+    namespace: String,
+    #[prost(message, optional, tag = "4")]
+    event: Option<Any>,
+}
+
+/// What both kinds of events have in common.
+#[derive(Clone, PartialEq, Message)]
+struct OfContainer {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
 impl Api for Containerd {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let channel = Channel::connect(path, limit).await?;
@@ -100,6 +121,25 @@ impl Api for Containerd {
             }
         }
         Ok(None)
+    }
+
+    async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let method = "containerd.services.events.v1.Events/Subscribe";
+        let request = Subscribe {
+            filters: vec![
+                r#"topic=="/containers/create""#.to_owned(),
+                r#"topic=="/tasks/start""#.to_owned(),
+            ],
+        };
+        let mut told = |envelope: Envelope| {
+            let value = envelope.event.unwrap_or_default().value;
+            // Whoever made those announces them, and knows more of them.
+            let others = matches!(envelope.namespace.as_str(), "k8s.io" | "moby");
+            if let (Ok(event), false) = (OfContainer::decode(&*value), others) {
+                each(&event.id, Some(Runtime::Containerd));
+            }
+        };
+        self.channel.stream(method, &request, &mut told).await
     }
 }
 

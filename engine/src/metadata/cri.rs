@@ -10,7 +10,7 @@ use std::time::Duration;
 use prost::Message;
 use serde::Deserialize;
 
-use super::endpoint::{Api, Error};
+use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::image::{is_digest, repository_and_tag};
 use super::{Info, Mount, Pod, Runtime};
@@ -79,6 +79,18 @@ impl Api for Cri {
             runtime: Some(self.runtime),
             ..container_info(status, &verbose, pod)
         }))
+    }
+
+    async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let method = format!("{SERVICE}/GetContainerEvents");
+        let mut told = |event: api::ContainerEventResponse| {
+            if matches!(event.container_event_type, api::CREATED | api::STARTED) {
+                each(&event.container_id, Some(self.runtime));
+            }
+        };
+        self.channel
+            .stream(&method, &api::GetEventsRequest {}, &mut told)
+            .await
     }
 }
 
