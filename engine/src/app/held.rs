@@ -209,7 +209,9 @@ mod tests {
             bytes: 4 * size_of::<Held>(),
             ..Holding::default()
         });
-        let held = (0..10).filter(|num| hold(&mut waiting, &slow, *num)).count();
+        let held = (0..10)
+            .filter(|num| hold(&mut waiting, &slow, *num))
+            .count();
         assert!((1..4).contains(&held), "{held}");
         assert_eq!(waiting.counts().held, held as u64);
         assert_eq!(waiting.counts().refused, 10 - held as u64);

@@ -142,6 +142,7 @@ impl Pipeline {
             }
         }
         info!("{} events were looked at", self.rest.events);
+        self.rest.tell_counts();
         Ok(true)
     }
 
@@ -248,6 +249,24 @@ impl Rest {
             self.tell_removed(&event);
         }
         self.state.after(&event);
+    }
+
+    /// At the end: what containers cost.
+    fn tell_counts(&self) {
+        let containers = self.state.containers();
+        let (lookups, held) = (containers.lookups(), self.waiting.counts());
+        if lookups.asked > 0 {
+            info!(
+                "{} containers were asked about, {} known, {} too many; \
+                 {} events waited for that, {} in vain, {} found no room",
+                lookups.asked,
+                lookups.answered,
+                lookups.refused,
+                held.held,
+                held.late,
+                held.refused,
+            );
+        }
     }
 
     /// Makes events of containers that became known.

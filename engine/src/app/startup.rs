@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
 use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
-use log::{info, warn};
+use log::{error, info, warn};
 
 use crate::cli::Cli;
 use crate::config::permissions::exposed;
@@ -18,6 +18,7 @@ use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
 use crate::metadata::Containers;
 use crate::metadata::endpoint::Limits;
+use crate::metadata::kubernetes::Times;
 use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
@@ -327,6 +328,13 @@ fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> any
         &containers,
     )
     .context("cannot start asking container runtimes")?;
+    if let Err(error) = config
+        .kubernetes
+        .start(Times::default(), containers.cluster())
+    {
+        // Alerts are worth more than labels.
+        error!("the API server is not asked: {error}");
+    }
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
     let threads = config.engine.threads;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::schema::Text;
 use crate::diagnostic::Source;
 use crate::metadata::engines::Engines;
+use crate::metadata::kubernetes::Kubernetes;
 use crate::output::Priority;
 use crate::rules::AppendOutput;
 
@@ -38,6 +39,8 @@ pub struct Config {
     pub engines: Engines,
     /// How long events wait for what runtimes know.
     pub holding: Holding,
+    /// How the API server of Kubernetes is asked.
+    pub kubernetes: Kubernetes,
     /// What is done when the kernel lost events.
     pub drops: Drops,
     /// Reads in a row without events before that is reported.

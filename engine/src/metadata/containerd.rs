@@ -75,6 +75,30 @@ struct Time {
 }
 
 #[derive(Clone, PartialEq, Message)]
+struct GetImage {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GotImage {
+    #[prost(message, optional, tag = "1")]
+    image: Option<Image>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Image {
+    #[prost(message, optional, tag = "3")]
+    target: Option<Descriptor>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Descriptor {
+    #[prost(string, tag = "2")]
+    digest: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
 struct Subscribe {
     #[prost(string, repeated, tag = "1")]
     filters: Vec<String>,
@@ -115,7 +139,13 @@ impl Api for Containerd {
             match answer.await {
                 Ok(GotContainer {
                     container: Some(container),
-                }) => return Ok(Some(info(container))),
+                }) => {
+                    let digest = self.digest(&container.image, &namespace.name).await;
+                    return Ok(Some(Info {
+                        image_digest: digest,
+                        ..info(container)
+                    }));
+                }
                 Ok(_) | Err(Error::Status(NOT_FOUND, _)) => {}
                 Err(error) => return Err(error),
             }
@@ -140,6 +170,25 @@ impl Api for Containerd {
             }
         };
         self.channel.stream(method, &request, &mut told).await
+    }
+}
+
+impl Containerd {
+    /// The digest of an image; empty if there is none. What is known of the
+    /// container is worth more than all or nothing.
+    async fn digest(&self, image: &str, namespace: &str) -> String {
+        if image.is_empty() {
+            return String::new();
+        }
+        let method = "containerd.services.images.v1.Images/Get";
+        let request = GetImage {
+            name: image.to_owned(),
+        };
+        let header = Some(("containerd-namespace", namespace));
+        let answer = self.channel.call_with(method, &request, header, self.limit);
+        let answer: Option<GotImage> = answer.await.ok();
+        let target = answer.and_then(|answer| answer.image?.target);
+        target.map(|target| target.digest).unwrap_or_default()
     }
 }
 

@@ -145,6 +145,14 @@ struct Verbose {
     /// containerd, of a sandbox.
     #[serde(rename = "cniResult")]
     cni_result: Option<serde_json::Value>,
+    #[serde(rename = "runtimeSpec")]
+    spec: VerboseSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct VerboseSpec {
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -174,7 +182,20 @@ impl Verbose {
 
     fn cni(&self) -> String {
         let result = self.cni_result.as_ref().filter(|result| !result.is_null());
-        result.map(ToString::to_string).unwrap_or_default()
+        let of_crio = self.spec.annotations.get("io.kubernetes.cri-o.CNIResult");
+        let result = result.map(ToString::to_string);
+        result.or_else(|| of_crio.cloned()).unwrap_or_default()
+    }
+
+    /// Name of the image, where the interface has its id alone.
+    fn image(&self) -> Option<&String> {
+        const NAMES: [&str; 2] = [
+            "io.kubernetes.cri.image-name",
+            "io.kubernetes.cri-o.ImageName",
+        ];
+        NAMES
+            .iter()
+            .find_map(|name| self.spec.annotations.get(*name))
     }
 
     fn privileged(&self) -> Option<bool> {
@@ -235,6 +256,7 @@ fn container_info(
     let named = [&spec.image, &spec.user_specified_image, &status.image_ref];
     let image = named
         .into_iter()
+        .chain(verbose.image())
         .find(|name| !name.is_empty() && !is_digest(name))
         .cloned()
         .unwrap_or_default();

@@ -44,13 +44,13 @@ impl Api for Docker {
         // The filter is JSON: {"type":["container"],"event":["create","start"]}.
         const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C\
             %22event%22%3A%5B%22create%22%2C%22start%22%5D%7D";
-        self.client
-            .lines(EVENTS, |line| {
-                if let Ok(event) = serde_json::from_slice::<Event>(line) {
-                    each(&event.actor.id, None);
-                }
-            })
-            .await
+        let mut lines = self.client.lines(EVENTS, "application/json").await?;
+        while let Some(line) = lines.next().await? {
+            if let Ok(event) = serde_json::from_slice::<Event>(&line) {
+                each(&event.actor.id, None);
+            }
+        }
+        Ok(())
     }
 }
 

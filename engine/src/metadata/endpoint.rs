@@ -99,7 +99,6 @@ pub trait Api: Sized + Send + Sync + 'static {
 /// does not tell that already.
 pub type Announce<'a> = dyn FnMut(&str, Option<Runtime>) + Send + 'a;
 
-
 /// One socket.
 pub struct Endpoint<A> {
     path: PathBuf,

@@ -14,6 +14,7 @@ mod files;
 pub mod grpc;
 mod http;
 mod image;
+pub mod kubernetes;
 mod oci;
 pub mod recorded;
 pub mod runtimes;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 
 use crate::state::users::Users;
 pub use cgroup::Runtime;
+use kubernetes::Cluster;
 
 /// Bytes of an id that are shown.
 pub const SHORT_ID: usize = 12;
@@ -264,6 +266,7 @@ pub struct Containers {
     asked: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
+    cluster: Arc<Cluster>,
 }
 
 /// Questions to runtimes, and what came of them.
@@ -300,6 +303,11 @@ impl Containers {
                 self.request(&container);
             }
         }
+    }
+
+    /// What the API server knows of pods.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
     }
 
     /// Whether there is somebody to ask.

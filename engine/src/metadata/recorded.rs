@@ -260,11 +260,15 @@ mod tests {
         assert_eq!(describe(&container), None);
         container.publish(info.clone());
         let (short, mut read) = parse(describe(&container).unwrap().as_bytes()).unwrap();
-        assert_eq!((&*short, read.full_id.take().as_deref()), (&id[..12], Some(id)));
+        assert_eq!(
+            (&*short, read.full_id.take().as_deref()),
+            (&id[..12], Some(id))
+        );
         let pod = read.pod.as_mut().unwrap();
         assert_eq!(read.ip, "10.0.0.1");
         (pod.ip, read.ip) = (std::mem::take(&mut read.ip), String::new());
-        read.labels.retain(|(key, _)| !key.starts_with("io.kubernetes."));
+        read.labels
+            .retain(|(key, _)| !key.starts_with("io.kubernetes."));
         assert_eq!(read, info);
     }
 

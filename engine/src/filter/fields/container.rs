@@ -60,6 +60,11 @@ fn info<'a>(ctx: &Context<'a>) -> Option<&'a Info> {
     container(ctx)??.info()
 }
 
+/// The pod that the runtime says the container is in.
+pub(super) fn pod<'a>(ctx: &Context<'a>) -> Option<&'a Pod> {
+    info(ctx)?.pod.as_ref()
+}
+
 fn by_key<'a>(labels: &'a [(String, String)], arg: &FieldArg) -> Answer<'a> {
     let FieldArg::Key(key) = arg else {
         return None;
@@ -250,7 +255,11 @@ pub(super) fn mount_propagation<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer
 
 fn started(ctx: &Context<'_>) -> Option<u64> {
     let told = info(ctx).map_or(0, |info| info.started);
-    let start = if told == 0 { ctx.thread?.pidns_start } else { told };
+    let start = if told == 0 {
+        ctx.thread?.pidns_start
+    } else {
+        told
+    };
     (start != 0).then_some(start)
 }
 
