@@ -4,8 +4,8 @@ mod runtime;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -206,6 +206,49 @@ fn others_are_asked_when_one_hangs_or_talks_nonsense() {
         let web = containers.get("web", Runtime::Cri);
         assert!(containers.settle(PATIENCE), "{name}");
         assert_eq!(web.info().unwrap().name, "nginx", "{name}");
+    }
+}
+
+/// What was logged as a warning.
+struct Warnings(Mutex<Vec<String>>);
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap().push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static WARNINGS: Warnings = Warnings(Mutex::new(Vec::new()));
+
+#[test]
+fn trouble_is_told_once() {
+    // Nobody else in this program logs to it.
+    let _ = log::set_logger(&WARNINGS);
+    log::set_max_level(log::LevelFilter::Warn);
+    for (name, manner) in [
+        ("told-hangs", Manner::Hangs),
+        ("told-garbage", Manner::Garbage),
+        ("told-messages", Manner::BadMessages),
+    ] {
+        let path = socket(name);
+        let _server = serve(&path, manner);
+        let containers = containers(&[&path]);
+        for round in 0..5 {
+            containers.get(&format!("{name}-{round}"), Runtime::Cri);
+            assert!(containers.settle(PATIENCE), "{name}");
+            std::thread::sleep(LIMITS.longest_rest);
+        }
+        let all = WARNINGS.0.lock().unwrap();
+        let told = all.iter().filter(|line| line.contains(name)).count();
+        assert_eq!(told, 1, "{name}: {all:?}");
     }
 }
 

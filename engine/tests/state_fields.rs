@@ -9,11 +9,11 @@ use falco_abi::event::{ALL, Event as Kind, sockaddr};
 use falco_abi::flags::open;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::field::{FieldArg, FieldType, Value};
-use falco_engine::filter::fields::{FIELDS, find};
+use falco_engine::filter::fields::FIELDS;
 use falco_engine::metadata::{Info, Mount, Pod};
 use falco_engine::state::State;
 use falco_engine::state::users::Users;
-use shown::{check, read, show};
+use shown::check;
 
 /// A shell in a directory, and the program that it runs.
 fn state() -> State {

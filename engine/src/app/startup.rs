@@ -222,7 +222,14 @@ pub(super) fn open_module(
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    // In a container the host's devices may be elsewhere.
+    let beside = host_root().join(DEVICE_PATH.trim_start_matches('/'));
+    let device = if beside.exists() {
+        &*beside
+    } else {
+        Path::new(DEVICE_PATH)
+    };
+    let mut source = KmodSource::open(device, config.engine.buffer_size.into())?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
     source.set_interest(wanted)?;
@@ -316,10 +323,15 @@ fn descriptor_syscalls() -> impl Iterator<Item = u32> {
 /// How long the start waits for what the runtimes know of running containers.
 const SETTLE: Duration = Duration::from_millis(500);
 
+/// Where the host's file systems are: elsewhere when the program is in a container.
+fn host_root() -> PathBuf {
+    std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
 fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> anyhow::Result<State> {
-    let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let host_root = host_root();
     let containers = Arc::new(Containers::new());
     Runtimes::start(
         &host_root,

@@ -192,7 +192,7 @@ impl Node {
     async fn sockets(self: &Arc<Self>) -> Vec<Arc<Socket>> {
         let mut sockets = self.sockets.lock().await;
         for (engine, path) in self.engines.sockets() {
-            for path in files::expand(&self.host_root, path.trim_start_matches('/')) {
+            for path in files::expand(&self.host_root, &path) {
                 let known = |s: &Arc<Socket>| s.engine() == engine && s.path() == path;
                 if sockets.iter().any(known) {
                     continue;

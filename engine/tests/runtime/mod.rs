@@ -1,5 +1,5 @@
 //! Runtimes that answer over gRPC as a test says, or that do not behave.
-#![allow(dead_code, reason = "not every test needs everything")]
+#![allow(dead_code, unreachable_pub, reason = "not every test needs everything")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -74,7 +74,7 @@ pub struct Server {
 impl Server {
     /// Ends it with all connections, and takes its socket away.
     pub fn stop(mut self) {
-        drop(self.stop.take());
+        let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(thread) = self.thread.take() {
             thread.join().unwrap();
         }
@@ -100,18 +100,20 @@ pub fn serve(path: &Path, manner: Manner, answer: Answer) -> Server {
         let _guard = runtime.enter();
         UnixListener::bind(path).unwrap()
     };
-    let (stop, mut stopped) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel();
     let count = Arc::clone(&asked);
     let thread = std::thread::spawn(move || {
         runtime.block_on(async move {
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => {
-                        let (stream, _) = accepted.unwrap();
-                        tokio::spawn(connection(stream, manner, answer, Arc::clone(&count)));
-                    }
-                    _ = &mut stopped => return,
+            // All of it ends with this.
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    tokio::spawn(connection(stream, manner, answer, Arc::clone(&count)));
                 }
+            });
+            // A test that lets go of it does not want it to end.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
             }
         });
     });

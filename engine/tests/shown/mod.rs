@@ -1,5 +1,5 @@
 //! What fields give for a record, as text.
-#![allow(dead_code, reason = "not every test needs everything")]
+#![allow(dead_code, unreachable_pub, reason = "not every test needs everything")]
 
 use bumpalo::Bump;
 use falco_engine::event::Event;
