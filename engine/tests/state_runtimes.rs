@@ -19,7 +19,7 @@ use falco_engine::metadata::cri::api;
 use falco_engine::metadata::engines::{Engine, Engines};
 use falco_engine::metadata::grpc::{frame, unframe};
 use falco_engine::metadata::runtimes::Runtimes;
-use falco_engine::metadata::{Containers, Runtime};
+use falco_engine::metadata::{Containers, Runtime, recorded};
 use falco_engine::state::State;
 use prost::Message;
 use runtime::{LIMITS, Manner, Reply, socket, until, wait};
@@ -444,4 +444,43 @@ fn containerd_announces_what_nobody_else_does() {
     for others in ["of-a-pod", "of-docker"] {
         assert!(containers.lookup(others).is_none(), "{others}");
     }
+}
+
+#[test]
+fn an_event_of_a_container_tells_of_that() {
+    let path = socket("announced-event");
+    let _server = runtime::serve(&path, Manner::Well, containerd);
+    let root = tempfile::tempdir().unwrap();
+    let mut state = state(root.path(), Engine::Containerd, &path);
+    let container = state.containers().get(ID, Runtime::Containerd);
+    wait(&container, |c| c.info().is_some());
+    // As the loop makes it of what became known.
+    let news = state.containers().take_news();
+    assert!(news.iter().any(|known| Arc::ptr_eq(known, &container)));
+    assert!(state.containers().take_news().is_empty());
+    let json = recorded::describe(&container).unwrap();
+    for kind in [Kind::Container, Kind::ContainerRemoved] {
+        let record = RecordBuilder::new(kind, 0)
+            .bytes("json", json.as_bytes())
+            .build();
+        state.before(&Event::decode(&record, 1, 0).unwrap());
+        for (field, expected) in [
+            ("evt.type", kind.info().name),
+            ("evt.asynctype", kind.info().name),
+            ("evt.is_async", "true"),
+            ("container.id", &ID[..12]),
+            ("container.full_id", ID),
+            ("container.name", "shop-web"),
+            ("container.image", "docker.io/library/nginx:1.27"),
+            ("container.type", "containerd"),
+            ("container.label[tier]", "front"),
+            ("container.mount.dest[/srv]", "/data"),
+            ("proc.name", "<NA>"),
+        ] {
+            assert_eq!(read(&state, &record, field), expected, "{kind:?}: {field}");
+        }
+    }
+    let lookups = state.containers().lookups();
+    assert!(lookups.asked >= 1 && lookups.answered >= 1, "{lookups:?}");
+    assert_eq!(lookups.refused, 0);
 }
