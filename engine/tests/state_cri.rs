@@ -2,7 +2,6 @@
 
 mod runtime;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -13,11 +12,7 @@ use falco_engine::metadata::cri::api;
 use falco_engine::metadata::engines::Engine;
 use falco_engine::metadata::grpc::{frame, unframe};
 use falco_engine::metadata::{Containers, Runtime};
-use runtime::{LIMITS, Manner, PATIENCE, Reply, socket, until, wait};
-
-fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.map(|(k, v)| (k.into(), v.into())).into()
-}
+use runtime::{LIMITS, Manner, PATIENCE, Reply, pairs, socket, until, wait};
 
 fn sandbox(id: &str) -> api::PodSandboxStatus {
     api::PodSandboxStatus {
@@ -40,7 +35,7 @@ fn sandbox(id: &str) -> api::PodSandboxStatus {
                 }),
             }),
         }),
-        labels: map([("app", "web")]),
+        labels: pairs([("app", "web")]),
         ..Default::default()
     }
 }
@@ -55,11 +50,11 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
         "ContainerStatus" => {
             let request: api::ContainerStatusRequest = unframe(request).unwrap();
             let info = match request.container_id.as_str() {
-                "web" => map([(
+                "web" => pairs([(
                     "info",
                     r#"{"sandboxID":"sand","config":{"linux":{"security_context":{"privileged":true}}}}"#,
                 )]),
-                "plain" => map([]),
+                "plain" => pairs([]),
                 _ => return None,
             };
             Some(frame(&api::ContainerStatusResponse {
@@ -76,7 +71,7 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
                     image_ref: "docker.io/library/nginx@sha256:0011".into(),
                     image_id: format!("sha256:{}", "a".repeat(64)),
                     started_at: 5,
-                    labels: map([("tier", "front")]),
+                    labels: pairs([("tier", "front")]),
                     mounts: vec![api::Mount {
                         container_path: "/data".into(),
                         host_path: "/srv".into(),

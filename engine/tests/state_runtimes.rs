@@ -5,7 +5,6 @@
 mod runtime;
 mod shown;
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -15,6 +14,7 @@ use bytes::Bytes;
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::fields::FIELDS;
+use falco_engine::metadata::containerd::api as containerd_api;
 use falco_engine::metadata::cri::api;
 use falco_engine::metadata::engines::{Engine, Engines};
 use falco_engine::metadata::grpc::{frame, unframe};
@@ -22,7 +22,7 @@ use falco_engine::metadata::runtimes::Runtimes;
 use falco_engine::metadata::{Containers, Runtime, recorded};
 use falco_engine::state::State;
 use prost::Message;
-use runtime::{LIMITS, Manner, Reply, socket, until, wait};
+use runtime::{LIMITS, Manner, Reply, pairs, socket, until, wait};
 use shown::read;
 
 const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
@@ -86,10 +86,6 @@ const NEVER: [&str; 5] = [
     "k8s.deployment.",
     "k8s.ns.",
 ];
-
-fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.map(|(key, value)| (key.into(), value.into())).into()
-}
 
 fn cri(method: &str, _: &str, request: &[u8]) -> Reply {
     let of_container = r#"{"sandboxID":"@","privileged":true,"pid":7}"#.replace('@', SANDBOX);
@@ -160,99 +156,19 @@ fn cri(method: &str, _: &str, request: &[u8]) -> Reply {
     })
 }
 
-/// `Container` of containerd, and around it what is asked for.
-#[derive(Clone, PartialEq, Message)]
-struct Got {
-    #[prost(message, optional, tag = "1")]
-    container: Option<Stored>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Stored {
-    #[prost(string, tag = "1")]
-    id: String,
-    #[prost(btree_map = "string, string", tag = "2")]
-    labels: BTreeMap<String, String>,
-    #[prost(string, tag = "3")]
-    image: String,
-    #[prost(message, optional, tag = "5")]
-    spec: Option<Any>,
-    #[prost(message, optional, tag = "8")]
-    created_at: Option<Time>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(string, tag = "1")]
-    type_url: String,
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Time {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-/// A message whose first parameter is a text: a namespace, a request, an event.
-#[derive(Clone, PartialEq, Message)]
-struct Named {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct NamedList {
-    #[prost(message, repeated, tag = "1")]
-    all: Vec<Named>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Picture {
-    #[prost(message, optional, tag = "1")]
-    image: Option<PictureTarget>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct PictureTarget {
-    #[prost(message, optional, tag = "3")]
-    target: Option<Digest>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Digest {
-    #[prost(string, tag = "1")]
-    media_type: String,
-    #[prost(string, tag = "2")]
-    digest: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Envelope {
-    #[prost(string, tag = "2")]
-    namespace: String,
-    #[prost(string, tag = "3")]
-    topic: String,
-    #[prost(message, optional, tag = "4")]
-    event: Option<Any>,
-}
-
-fn named(name: &str) -> Named {
-    Named { name: name.into() }
-}
-
 fn announced(namespace: &str, id: &str) -> Bytes {
-    frame(&Envelope {
+    let event = containerd_api::OfContainer { id: id.into() };
+    frame(&containerd_api::Envelope {
         namespace: namespace.into(),
-        topic: "/containers/create".into(),
-        event: Some(Any {
-            type_url: "containerd.events.ContainerCreate".into(),
-            value: named(id).encode_to_vec(),
+        event: Some(containerd_api::Any {
+            value: event.encode_to_vec(),
         }),
     })
+}
+
+/// The container or the image that is asked for: both are the first field.
+fn asked(request: &[u8]) -> String {
+    unframe::<containerd_api::GetContainer>(request).unwrap().id
 }
 
 fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
@@ -262,16 +178,13 @@ fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
         {"destination":"/data","type":"bind","source":"/srv","options":["rbind","ro","rslave"]}],
         "linux":{"namespaces":[{"type":"ipc"},{"type":"network"},{"type":"mount"}]}}"#;
     let container = |id: &str, name: &str| {
-        frame(&Got {
-            container: Some(Stored {
+        frame(&containerd_api::GotContainer {
+            container: Some(containerd_api::Container {
                 id: id.into(),
                 labels: pairs([("nerdctl/name", name), ("tier", "front")]),
                 image: "docker.io/library/nginx:1.27".into(),
-                spec: Some(Any {
-                    type_url: "types.containerd.io/opencontainers/runtime-spec/1/Spec".into(),
-                    value: SPEC.into(),
-                }),
-                created_at: Some(Time {
+                spec: Some(containerd_api::Any { value: SPEC.into() }),
+                created_at: Some(containerd_api::Time {
                     seconds: STARTED / 1_000_000_000,
                     nanos: (STARTED % 1_000_000_000) as i32,
                 }),
@@ -279,8 +192,10 @@ fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
         })
     };
     Reply::Message(match method {
-        "List" => frame(&NamedList {
-            all: vec![named("empty"), named("default")],
+        "List" => frame(&containerd_api::Namespaces {
+            namespaces: ["empty", "default"]
+                .map(|name| containerd_api::Namespace { name: name.into() })
+                .into(),
         }),
         "Subscribe" => {
             // The pods' and Docker's are left to those who made them.
@@ -290,13 +205,12 @@ fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
                 announced("default", "later"),
             ]);
         }
-        "Get" if namespace == "default" => match unframe::<Named>(request).unwrap().name.as_str() {
+        "Get" if namespace == "default" => match asked(request).as_str() {
             ID => container(ID, "shop-web"),
             "later" => container("later", "later"),
-            "docker.io/library/nginx:1.27" => frame(&Picture {
-                image: Some(PictureTarget {
-                    target: Some(Digest {
-                        media_type: String::new(),
+            "docker.io/library/nginx:1.27" => frame(&containerd_api::GotImage {
+                image: Some(containerd_api::Image {
+                    target: Some(containerd_api::Descriptor {
                         digest: "sha256:d1".into(),
                     }),
                 }),

@@ -1,11 +1,12 @@
 //! containerd's own interface: it knows the containers that Kubernetes did not ask
 //! for (`ctr`, `nerdctl`), each in a namespace.
 
-use std::collections::BTreeMap;
+pub mod api;
+
 use std::path::Path;
 use std::time::Duration;
 
-use prost::Message;
+use prost::Message as _;
 
 use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
@@ -18,107 +19,6 @@ pub(super) struct Containerd {
     limit: Duration,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct ListNamespaces {}
-
-#[derive(Clone, PartialEq, Message)]
-struct Namespaces {
-    #[prost(message, repeated, tag = "1")]
-    namespaces: Vec<Namespace>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Namespace {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GetContainer {
-    #[prost(string, tag = "1")]
-    id: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GotContainer {
-    #[prost(message, optional, tag = "1")]
-    container: Option<Container>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Container {
-    #[prost(string, tag = "1")]
-    id: String,
-    #[prost(btree_map = "string, string", tag = "2")]
-    labels: BTreeMap<String, String>,
-    #[prost(string, tag = "3")]
-    image: String,
-    #[prost(message, optional, tag = "5")]
-    spec: Option<Any>,
-    #[prost(message, optional, tag = "8")]
-    created_at: Option<Time>,
-}
-
-/// A value whose type a name tells; that of a specification is JSON.
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Time {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GetImage {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GotImage {
-    #[prost(message, optional, tag = "1")]
-    image: Option<Image>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Image {
-    #[prost(message, optional, tag = "3")]
-    target: Option<Descriptor>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Descriptor {
-    #[prost(string, tag = "2")]
-    digest: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Subscribe {
-    #[prost(string, repeated, tag = "1")]
-    filters: Vec<String>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Envelope {
-    #[prost(string, tag = "2")]
-    namespace: String,
-    #[prost(message, optional, tag = "4")]
-    event: Option<Any>,
-}
-
-/// What both kinds of events have in common.
-#[derive(Clone, PartialEq, Message)]
-struct OfContainer {
-    #[prost(string, tag = "1")]
-    id: String,
-}
-
 impl Api for Containerd {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let channel = Channel::connect(path, limit).await?;
@@ -127,17 +27,17 @@ impl Api for Containerd {
 
     async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
         let list = "containerd.services.namespaces.v1.Namespaces/List";
-        let namespaces: Namespaces = self
+        let namespaces: api::Namespaces = self
             .channel
-            .call(list, &ListNamespaces {}, self.limit)
+            .call(list, &api::ListNamespaces {}, self.limit)
             .await?;
-        let request = GetContainer { id: id.to_owned() };
+        let request = api::GetContainer { id: id.to_owned() };
         for namespace in namespaces.namespaces {
             let get = "containerd.services.containers.v1.Containers/Get";
             let header = Some(("containerd-namespace", namespace.name.as_str()));
             let answer = self.channel.call_with(get, &request, header, self.limit);
             match answer.await {
-                Ok(GotContainer {
+                Ok(api::GotContainer {
                     container: Some(container),
                 }) => {
                     let digest = self.digest(&container.image, &namespace.name).await;
@@ -155,17 +55,17 @@ impl Api for Containerd {
 
     async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
         let method = "containerd.services.events.v1.Events/Subscribe";
-        let request = Subscribe {
+        let request = api::Subscribe {
             filters: vec![
                 r#"topic=="/containers/create""#.to_owned(),
                 r#"topic=="/tasks/start""#.to_owned(),
             ],
         };
-        let mut told = |envelope: Envelope| {
+        let mut told = |envelope: api::Envelope| {
             let value = envelope.event.unwrap_or_default().value;
             // Whoever made those announces them, and knows more of them.
             let others = matches!(envelope.namespace.as_str(), "k8s.io" | "moby");
-            if let (Ok(event), false) = (OfContainer::decode(&*value), others) {
+            if let (Ok(event), false) = (api::OfContainer::decode(&*value), others) {
                 each(&event.id, Some(Runtime::Containerd));
             }
         };
@@ -181,18 +81,18 @@ impl Containerd {
             return String::new();
         }
         let method = "containerd.services.images.v1.Images/Get";
-        let request = GetImage {
+        let request = api::GetImage {
             name: image.to_owned(),
         };
         let header = Some(("containerd-namespace", namespace));
         let answer = self.channel.call_with(method, &request, header, self.limit);
-        let answer: Option<GotImage> = answer.await.ok();
+        let answer: Option<api::GotImage> = answer.await.ok();
         let target = answer.and_then(|answer| answer.image?.target);
         target.map(|target| target.digest).unwrap_or_default()
     }
 }
 
-fn info(container: Container) -> Info {
+fn info(container: api::Container) -> Info {
     let spec = container.spec.unwrap_or_default().value;
     let spec: Spec = serde_json::from_slice(&spec).unwrap_or_default();
     let name = container.labels.get("nerdctl/name").cloned();

@@ -5,7 +5,7 @@
 //! and is read without a lock.
 
 pub mod cgroup;
-mod containerd;
+pub mod containerd;
 pub mod cri;
 mod docker;
 pub mod endpoint;

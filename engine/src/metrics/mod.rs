@@ -65,6 +65,21 @@ pub struct StateCounts {
     pub held: HeldCounts,
 }
 
+impl StateCounts {
+    /// What asking container runtimes came to: of what, its outcome, how often.
+    pub fn of_containers(&self) -> [(&'static str, &'static str, u64); 6] {
+        let (lookups, held) = (&self.lookups, &self.held);
+        [
+            ("lookups", "asked", lookups.asked),
+            ("lookups", "answered", lookups.answered),
+            ("lookups", "refused", lookups.refused),
+            ("events", "held", held.held),
+            ("events", "late", held.late),
+            ("events", "refused", held.refused),
+        ]
+    }
+}
+
 /// Events that waited for what a runtime knows of their container.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeldCounts {

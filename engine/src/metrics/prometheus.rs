@@ -215,23 +215,9 @@ fn state(text: &mut Text, sample: &Sample) {
     text.counter("scap_n_failed_thread_lookups_total", &[], state.unknown);
     text.counter("scap_n_removed_threads_total", &[], state.swept);
     text.counter("scap_n_drops_full_threadtable_total", &[], state.refused);
-    let counts = [
-        ("asked", state.lookups.asked),
-        ("answered", state.lookups.answered),
-        ("refused", state.lookups.refused),
-    ];
-    for (outcome, count) in counts {
-        let labels = [("outcome", outcome)];
-        text.counter("falco_container_lookups_total", &labels, count);
-    }
-    let counts = [
-        ("held", state.held.held),
-        ("late", state.held.late),
-        ("refused", state.held.refused),
-    ];
-    for (outcome, count) in counts {
-        let labels = [("outcome", outcome)];
-        text.counter("falco_container_events_total", &labels, count);
+    for (what, outcome, count) in state.of_containers() {
+        let name = format!("falco_container_{what}_total");
+        text.counter(&name, &[("outcome", outcome)], count);
     }
 }
 

@@ -211,21 +211,8 @@ fn state(fields: &mut Fields, sample: &Sample) {
     fields.count("scap.n_failed_thread_lookups", state.unknown);
     fields.count("scap.n_removed_threads", state.swept);
     fields.count("scap.n_drops_full_threadtable", state.refused);
-    let counts = [
-        ("asked", state.lookups.asked),
-        ("answered", state.lookups.answered),
-        ("refused", state.lookups.refused),
-    ];
-    for (outcome, count) in counts {
-        fields.count(&format!("falco.n_container_lookups_{outcome}"), count);
-    }
-    let counts = [
-        ("held", state.held.held),
-        ("late", state.held.late),
-        ("refused", state.held.refused),
-    ];
-    for (outcome, count) in counts {
-        fields.count(&format!("falco.n_container_events_{outcome}"), count);
+    for (what, outcome, count) in state.of_containers() {
+        fields.count(&format!("falco.n_container_{what}_{outcome}"), count);
     }
 }
 

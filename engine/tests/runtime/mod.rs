@@ -1,6 +1,7 @@
 //! Runtimes that answer over gRPC as a test says, or that do not behave.
 #![allow(dead_code, unreachable_pub, reason = "not every test needs everything")]
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -212,6 +213,11 @@ pub fn containers(engine: Engine, sockets: &[&PathBuf]) -> Arc<Containers> {
     let containers = Arc::new(Containers::new());
     Runtimes::start(Path::new("/"), engines, LIMITS, &containers).unwrap();
     containers
+}
+
+/// A map of texts.
+pub fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
+    pairs.map(|(key, value)| (key.into(), value.into())).into()
 }
 
 /// Waits until it is so.
