@@ -372,11 +372,9 @@ fn an_event_of_a_container_tells_of_that() {
     let news = state.containers().take_news();
     assert!(news.iter().any(|known| Arc::ptr_eq(known, &container)));
     assert!(state.containers().take_news().is_empty());
-    let json = recorded::describe(&container).unwrap();
+    let json = recorded::describe(&container, container.info().unwrap());
     for kind in [Kind::Container, Kind::ContainerRemoved] {
-        let record = RecordBuilder::new(kind, 0)
-            .bytes("json", json.as_bytes())
-            .build();
+        let record = RecordBuilder::new(kind, 0).bytes("json", &json).build();
         state.before(&Event::decode(&record, 1, 0).unwrap());
         for (field, expected) in [
             ("evt.type", kind.info().name),

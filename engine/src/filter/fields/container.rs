@@ -15,8 +15,10 @@ type Answer<'a> = Option<Value<'a>>;
 /// `Some(None)` is the host.
 #[expect(clippy::option_option, reason = "nobody knows, or nobody's")]
 fn container<'a>(ctx: &Context<'a>) -> Option<Option<&'a Container>> {
-    if matches!(ctx.event.kind, Kind::Container | Kind::ContainerRemoved)
-        && let Some(told) = ctx.state.announced()
+    if matches!(
+        ctx.event.kind,
+        Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+    ) && let Some(told) = ctx.state.announced()
     {
         return Some(Some(told));
     }
