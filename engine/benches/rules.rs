@@ -262,7 +262,7 @@ fn speed(ruleset: &Ruleset, records: &[Vec<u8>], state: &State) -> Speed {
         for event in &events {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |_| *alerts += 1);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, _| *alerts += 1);
                 arena.reset();
             }
         }
@@ -362,7 +362,7 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
                 counts.tried += 1;
                 let before = (ALLOCATIONS.load(Relaxed), counts.alerts);
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |_| counts.alerts += 1);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, _| counts.alerts += 1);
                 arena.reset();
                 if counts.alerts == before.1 {
                     counts.quiet += 1;
@@ -384,7 +384,7 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
         recording.replay(|event, state| {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |alert| drop(black_box(alert)));
+                ruleset.evaluate(&context, &mut scratch, &mut |_, alert| drop(black_box(alert)));
                 arena.reset();
             }
         })

@@ -19,6 +19,9 @@ fn reference() -> Option<String> {
     text.ok()
 }
 
+/// Fields that Falco does not have: docs/differences.md.
+const OWN: [&str; 1] = ["proc.is_guessed"];
+
 /// Fields of another plugin, and names that stand for an argument of a field.
 fn is_elsewhere(name: &str, class: &str) -> bool {
     class.contains("instance of") || name.starts_with("k8smeta.") || name.starts_with("static.")
@@ -94,7 +97,7 @@ fn it_has_every_field_of_the_reference() {
     }
     wrong.extend(
         own.keys()
-            .filter(|name| !seen.contains(*name))
+            .filter(|name| !seen.contains(*name) && !OWN.contains(name))
             .map(|name| format!("{name} is not in the reference")),
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

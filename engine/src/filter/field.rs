@@ -148,6 +148,8 @@ pub struct Context<'a> {
     pub state: &'a State,
     /// Memory for values that must be put together; emptied after each event.
     pub arena: &'a Bump,
+    /// Bytes are shown as base64, not as text.
+    pub base64: bool,
 }
 
 /// Reads a field. `None`: the field has no value (`<NA>`).

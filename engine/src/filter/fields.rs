@@ -218,6 +218,7 @@ pub static FIELDS: &[Field] = &[
     row("proc.is_sid_leader", Bool, "the process leads its session", "true", proc::is_sid_leader),
     row("proc.is_vpgid_leader", Bool, "the process leads its group, by proc.vpgid", "true", proc::is_vpgid_leader),
     row("proc.is_pgid_leader", Bool, "the process leads its group, by proc.pgid", "true", proc::is_pgid_leader),
+    row("proc.is_guessed", Bool, "events of the process were lost: what is known was read from /proc later", "false", proc::is_guessed),
     row("proc.exe_ino", Int, "inode of the executable", "778459", proc::exe_ino),
     row("proc.exe_ino.ctime", AbsTime, "when its inode changed, nanoseconds since the epoch", "1795485052388665692", proc::exe_ctime),
     row("proc.exe_ino.mtime", AbsTime, "when it was written to, nanoseconds since the epoch", "1795485052388665692", proc::exe_mtime),

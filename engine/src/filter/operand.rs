@@ -258,12 +258,12 @@ fn option<'a>(words: &'a [Value<'a>], specification: &[u8], letter: &[u8]) -> Op
     last
 }
 
-/// Padding may be there or not; anything else that is not base64 has no value.
+/// What is not base64 with its padding has no value.
 fn decode<'a>(text: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
         GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
             .with_decode_allow_trailing_bits(true),
     );
     let room = arena.alloc_slice_fill_copy(base64::decoded_len_estimate(text.len()), 0);
