@@ -219,6 +219,7 @@ impl Pipeline {
         }
         if settings.enabled {
             rest.state.keep_open_files(true);
+            rest.state.read_open_files();
         }
         Ok(())
     }

@@ -507,6 +507,13 @@ impl State {
         }
     }
 
+    /// Reads now what all processes have open, for those that want to tell it.
+    pub fn read_open_files(&mut self) {
+        while let Some(pid) = self.unread.pop() {
+            self.read_files(pid);
+        }
+    }
+
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
