@@ -17,9 +17,14 @@ cp -a "$NODE_DIR/$name/." "$job/"
 cp "$NODE_DIR/checks.sh" "$job/"
 case "$name" in
 fast)
-    cp "$engine" "$TOP"/target/release/examples/{calls,promises,refusals,storm} "$job/"
+    cp "$engine" "$TOP"/target/release/examples/{calls,fields,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
+    # For the layers of containers' files: a module of the node's kernel.
+    node="$("$NODE_DIR/build.sh" kernel)"
+    xz --decompress --stdout \
+        "$node/root/usr/lib/modules/$(node_kernel "$node")/kernel/fs/overlayfs/overlay.ko.xz" \
+        >"$job/overlay.ko"
     ;;
 runtimes)
     cp "$engine" "$TOP/target/release/examples/cri-pod" "$job/"
