@@ -238,7 +238,10 @@ fn label(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
-fn per_output(facts: &Facts, value: fn(&Status) -> u64) -> Vec<Series> {
+/// A number of an output.
+type OfOutput = fn(&Status) -> u64;
+
+fn per_output(facts: &Facts, value: OfOutput) -> Vec<Series> {
     let series = |output: &Status| Series {
         labels: vec![label("output", output.name)],
         key: output.name.to_owned(),
@@ -248,12 +251,12 @@ fn per_output(facts: &Facts, value: fn(&Status) -> u64) -> Vec<Series> {
 }
 
 fn alerts(facts: &Facts) -> Vec<Series> {
-    let results: [(&str, fn(&Status) -> u64); 3] = [
+    let results: [(&str, OfOutput); 3] = [
         ("written", |output| output.written),
         ("dropped", |output| output.dropped),
         ("lost", |output| output.lost),
     ];
-    let of = |(result, value): (&str, fn(&Status) -> u64)| {
+    let of = |(result, value): (&str, OfOutput)| {
         let mut all = per_output(facts, value);
         for series in &mut all {
             series.labels.push(label("result", result));
