@@ -272,6 +272,7 @@ impl Pipeline {
                 swept: table.swept,
                 lookups: state.containers().lookups(),
                 held: self.rest.waiting.counts(),
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
