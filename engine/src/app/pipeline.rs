@@ -125,7 +125,7 @@ impl Pipeline {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
                     rest.flush_held();
-                    rest.state = State::new();
+                    rest.state.restart();
                     source.restore(&mut rest.state)?;
                 }
                 Batch::End => break,
@@ -147,6 +147,7 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        self.rest.state.keep_open_files(prepared.open_files);
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
@@ -261,12 +262,7 @@ impl Rest {
 
 impl Evaluator {
     fn evaluate(&mut self, event: &Event<'_>, thread: Option<&Thread>, state: &State) {
-        let context = Context {
-            event,
-            thread,
-            state,
-            arena: &self.arena,
-        };
+        let context = Context::new(event, thread, state, &self.arena);
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
         let mut sink = |alert: Alert| {
             statistics.record(&alert);

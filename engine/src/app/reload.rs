@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) ruleset: Ruleset,
     pub(super) interest: Interest,
+    /// The rules need to know what processes have open.
+    pub(super) open_files: bool,
     pub(super) outputs: Change,
 }
 
@@ -209,6 +211,7 @@ impl Reloader {
         let config = Arc::new(loaded.config);
         let rules = startup::load_rules(&self.cli, &config)?;
         let interest = startup::wanted(&config, &rules.ruleset);
+        let open_files = startup::needs_files(&config, &rules.ruleset);
         let outputs = Outputs::prepare(&self.config.outputs, &config.outputs)?;
         if config.engine != self.config.engine {
             warn!("changes in the section `engine` need a restart");
@@ -220,6 +223,7 @@ impl Reloader {
             config: Arc::clone(&config),
             ruleset: rules.ruleset,
             interest,
+            open_files,
             outputs,
         };
         // The loop ends before it takes it: then so does everything.

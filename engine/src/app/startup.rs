@@ -205,10 +205,10 @@ pub(super) fn open_source(
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
-            source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
-                state.set_hostname(&name);
+                state.choose_hostname(&name);
             }
+            source.restore(&mut state)?;
             info!("{} threads were running", state.threads().len());
             Ok((Box::new(source), state))
         }
@@ -230,7 +230,7 @@ pub(super) fn open_module(
 }
 
 /// Whether the state must know what processes have open.
-fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
     match config.engine.kind {
         EngineKind::Kmod => ruleset.needs_open_files(),
         EngineKind::Replay => ruleset.needs_recorded_files(),

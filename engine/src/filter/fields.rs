@@ -3,7 +3,7 @@
 
 mod args;
 mod container;
-mod descriptor;
+pub(super) mod descriptor;
 mod evt;
 mod fd;
 mod fdlist;

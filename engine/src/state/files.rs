@@ -94,7 +94,11 @@ impl FileTable {
 
     /// Sets whether a number ends with the next program.
     pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
-        self.set_cloexec_range(num, num, cloexec);
+        if let Ok(at) = self.find(num)
+            && self.entries[at].cloexec != cloexec
+        {
+            Arc::make_mut(&mut self.entries)[at].cloexec = cloexec;
+        }
     }
 
     /// Does so for all numbers from `first` to `last`.

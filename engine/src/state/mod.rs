@@ -85,6 +85,8 @@ pub struct State {
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
     hostname: Box<str>,
+    /// The name of the machine was chosen.
+    named: bool,
     refreshed: Option<Instant>,
     to_sweep: Vec<u32>,
     counters: Counters,
@@ -144,8 +146,7 @@ impl State {
             self.table.insert(thread);
         }
         self.table.link();
-        let processes = self.table.iter().filter(|t| t.is_leader());
-        self.unread = processes.map(|t| t.pid).collect();
+        self.choose_unread();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -239,9 +240,24 @@ impl State {
     }
 
     /// Whether to keep what processes have open. Without the events that change
-    /// it, what is kept would soon be wrong.
+    /// it, what is kept would soon be wrong. From when it is kept on, it is read
+    /// as it is at the start.
     pub fn keep_open_files(&mut self, keep: bool) {
+        if self.without_files != keep {
+            return;
+        }
         self.without_files = !keep;
+        self.table.forget_files();
+        self.choose_unread();
+    }
+
+    /// What processes have open is read bit by bit.
+    fn choose_unread(&mut self) {
+        self.unread.clear();
+        if self.proc.is_some() {
+            let processes = self.table.iter().filter(|t| t.is_leader());
+            self.unread.extend(processes.map(|t| t.pid));
+        }
     }
 
     /// All containers.
@@ -260,9 +276,29 @@ impl State {
         &self.hostname
     }
 
-    /// Gives the machine a name.
+    /// Gives the machine a name, unless another was chosen.
     pub fn set_hostname(&mut self, name: &str) {
+        if !self.named {
+            self.hostname = name.into();
+        }
+    }
+
+    /// Gives the machine a name, whatever it calls itself.
+    pub fn choose_hostname(&mut self, name: &str) {
         self.hostname = name.into();
+        self.named = true;
+    }
+
+    /// Forgets all that it knows: what follows is of another machine. What was
+    /// chosen stays.
+    pub fn restart(&mut self) {
+        let mut next = Self::new();
+        next.without_files = self.without_files;
+        next.table.set_limit(self.table.limit());
+        if self.named {
+            next.choose_hostname(&self.hostname);
+        }
+        *self = next;
     }
 
     /// When the first event and the one before this one happened.
@@ -282,18 +318,13 @@ impl State {
 
     /// What fields are read from.
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
-        Context {
-            event,
-            thread: self.thread_of(event).or_else(|| {
-                // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
-                let exists = is_call && self.table.entry(event.header.tid).is_some();
-                exists.then(|| &*UNKNOWN)
-            }),
-            state: self,
-            arena,
-        }
+        let thread = self.thread_of(event).or_else(|| {
+            // The caller of a system call exists, whoever it is.
+            let is_call = !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+            let exists = is_call && self.table.entry(event.header.tid).is_some();
+            exists.then(|| &*UNKNOWN)
+        });
+        Context::new(event, thread, self, arena)
     }
 
     /// The user in the eyes of a thread: a container has users of its own.
@@ -565,10 +596,9 @@ impl State {
     }
 
     fn want_users(&self, tid: u32) {
-        let (Some(reader), Some(thread)) = (&self.container_users, self.table.get(tid)) else {
-            return;
-        };
-        if let Some(container) = &thread.container
+        if let Some(reader) = &self.container_users
+            && let Some(thread) = self.table.get(tid)
+            && let Some(container) = &thread.container
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);

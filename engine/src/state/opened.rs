@@ -359,11 +359,8 @@ impl State {
             return;
         }
         let num = event.int(close::Slot::fd as usize).and_then(number);
-        let thread = self.table.get(event.header.tid);
-        let is_open = |num| Some(self.table.files(thread?)?.get(num).is_some());
         if let Some(num) = num
-            && is_open(num) == Some(true)
-            && let Some(files) = self.files_of(event)
+            && let Some(files) = self.table.known_files_mut(event.header.tid)
         {
             files.remove(num);
         }
@@ -426,7 +423,9 @@ impl State {
             return;
         }
         if let Some(descriptor) = from.and_then(|from| files.shared(from)) {
-            self.put_shared(event, to, Some(descriptor), cloexec);
+            if let Some(to) = number(to) {
+                files.insert(to, descriptor, cloexec);
+            }
             return;
         }
         // Of a copy of what nobody knows the machine can tell; a capture cannot,
@@ -454,7 +453,7 @@ impl State {
         };
         let given = paths::given(event, path).unwrap_or_default();
         let thread = self.table.get(event.header.tid);
-        let base = self.table.base(event, thread, path).unwrap_or_default();
+        let base = || self.table.base(event, thread, path);
         let flags = value(slots.flags) as u32;
         let kind = match flags & bits::DIRECTORY {
             0 => FdKind::File,
@@ -466,7 +465,7 @@ impl State {
             flags,
             dev: value(slots.dev) as u32,
             ino: value(slots.ino),
-            label: Label::path(paths::join(&arena, base, given), given),
+            label: Label::path(paths::absolute(&arena, given, base), given),
             ..Descriptor::new(kind)
         };
         self.recycle(arena);

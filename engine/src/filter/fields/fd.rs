@@ -201,16 +201,16 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let fd = Fd::of(ctx).filter(Fd::is_known)?;
+    let fd = Fd::of(ctx).filter(|fd| fd.is_known())?;
     flag(fd.serves())
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.connected)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.connected)
 }
 
 pub(super) fn name_changed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.named)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.named)
 }
 
 pub(super) fn uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -255,11 +255,11 @@ pub(super) fn ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_UPPER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_UPPER_LAYER != 0)
 }
 
 pub(super) fn is_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_LOWER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_LOWER_LAYER != 0)
 }
 
 /// The distinct kinds of what the process has open, or the kind of one number.
