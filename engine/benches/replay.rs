@@ -153,7 +153,7 @@ fn allocations(capture: &Path, rules: &str) -> (u64, usize) {
             let event = Event::decode(record, num, 0).expect("a record");
             state.before(&event);
             if !event.is_internal() && ruleset.wants(&event) {
-                ruleset.evaluate(&state.context(&event, &arena), &mut scratch, &mut |_| {});
+                ruleset.evaluate(&state.context(&event, &arena), &mut scratch, &mut |_, _| {});
                 arena.reset();
             }
             state.after(&event);

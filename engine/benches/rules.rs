@@ -227,7 +227,7 @@ fn speed(ruleset: &Ruleset, records: &[Vec<u8>], state: &State) -> Speed {
         for event in &events {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |_| *alerts += 1);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, _| *alerts += 1);
                 arena.reset();
             }
         }

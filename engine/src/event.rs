@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use falco_abi::event::{ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source};
+use falco_abi::event::{
+    ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source, asyncevent, container,
+};
 use falco_abi::record::{
     HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span, flag,
 };
@@ -189,6 +191,19 @@ impl<'a> Event<'a> {
                     | Kind::Groupadded
                     | Kind::Groupdeleted
             )
+    }
+
+    /// What a recorder tells of a container, as JSON.
+    pub fn container(&self) -> Option<&'a [u8]> {
+        match self.kind {
+            Kind::Container => self.bytes(container::Slot::json as usize),
+            Kind::Asyncevent
+                if self.bytes(asyncevent::Slot::name as usize) == Some(b"container") =>
+            {
+                self.bytes(asyncevent::Slot::data as usize)
+            }
+            _ => None,
+        }
     }
 
     /// Result of the call: the parameter `res`, the returned descriptor or id.

@@ -279,7 +279,7 @@ fn alerts(path: &std::path::Path, ruleset: &Ruleset) -> Vec<Alert> {
         arena.reset();
         if ruleset.wants(event) {
             let context = state.context(event, &arena);
-            ruleset.evaluate(&context, &mut scratch, &mut |alert| all.push(alert));
+            ruleset.evaluate(&context, &mut scratch, &mut |_, alert| all.push(alert));
         }
     });
     all

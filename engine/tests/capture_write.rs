@@ -345,6 +345,91 @@ fn every_event_keeps_its_parameters() {
     }
 }
 
+/// What all fields of containers say of an event of a thread in one.
+fn container_fields(event: &Event<'_>, state: &State) -> Vec<String> {
+    let arena = Bump::new();
+    let table = FieldTable::new(FIELDS);
+    let context = state.context(event, &arena);
+    let plain = FIELDS.iter().filter(|field| {
+        ["container.", "k8s."]
+            .iter()
+            .any(|start| field.name.starts_with(start))
+            && !matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey)
+    });
+    let values = plain.map(|field| {
+        let text = format!("{0}=%{0}", field.name);
+        let mut value = String::new();
+        let template = Template::compile(&text, &table).expect("a field");
+        template.render(&context, &mut value);
+        value
+    });
+    values.collect()
+}
+
+#[test]
+fn containers_are_told() {
+    let mut state = state();
+    let full = "0123456789abcdef".repeat(4);
+    let path = format!("cpu=/docker/{full}\0");
+    for tid in [50, 51] {
+        let mut thread = Thread::new(tid, tid);
+        thread.cgroups = path.as_bytes().into();
+        thread.run(b"inside", falco_engine::state::Image::default());
+        state.add_thread(thread);
+    }
+    state.link();
+    let text = str::to_owned;
+    let info = falco_engine::metadata::Info {
+        name: text("web"),
+        image: text("nginx:1"),
+        image_repository: text("nginx"),
+        image_tag: text("1"),
+        privileged: Some(true),
+        labels: vec![(text("tier"), text("front"))],
+        started: 1_600_000_000_000_000_001,
+        ip: text("172.17.0.2"),
+        ..Default::default()
+    };
+    let record = |tid| {
+        let record = RecordBuilder::new(Kind::Read, tid).number("res", 1);
+        record
+            .header(|header| header.ts = 1_700_000_000_000_000_000)
+            .build()
+    };
+    let container = state.containers().lookup(&full).expect("a container");
+    // Told while it is recorded, then known before.
+    for late in [true, false] {
+        let out = Memory::default();
+        let (boxed, machine) = (Box::new(out.clone()), Machine::default());
+        let options = Options::default();
+        let mut writer = Writer::new(boxed, options, &machine, &state).expect("a start");
+        if late {
+            container.publish(info.clone());
+        }
+        let mut expected = Vec::new();
+        for (at, record) in [record(50), record(51)].iter().enumerate() {
+            let event = Event::decode(record, at as u64 + 1, 0).expect("a record");
+            writer.event(&event, &state, false).expect("an event");
+            expected.push(container_fields(&event, &state));
+        }
+        assert_eq!(writer.events(), 2);
+        writer.finish().expect("an end");
+        for value in ["container.name=web", "container.labels=tier:front"] {
+            assert!(expected[0].contains(&text(value)), "{expected:?}");
+        }
+        let mut reading = Reading::of_bytes(out.bytes());
+        let mut found = Vec::new();
+        while !reading.ended {
+            reading.batch(|event, state| {
+                if !event.is_internal() {
+                    found.push(container_fields(event, state));
+                }
+            });
+        }
+        assert_eq!(found, expected, "late: {late}");
+    }
+}
+
 /// What the program does with these arguments.
 fn engine(arguments: &[&str]) -> Output {
     let program = env!("CARGO_BIN_EXE_falco-engine");

@@ -301,7 +301,7 @@ fn evaluate(ruleset: &Ruleset, events: &[EventText]) -> Result<Vec<Alert>, Strin
         state.before(&event);
         let arena = Bump::new();
         let context = state.context(&event, &arena);
-        ruleset.evaluate(&context, &mut scratch, &mut |alert| alerts.push(alert));
+        ruleset.evaluate(&context, &mut scratch, &mut |_, alert| alerts.push(alert));
         state.after(&event);
     }
     Ok(alerts)

@@ -8,11 +8,9 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::listing::pretty;
-use super::startup::{read_rules, rule_options};
+use super::startup::{fields, read_rules, rule_options};
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::filter::fields::FIELDS;
-use crate::filter::table::FieldTable;
 use crate::rules::collect::MAX_NODES;
 use crate::rules::describe::{Description, as_text};
 use crate::rules::diagnostic::Location;
@@ -40,7 +38,7 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&paths, &options);
+    } = read_rules(&paths, &fields(config), &options);
     let code = match ruleset {
         None => ExitCode::FAILURE,
         Some(_) => ExitCode::SUCCESS,
@@ -159,7 +157,7 @@ pub(super) fn describe(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
         print!("{}", pretty(&all));
         return Ok(ExitCode::SUCCESS);
     }
-    let fields = FieldTable::new(FIELDS);
+    let fields = fields(config);
     let (sources, _) = files::read(&paths);
     let all = Description::new(&sources, &fields, &[]);
     let only = cli.list_rule.as_deref();
@@ -171,7 +169,7 @@ pub(super) fn describe(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 fn refuse_wrong(cli: &Cli, config: &Config, paths: &[PathBuf]) -> anyhow::Result<()> {
-    let loaded = read_rules(paths, &rule_options(cli, config));
+    let loaded = read_rules(paths, &fields(config), &rule_options(cli, config));
     if loaded.ruleset.is_none() {
         for diagnostic in &loaded.diagnostics {
             eprintln!("{diagnostic}");
@@ -188,7 +186,7 @@ fn unknown(rule: Option<&str>) -> ExitCode {
 
 /// What `-L` or `-l` tells programs; `None` if there is no such rule.
 fn described(cli: &Cli, config: &Config, paths: &[PathBuf]) -> Option<Value> {
-    let fields = FieldTable::new(FIELDS);
+    let fields = fields(config);
     let (sources, _) = files::read(paths);
     let selection = rule_options(cli, config).selection;
     let mut all = Description::new(&sources, &fields, &selection);
@@ -203,7 +201,7 @@ pub(super) fn explain(cli: &Cli, config: &Config, name: &str) -> anyhow::Result<
     let paths = cli.rules_files(config)?;
     refuse_wrong(cli, config, &paths)?;
     let (sources, _) = files::read(&paths);
-    let fields = FieldTable::new(FIELDS);
+    let fields = fields(config);
     let Some(text) = explain::explain(&sources, &fields, name) else {
         return Ok(unknown(Some(name)));
     };

@@ -1,20 +1,26 @@
 //! The loop: records in, alerts out.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
+use crossbeam_channel::Sender;
 use log::{error, info};
 
+use super::capture::Captures;
 use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
+use crate::config::{self, Config};
 use crate::event::Event;
 use crate::filter::field::Context;
+use crate::metrics::cost::{Costs, Meter};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
-use crate::rules::{Ruleset, Scratch};
+use crate::recording;
+use crate::rules::{RuleInfo, Ruleset, Scratch};
 use crate::source::{Batch, Counters, Source};
 use crate::state::{State, Thread};
 
@@ -29,6 +35,8 @@ const BROKEN_LOGGED: u64 = 10;
 pub(super) struct Pipeline {
     source: Box<dyn Source>,
     rest: Rest,
+    /// For alerts of other threads.
+    alerts: Sender<Alert>,
 }
 
 /// When the loop ends by itself.
@@ -45,6 +53,7 @@ struct Rest {
     state: State,
     evaluator: Evaluator,
     waiting: Waiting,
+    captures: Option<Captures>,
     events: u64,
     broken: u64,
     tally: Tally,
@@ -57,8 +66,18 @@ struct Evaluator {
     ruleset: Ruleset,
     scratch: Scratch,
     arena: Bump,
+    meter: Meter,
+    /// Bytes are shown as base64.
+    base64: bool,
     outputs: Outputs,
     statistics: Statistics,
+}
+
+/// What rules cost is measured if somebody can see it.
+fn meter(config: &Config) -> Meter {
+    let page = config.web.enabled && config.web.status_page;
+    let metrics = config.metrics.enabled && config.metrics.rules;
+    Meter::new(page || metrics)
 }
 
 impl Pipeline {
@@ -67,15 +86,21 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
+        config: &Config,
+        alerts: Sender<Alert>,
     ) -> Self {
         Self {
             source,
+            alerts,
             rest: Rest {
                 state,
+                captures: None,
                 evaluator: Evaluator {
                     ruleset,
                     scratch: Scratch::default(),
                     arena: Bump::new(),
+                    meter: meter(config),
+                    base64: config.base64,
                     outputs,
                     statistics: Statistics::default(),
                 },
@@ -111,7 +136,7 @@ impl Pipeline {
                 }
                 wait = wait.min(left);
             }
-            let Self { source, rest } = self;
+            let Self { source, rest, .. } = self;
             let epoch_offset = source.epoch_offset();
             let batch = source.read(duty.patience(wait), &mut |num, record| {
                 rest.take(num, record, epoch_offset);
@@ -120,13 +145,16 @@ impl Pipeline {
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
-            let Self { source, rest } = self;
+            let Self { source, rest, .. } = self;
             match batch {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
                     rest.flush_held();
                     rest.state.restart();
                     source.restore(&mut rest.state)?;
+                    if let Some(captures) = &mut rest.captures {
+                        captures.section(source.machine().cloned().unwrap_or_default());
+                    }
                 }
                 Batch::End => break,
             }
@@ -148,10 +176,42 @@ impl Pipeline {
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
         self.rest.state.keep_open_files(prepared.open_files);
+        if let Err(error) = self.capture(&prepared.config.capture) {
+            error!("no captures are written: {error}");
+        }
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
+        evaluator.meter = meter(&prepared.config);
+        evaluator.base64 = prepared.config.base64;
         Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
+    }
+
+    /// Writes captures as the configuration says.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub(super) fn capture(&mut self, settings: &config::Capture) -> io::Result<()> {
+        let Self {
+            source,
+            rest,
+            alerts,
+        } = self;
+        match &mut rest.captures {
+            Some(captures) => captures.configure(settings),
+            None if !settings.enabled => return Ok(()),
+            none => {
+                let recorded = source.machine();
+                let machine = recorded.cloned().unwrap_or_else(recording::of_host);
+                let patient = recorded.is_some();
+                let captures = Captures::start(settings, machine, patient, alerts.clone())?;
+                *none = Some(captures);
+            }
+        }
+        if settings.enabled {
+            rest.state.keep_open_files(true);
+        }
+        Ok(())
     }
 
     /// What the source wrote and lost.
@@ -162,6 +222,11 @@ impl Pipeline {
     /// For the quiet moments.
     pub(super) fn tick(&mut self) {
         self.rest.state.tick();
+        if let Some(captures) = &mut self.rest.captures {
+            // Events of a replay have a time of their own.
+            let live = self.source.machine().is_none();
+            captures.tick(live.then(clock::now));
+        }
     }
 
     /// Sends an alert about the program itself.
@@ -198,12 +263,20 @@ impl Pipeline {
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
+            costs: self.rest.evaluator.costs(),
         }
     }
 
-    /// Ends capture; what is left are the outputs and the statistics.
-    pub(super) fn finish(mut self) -> (Outputs, Statistics) {
+    /// Ends what goes on beside the loop: events that wait, captures.
+    pub(super) fn end(&mut self) {
         self.rest.flush_held();
+        if let Some(captures) = self.rest.captures.take() {
+            captures.finish();
+        }
+    }
+
+    /// What is left are the outputs and the statistics.
+    pub(super) fn finish(self) -> (Outputs, Statistics) {
         let Evaluator {
             outputs,
             statistics,
@@ -231,13 +304,26 @@ impl Rest {
         let (first, _) = self.span.unwrap_or((event.time, 0));
         self.span = Some((first, event.time));
         self.state.before(&event);
+        let mut until = None;
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
             let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
-                self.evaluator.evaluate(&event, thread, &self.state);
+                let captures = self.captures.as_ref();
+                until = self
+                    .evaluator
+                    .evaluate(&event, thread, &self.state, captures);
             }
         }
+        if let Some(captures) = &mut self.captures {
+            if let Some(until) = until {
+                captures.alert(&event, until, &self.state);
+            }
+            captures.event(&event, &self.state);
+        }
         self.state.after(&event);
+        if let Some(captures) = &mut self.captures {
+            captures.after(&self.state);
+        }
     }
 
     /// Lets the rules look at events whose container is known by now.
@@ -246,7 +332,13 @@ impl Rest {
             if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
                 // The thread as it was: the process may have gone meanwhile.
                 let thread = Some(&held.thread);
-                self.evaluator.evaluate(&event, thread, &self.state);
+                let captures = self.captures.as_ref();
+                let until = self
+                    .evaluator
+                    .evaluate(&event, thread, &self.state, captures);
+                if let (Some(captures), Some(until)) = (&mut self.captures, until) {
+                    captures.late_alert(&event, thread, until, &self.state);
+                }
             }
         }
     }
@@ -261,16 +353,38 @@ impl Rest {
 }
 
 impl Evaluator {
-    fn evaluate(&mut self, event: &Event<'_>, thread: Option<&Thread>, state: &State) {
-        let context = Context::new(event, thread, state, &self.arena);
+    /// Returns until when there is to be a capture, if there is to be one.
+    fn evaluate(
+        &mut self,
+        event: &Event<'_>,
+        thread: Option<&Thread>,
+        state: &State,
+        captures: Option<&Captures>,
+    ) -> Option<u64> {
+        let mut context = Context::new(event, thread, state, &self.arena);
+        context.base64 = self.base64;
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
-        let mut sink = |alert: Alert| {
+        let mut until = None;
+        let mut sink = |rule: &RuleInfo, alert: Alert| {
+            until = until.max(captures.and_then(|captures| captures.until(rule, event.time)));
             statistics.record(&alert);
             outputs.send(&alert);
         };
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
+        if self.meter.is_due() {
+            let meter = &mut self.meter;
+            let mut add = |rule, nanoseconds| meter.add(rule, nanoseconds);
+            self.ruleset
+                .time_each(&context, &mut self.scratch, &mut add);
+        }
         self.arena.reset();
+        until
+    }
+
+    fn costs(&self) -> Costs {
+        let names = self.ruleset.rules().map(|rule| &rule.name);
+        self.meter.costs(names)
     }
 
     fn send(&mut self, alert: &Alert) {

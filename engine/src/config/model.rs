@@ -28,10 +28,16 @@ pub struct Config {
     pub base_syscalls: BaseSyscalls,
     /// Rules that are turned on and off, in order.
     pub rules: Vec<RuleSelection>,
+    /// What the program gives up when it starts.
+    pub privileges: Privileges,
     /// What is added to the outputs of rules.
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
     pub outputs: Outputs,
+    /// Bytes that were read or written are shown as base64.
+    pub base64: bool,
+    /// Captures of what happens around alerts.
+    pub capture: Capture,
     /// Values of the fields `%static.*`.
     pub static_fields: BTreeMap<String, String>,
     /// How container runtimes are asked.
@@ -100,6 +106,15 @@ pub struct Engine {
     pub threads: usize,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+}
+
+/// The section `privileges`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// The user to become; empty: none.
+    pub user: String,
+    /// Refuse system calls that are never needed.
+    pub seccomp: bool,
 }
 
 /// The section `base_syscalls`.
@@ -174,6 +189,25 @@ pub struct Format {
     pub include_tags: bool,
     /// Times in text are ISO 8601 and UTC. Also holds for the log.
     pub iso_time: bool,
+}
+
+/// The section `capture`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Write captures.
+    pub enabled: bool,
+    /// Beginning of their names.
+    pub path_prefix: PathBuf,
+    /// Alerts of all rules begin one, not only those of rules with `capture`.
+    pub all_rules: bool,
+    /// How long one lasts after the last alert, unless the rule says otherwise.
+    pub duration: Duration,
+    /// Largest size of a file in MiB; 0: any.
+    pub max_file_mib: u64,
+    /// Most events of a file; 0: any.
+    pub max_events: u64,
+    /// Events before the alert that are kept for its file.
+    pub before_events: u64,
 }
 
 /// The section `file_output`.

@@ -133,6 +133,8 @@ pub struct Context<'a> {
     pub state: &'a State,
     /// Memory for values that must be put together; emptied after each event.
     pub arena: &'a Bump,
+    /// Bytes are shown as base64, not as text.
+    pub base64: bool,
     /// The descriptor that the event is about, once a field has asked: many do.
     pub(super) descriptor: OnceCell<Option<Fd<'a>>>,
 }
@@ -150,6 +152,7 @@ impl<'a> Context<'a> {
             thread,
             state,
             arena,
+            base64: false,
             descriptor: OnceCell::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Fields by name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,13 +8,39 @@ use rustc_hash::FxHashMap;
 
 use super::ast::{FieldRef, Span};
 use super::error::{Error, ErrorKind, nearest};
-use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Value};
+use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Print, Value};
+
+/// What the names of fields of the configuration begin with.
+pub const STATIC_PREFIX: &str = "static.";
+
+/// The row of all fields of the configuration: the argument is the value.
+static STATIC: Field = Field {
+    name: "static",
+    ty: FieldType::Text,
+    arg: ArgKind::None,
+    cardinality: Cardinality::One,
+    print: Print::Plain,
+    hidden: true,
+    open_files: false,
+    about: "A value from the configuration",
+    example: "",
+    since: "0.1.0",
+    get: |ctx, arg| match arg {
+        FieldArg::Key(value) => {
+            let value = ctx.arena.alloc_slice_copy(value.as_bytes());
+            Some(Value::Text(value))
+        }
+        FieldArg::None | FieldArg::Index(_) => None,
+    },
+};
 
 /// The fields that conditions and outputs can name.
 #[derive(Clone)]
 pub struct FieldTable {
     fields: &'static [Field],
     by_name: FxHashMap<&'static str, usize>,
+    /// Values of the fields that the configuration adds, by their names.
+    statics: BTreeMap<String, Box<str>>,
     open_files: Arc<AtomicBool>,
     named_files: Arc<AtomicBool>,
 }
@@ -38,9 +65,20 @@ impl FieldTable {
         Self {
             fields,
             by_name,
+            statics: BTreeMap::new(),
             open_files: Arc::default(),
             named_files: Arc::default(),
         }
+    }
+
+    /// With a field `static.KEY` for each key, which always has the key's value.
+    #[must_use]
+    pub fn with_statics(mut self, values: &BTreeMap<String, String>) -> Self {
+        let named = |(key, value): (&String, &String)| {
+            (format!("{STATIC_PREFIX}{key}"), value.as_str().into())
+        };
+        self.statics = values.iter().map(named).collect();
+        self
     }
 
     /// Whether a field was bound that needs to know all that a process has open.
@@ -68,9 +106,18 @@ impl FieldTable {
         self.fields
     }
 
+    /// The names of all fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let statics = self.statics.keys().map(String::as_str);
+        self.fields.iter().map(|field| field.name).chain(statics)
+    }
+
     /// The field with exactly this name.
     pub fn get(&self, name: &str) -> Option<&'static Field> {
-        self.by_name.get(name).map(|&at| &self.fields[at])
+        match self.by_name.get(name) {
+            Some(&at) => Some(&self.fields[at]),
+            None => self.statics.contains_key(name).then_some(&STATIC),
+        }
     }
 
     /// Finds the field and checks its argument. `evt.arg.fd` is the field
@@ -79,6 +126,12 @@ impl FieldTable {
     /// # Errors
     /// When there is no such field or its argument does not fit.
     pub fn bind(&self, field: &FieldRef) -> Result<BoundField, Error> {
+        if let (Some(value), None) = (self.statics.get(&field.name), &field.arg) {
+            return Ok(BoundField {
+                field: &STATIC,
+                arg: FieldArg::Key(value.clone()),
+            });
+        }
         if let Some(found) = self.get(&field.name) {
             self.note(found);
             return bind_arg(found, field.arg.as_deref(), field.span);
@@ -90,7 +143,7 @@ impl FieldTable {
             return bind_arg(found, Some(key), field.span);
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
-        let hint = nearest(&field.name, self.fields.iter().map(|f| f.name));
+        let hint = nearest(&field.name, self.names());
         Err(Error::new(field.span, kind).hint(hint))
     }
 

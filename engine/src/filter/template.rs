@@ -179,6 +179,9 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
             None => render::render(None, out),
         };
     }
+    if let (true, Some(Value::Bytes(bytes))) = (ctx.base64, value) {
+        return render::base64(bytes, out);
+    }
     // Of a network Falco prints no more than that it is one.
     if let (FieldType::Net, Some(Value::Ip(_))) = (field.field.ty, value) {
         out.push_str("<IPNET>");
@@ -266,6 +269,7 @@ fn is_blank(value: Option<Value<'_>>) -> bool {
 fn prints_itself(field: &BoundField, value: Option<Value<'_>>) -> bool {
     match value {
         Some(Value::List(_)) => field.cardinality() == Cardinality::AnyAncestor,
+        Some(Value::Bytes(_)) => true,
         Some(_) => field.field.print == Print::Hex || field.field.ty == FieldType::Net,
         None => false,
     }
@@ -342,6 +346,6 @@ fn unknown(rest: &str, word: usize, start: usize, percent: usize, table: &FieldT
         return Error::new(Span::new(percent, start), ErrorKind::LonePercent);
     }
     let span = Span::new(percent, start + name.len());
-    let hint = super::error::nearest(name, table.fields().iter().map(|f| f.name));
+    let hint = super::error::nearest(name, table.names());
     Error::new(span, ErrorKind::UnknownField(name.to_owned())).hint(hint)
 }

@@ -278,6 +278,13 @@ impl Containers {
         self.len() == 0
     }
 
+    /// All of them, by id.
+    pub fn all(&self) -> Vec<Arc<Container>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_unstable_by(|a, b| a.full_id().cmp(b.full_id()));
+        all
+    }
+
     /// The container with this full id, if it was seen.
     pub fn lookup(&self, id: &str) -> Option<Arc<Container>> {
         self.lock().get(id).cloned()

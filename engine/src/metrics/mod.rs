@@ -4,10 +4,12 @@
 //! The loop counts and hands over a [`Sample`]; everything that takes time
 //! (reading `/proc`, formatting) happens on the thread of whoever asks.
 
+pub mod cost;
 pub mod losses;
 pub mod process;
 pub mod prometheus;
 pub mod snapshot;
+pub mod table;
 pub mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +23,7 @@ use crate::output::format::hostname;
 use crate::output::{Monitor, Recent, Statistics, Status};
 use crate::rules::Ruleset;
 use crate::source::Counters;
+use cost::Costs;
 use tally::Tally;
 
 /// Seconds of which the history is kept.
@@ -41,6 +44,8 @@ pub struct Sample {
     pub statistics: Statistics,
     /// Events by their types.
     pub tally: Tally,
+    /// What rules cost.
+    pub costs: Costs,
 }
 
 /// What is in the tables of the state.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, container, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
 };
 
 use crate::event::Event;
@@ -105,7 +105,8 @@ pub struct Times {
     pub first: u64,
     /// The event before the one at hand.
     pub previous: u64,
-    current: u64,
+    /// The last one, which may be the one at hand.
+    pub current: u64,
 }
 
 impl State {
@@ -374,11 +375,8 @@ impl State {
         if self.user_changed(event) {
             return;
         }
-        if event.kind == Kind::Container {
-            let json = event.bytes(container::Slot::json as usize);
-            if let Some((id, info)) = json.and_then(recorded::parse) {
-                self.containers.tell(&id, info);
-            }
+        if let Some((id, info)) = event.container().and_then(recorded::parse) {
+            self.containers.tell(&id, info);
         }
         let tid = event.header.tid;
         if tid == 0 {
