@@ -16,6 +16,7 @@ use std::time::Instant;
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::metadata::Containers;
+use falco_engine::state::address::Address;
 use falco_engine::state::{Descriptor, FdKind, Image, Label, State, Thread};
 
 fn kib(bytes: usize) -> f64 {
@@ -151,7 +152,7 @@ fn filled(threads: u32, per_process: u32) -> State {
                 }
                 1 => {
                     let end = |port| ([127, 0, 0, 1].into(), port);
-                    descriptor.label = Label::Ends((end(pid as u16), end(443)).into());
+                    descriptor.label = Address::IpPair(end(pid as u16), end(443)).into();
                 }
                 _ => descriptor.ino = pid.into(),
             }

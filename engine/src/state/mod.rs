@@ -188,7 +188,7 @@ impl State {
         if !self.without_files
             && let Some(files) = self.table.files_mut(tid)
         {
-            files.insert(num, Arc::new(descriptor), cloexec);
+            files.insert(num, descriptor, cloexec);
         }
     }
 
@@ -504,7 +504,7 @@ impl State {
             if let Some(files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
-                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+                files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
     }
@@ -515,7 +515,7 @@ impl State {
             && let Some(open) = self.fds.one(event.header.pid, num)
             && let Some(files) = self.table.files_mut(event.header.tid)
         {
-            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+            files.insert(num, open.descriptor, open.cloexec);
         }
     }
 

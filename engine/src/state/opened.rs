@@ -1,7 +1,5 @@
 //! What events do to open descriptors.
 
-use std::sync::Arc;
-
 use bumpalo::Bump;
 use falco_abi::event::{
     Event as Kind, accept, accept4, bind, close, close_range, connect, creat, dup, dup3,
@@ -252,7 +250,7 @@ impl State {
                     protocol,
                     server: true,
                     connected: true,
-                    label: address.map_or(Label::None, Label::from),
+                    label: address.map_or(Label::NONE, Label::from),
                     ..Descriptor::new(kind)
                 };
                 self.put(event, result, descriptor, cloexec);
@@ -322,7 +320,7 @@ impl State {
                     num(Slot::pid_fd as usize),
                     num(Slot::target_fd as usize),
                 );
-                self.put_shared(event, result, copied, true);
+                self.put_or_read(event, result, copied, true);
             }
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
@@ -390,16 +388,16 @@ impl State {
     }
 
     fn put(&mut self, event: &Event<'_>, num: i64, descriptor: Descriptor, cloexec: bool) {
-        self.put_shared(event, num, Some(Arc::new(descriptor)), cloexec);
+        self.put_or_read(event, num, Some(descriptor), cloexec);
     }
 
     /// Opens a number. What it refers to is read where it can be; else it stays
     /// what it was.
-    fn put_shared(
+    fn put_or_read(
         &mut self,
         event: &Event<'_>,
         num: i64,
-        descriptor: Option<Arc<Descriptor>>,
+        descriptor: Option<Descriptor>,
         cloexec: bool,
     ) {
         let Some(num) = number(num) else {
@@ -422,7 +420,7 @@ impl State {
         if from == number(to) {
             return;
         }
-        if let Some(descriptor) = from.and_then(|from| files.shared(from)) {
+        if let Some(descriptor) = from.and_then(|from| files.get(from).cloned()) {
             if let Some(to) = number(to) {
                 files.insert(to, descriptor, cloexec);
             }
@@ -431,19 +429,19 @@ impl State {
         // Of a copy of what nobody knows the machine can tell; a capture cannot,
         // and keeps what the number referred to.
         if let (true, Some(num)) = (self.proc.is_some(), number(to)) {
-            self.put_shared(event, to, None, cloexec);
+            self.put_or_read(event, to, None, cloexec);
             self.read_file(event, num);
         }
     }
 
     /// A descriptor of the process that a descriptor of the caller means.
-    fn of_other(&self, tid: u32, pidfd: Option<u32>, num: Option<u32>) -> Option<Arc<Descriptor>> {
+    fn of_other(&self, tid: u32, pidfd: Option<u32>, num: Option<u32>) -> Option<Descriptor> {
         let files = self.table.files(self.table.get(tid)?)?;
         let pid = files
             .get(pidfd?)
             .filter(|pidfd| pidfd.kind == FdKind::Pidfd)?;
         let other = self.table.get(u32::try_from(pid.ino).ok()?)?;
-        self.table.files(other)?.shared(num?)
+        self.table.files(other)?.get(num?).cloned()
     }
 
     fn opened_path(&mut self, event: &Event<'_>, slots: &Opening) {
@@ -489,7 +487,7 @@ impl State {
             return;
         };
         if !files.get(num).is_some_and(|d| d.kind.is_socket()) {
-            files.insert(num, Arc::new(Descriptor::new(FdKind::Socket)), false);
+            files.insert(num, Descriptor::new(FdKind::Socket), false);
         }
         files.change(num, change);
     }
@@ -550,7 +548,7 @@ impl State {
     /// can tell.
     fn received(&mut self, event: &Event<'_>, control: &[u8]) {
         for num in rights(control) {
-            self.put_shared(event, i64::from(num), None, false);
+            self.put_or_read(event, i64::from(num), None, false);
         }
     }
 }
