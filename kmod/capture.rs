@@ -7,8 +7,8 @@ use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
 use crate::file::{self, Layer, OpenFile};
-use crate::record::{Filled, Numbers, Record, NUMBERS_MAX};
-use crate::socket::{self, Socket};
+use crate::record::{Filled, Numbers, Record};
+use crate::socket::{self, Room, Socket};
 use crate::task::{self, Facts, Task};
 use crate::user::{self, PATH_MAX};
 use crate::values;
@@ -173,13 +173,16 @@ impl Call {
     }
 }
 
+/// Most parameters of an event of which every parameter is in the registers.
+const REGISTERS: usize = 8;
+
 /// Events of which every parameter is in the registers.
 static IN_REGISTERS: [bool; EVENTS.len()] = {
     let mut events = [false; EVENTS.len()];
     let mut e = 0;
     while e < EVENTS.len() {
         let params = EVENTS[e].params;
-        let mut all = params.len() <= NUMBERS_MAX;
+        let mut all = params.len() <= REGISTERS;
         let mut p = 0;
         while p < params.len() {
             all &= params[p].source.is_in_registers();
@@ -197,14 +200,41 @@ pub(crate) fn is_in_registers(event: Event) -> bool {
     IN_REGISTERS[event as usize]
 }
 
-/// Adds the parameters of a call of which all are in the registers.
-#[inline]
-pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
-    for param in event.info().params {
-        record.push(match param.register {
-            NO_REGISTER => call.computed(param.source).unwrap_or_default(),
+/// The registers of such events' parameters, close together.
+static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
+    let mut codes = [[NO_REGISTER; REGISTERS]; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut p = 0;
+        while p < params.len() && p < REGISTERS {
+            codes[e][p] = params[p].register;
+            p += 1;
+        }
+        e += 1;
+    }
+    codes
+};
+
+/// The record of a call of which all parameters are in the registers.
+#[inline(always)]
+pub(crate) fn numbers<'a>(
+    event: Event,
+    task: Task,
+    call: &'a Call,
+    flags: u16,
+) -> Numbers<impl Fn(usize) -> u64 + 'a> {
+    let codes = &CODES[event as usize];
+    Numbers {
+        event,
+        tid: task.tid(),
+        pid: task.pid(),
+        syscall: call.number(),
+        flags,
+        value: move |i: usize| match codes[i % REGISTERS] {
+            NO_REGISTER => call.computed(event.info().params[i].source).unwrap_or(0),
             code => call.register(code),
-        });
+        },
     }
 }
 
@@ -620,17 +650,12 @@ impl Reader<'_> {
         (address, len): (usize, i32),
         sends: bool,
     ) {
-        let mut raw = [0; socket::STORAGE];
-        let len = usize::try_from(len).unwrap_or(0).min(socket::STORAGE);
-        let raw = if address == 0 {
-            &mut raw[..0]
-        } else {
-            &mut raw[..len]
-        };
-        if user::bytes(address, raw).is_err() {
+        let mut room = Room::new();
+        let len = if address == 0 { 0 } else { len };
+        let Some(Ok(raw)) = room.read(address, len.max(0)) else {
             record.mark(flag::FAULT);
             return;
-        }
+        };
         if let Some(socket) = self.socket(fd) {
             record.fill(slot, PATH_MAX, |to| socket.tuple_with(raw, sends, to));
         }
@@ -698,16 +723,11 @@ impl Reader<'_> {
 }
 
 fn put_sockaddr(record: &mut Record<'_>, slot: usize, address: usize, len: i32) {
-    let Ok(len) = usize::try_from(len) else {
-        return;
-    };
-    let mut raw = [0; socket::STORAGE];
-    let raw = &mut raw[..len.min(socket::STORAGE)];
-    if user::bytes(address, raw).is_err() {
-        record.mark(flag::FAULT);
-        return;
+    match Room::new().read(address, len) {
+        Some(Ok(raw)) => record.fill(slot, PATH_MAX, |to| socket::encode(raw, to)),
+        Some(Err(_)) => record.mark(flag::FAULT),
+        None => {}
     }
-    record.fill(slot, PATH_MAX, |to| socket::encode(raw, to));
 }
 
 fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {

@@ -12,11 +12,10 @@ use crate::abi::control::hook;
 use crate::abi::event::Event;
 use crate::abi::ia32::X32_BIT;
 use crate::abi::record::flag;
-use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::{self, Call};
 use crate::compat;
 use crate::file;
-use crate::record::Numbers;
 use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
@@ -116,12 +115,24 @@ const fn never_returns(event: Event) -> bool {
     matches!(event, Event::Exit | Event::ExitGroup)
 }
 
-/// Whether the number may be such a call, of whatever program.
-#[inline]
+/// Numbers that may be such a call, of whatever program.
+static MAY_NOT_RETURN: [u64; SYSCALL_WORDS] = {
+    let mut numbers = [0; SYSCALL_WORDS];
+    let mut n = 0;
+    while n < SYSCALL_MAX {
+        // Also `exit` and `exit_group` of 32-bit programs.
+        let foreign = cfg!(target_arch = "x86_64") && matches!(n, 1 | 252);
+        if foreign || never_returns(EVENT_BY_NUMBER[n]) {
+            numbers[n / 64] |= 1 << (n % 64);
+        }
+        n += 1;
+    }
+    numbers
+};
+
+#[inline(always)]
 fn may_not_return(id: usize) -> bool {
-    let native = EVENT_BY_NUMBER.get(id).copied().is_some_and(never_returns);
-    // `exit` and `exit_group` of 32-bit programs.
-    native || cfg!(target_arch = "x86_64") && matches!(id, 1 | 252) && shim::falco_compat_syscall()
+    id < SYSCALL_MAX && MAY_NOT_RETURN[id / 64] & 1 << (id % 64) != 0
 }
 
 /// # Safety
@@ -198,17 +209,25 @@ fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
 ///
 /// Called by the tracepoint `sys_enter` alone.
 unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, id: c_long) {
-    // SAFETY: The tracepoint passes what was registered.
-    let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !may_not_return(id as usize) {
-        return;
+    if may_not_return(id as usize) {
+        // SAFETY: The tracepoint passes what was registered and the call's registers.
+        unsafe { entered(session(data), regs, id) };
     }
+}
+
+/// Records a call that may not return.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[cold]
+unsafe fn entered(session: &Session, regs: *mut bindings::pt_regs, id: c_long) {
     if !may_be_wanted(session, id as usize) {
         return;
     }
     let mut call = Call::new(0);
-    // SAFETY: The tracepoint passes the registers of this call.
+    // SAFETY: By contract.
     let Some(event) = (unsafe { read_call(session, regs, id as usize, &mut call) }) else {
         return;
     };
@@ -261,9 +280,7 @@ fn record(session: &Session, event: Event, call: &Call, flags: u16) {
         return;
     }
     if capture::is_in_registers(event) {
-        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number(), flags);
-        capture::numbers(&mut record, event, call);
-        session.publish(&mut record);
+        session.publish(&mut capture::numbers(event, task, call, flags));
         return;
     }
     let write = |call: &Call| {

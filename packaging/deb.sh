@@ -91,6 +91,7 @@ Description: runtime security: alerts on what processes do
  are those of Falco.
 EOF
     (cd "$root" && find etc -type f -printf '/%p\n' | LC_ALL=C sort) >"$root/DEBIAN/conffiles"
+    # shellcheck disable=SC2016 # "$1" is that of the script which is made
     {
         printf '#!/bin/sh\nset -e\nif [ "$1" = configure ]; then\n'
         sed '1d; s/^/    /' packaging/account.sh

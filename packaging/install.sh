@@ -11,9 +11,9 @@ bin="$DESTDIR$PREFIX/bin/falco-engine"
 config="$DESTDIR$SYSCONFDIR/falco"
 unit="$DESTDIR$UNITDIR/falco.service"
 share="$DESTDIR$PREFIX/share"
-# systemd looks for these in few places.
-sysusers="$DESTDIR${SYSUSERSDIR:-/usr/lib/sysusers.d}/falco-engine.conf"
-tmpfiles="$DESTDIR${TMPFILESDIR:-/usr/lib/tmpfiles.d}/falco-engine.conf"
+# Beside the units, whose directory is one of those that systemd knows.
+sysusers="$DESTDIR${UNITDIR%/systemd/system}/sysusers.d/falco-engine.conf"
+tmpfiles="$DESTDIR${UNITDIR%/systemd/system}/tmpfiles.d/falco-engine.conf"
 
 # Only where the running system itself is meant, not a directory that becomes a package.
 systemd() {

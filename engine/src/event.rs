@@ -4,7 +4,9 @@ use std::fmt;
 
 use falco_abi::event::{
     ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source, asyncevent, container,
+    ptrace,
 };
+use falco_abi::flags;
 use falco_abi::record::{
     HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span, flag,
 };
@@ -204,6 +206,25 @@ impl<'a> Event<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Whether the number in this slot is a signal, by what else the event tells:
+    /// a process goes on with it.
+    pub fn is_signal(&self, slot: usize) -> bool {
+        if self.kind != Kind::Ptrace || slot != ptrace::Slot::data as usize {
+            return false;
+        }
+        let Some(request) = self.number(ptrace::Slot::request as usize) else {
+            return false;
+        };
+        let entries = flags::PTRACE_REQUESTS.entries.iter();
+        let mut named = entries.filter(|(_, number)| u64::from(*number) == request);
+        named.any(|(name, _)| {
+            matches!(
+                *name,
+                "PTRACE_CONT" | "PTRACE_SINGLESTEP" | "PTRACE_DETACH" | "PTRACE_SYSCALL"
+            )
+        })
     }
 
     /// Result of the call: the parameter `res`, the returned descriptor or id.

@@ -115,9 +115,12 @@ fn rewrite(source: CaptureSource, options: Options) -> Vec<u8> {
 /// All fields that need no argument.
 fn fields() -> Vec<(&'static str, Template)> {
     let table = FieldTable::new(FIELDS);
-    let plain = FIELDS
-        .iter()
-        .filter(|field| !matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey));
+    let plain = FIELDS.iter().filter(|field| {
+        !matches!(
+            field.arg,
+            ArgKind::Key | ArgKind::IndexOrKey | ArgKind::Dotted | ArgKind::IndexOrDotted
+        )
+    });
     plain
         .map(|field| {
             let text = format!("%{}", field.name);
@@ -350,17 +353,20 @@ fn every_event_keeps_its_parameters() {
 fn container_fields(event: &Event<'_>, state: &State) -> Vec<String> {
     let arena = Bump::new();
     let table = FieldTable::new(FIELDS);
-    let context = state.context(event, &arena);
     let plain = FIELDS.iter().filter(|field| {
         ["container.", "k8s."]
             .iter()
             .any(|start| field.name.starts_with(start))
             && !matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey)
     });
-    let values = plain.map(|field| {
+    let templates = plain.map(|field| {
         let text = format!("{0}=%{0}", field.name);
+        Template::compile(&text, &table).expect("a field")
+    });
+    let templates: Vec<_> = templates.collect();
+    let context = state.context(event, &arena);
+    let values = templates.iter().map(|template| {
         let mut value = String::new();
-        let template = Template::compile(&text, &table).expect("a field");
         template.render(&context, &mut value);
         value
     });

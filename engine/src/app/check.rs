@@ -202,7 +202,7 @@ pub(super) fn explain(cli: &Cli, config: &Config, name: &str) -> anyhow::Result<
     refuse_wrong(cli, config, &paths)?;
     let (sources, _) = files::read(&paths);
     let fields = fields(config);
-    let Some(text) = explain::explain(&sources, &fields, name) else {
+    let Some(text) = explain::explain(&sources, &fields, &rule_options(cli, config), name) else {
         return Ok(unknown(Some(name)));
     };
     print!("{text}");

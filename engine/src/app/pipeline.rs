@@ -26,6 +26,8 @@ use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long it sleeps at most while the state is mended after a loss.
+const HEALING: Duration = Duration::from_millis(20);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
 /// Records that cannot be read are logged one by one up to this many.
@@ -124,10 +126,12 @@ impl Pipeline {
             _ => None,
         };
         while !duty.is_over() {
-            let mut wait = if self.rest.waiting.is_empty() {
-                IDLE
-            } else {
+            let mut wait = if !self.rest.waiting.is_empty() {
                 HOLDING
+            } else if self.rest.state.is_healing() {
+                HEALING
+            } else {
+                IDLE
             };
             if let Some(end) = end {
                 let left = end.saturating_duration_since(Instant::now());
@@ -142,6 +146,7 @@ impl Pipeline {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
+            rest.state.heal_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }

@@ -26,7 +26,7 @@ use crate::rules::{
 };
 use crate::source::capture::CaptureSource;
 use crate::source::{Source, interest, kmod::KmodSource};
-use crate::state::State;
+use crate::state::{Purging, State};
 use crate::yaml::Node;
 
 /// Rules that can be used.
@@ -325,7 +325,7 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
 /// System calls that change what the state knows. Process exec, fork and exit
 /// have hooks of their own.
 fn state_syscalls() -> impl Iterator<Item = u32> {
-    const STATE: [&str; 16] = [
+    const STATE: [&str; 19] = [
         "setuid",
         "setgid",
         "setreuid",
@@ -342,6 +342,9 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "setpgid",
         "prctl",
         "capset",
+        "unshare",
+        "setrlimit",
+        "prlimit64",
     ];
     SYSCALLS
         .iter()
@@ -351,7 +354,7 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
 
 /// System calls that change what a process has open.
 fn descriptor_syscalls() -> impl Iterator<Item = u32> {
-    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "unshare"];
+    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "close_range"];
     const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
     SYSCALLS
         .iter()
@@ -383,6 +386,10 @@ fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> any
     .context("cannot start asking container runtimes")?;
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
+    state.set_purging(Purging {
+        interval: config.engine.purging_interval,
+        timeout: config.engine.purging_timeout,
+    });
     let threads = config.engine.threads;
     if threads > 0 {
         state.set_thread_limit(threads);

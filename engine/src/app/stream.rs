@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bumpalo::Bump;
 use clap::Args;
+use falco_abi::control::hook;
 use falco_abi::syscall::{NONE, SYSCALLS};
 
 use super::signals::Signals;
@@ -76,6 +77,25 @@ pub(super) trait Sink {
     fn pause(&mut self, _: &Progress) {}
 }
 
+/// Events that go two ways.
+pub(super) struct Both<'s>(pub(super) &'s mut dyn Sink, pub(super) &'s mut dyn Sink);
+
+impl Sink for Both<'_> {
+    fn begin(&mut self, machine: &Machine, state: &State) -> anyhow::Result<()> {
+        self.0.begin(machine, state)?;
+        self.1.begin(machine, state)
+    }
+
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
+        Ok(self.0.event(ctx, matches)? && self.1.event(ctx, matches)?)
+    }
+
+    fn pause(&mut self, progress: &Progress) {
+        self.0.pause(progress);
+        self.1.pause(progress);
+    }
+}
+
 /// How much of a capture was read.
 #[derive(Clone, Default)]
 pub(super) struct Progress {
@@ -137,7 +157,9 @@ impl Stream {
             }
             None => {
                 let calls = SYSCALLS.iter().map(|call| u32::from(call.number()));
-                let wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
+                let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
+                // What we write would be the next event, without an end.
+                wanted.hooks |= hook::NO_OWN;
                 startup::open_module(&Config::default(), &wanted, true)?
             }
         };
@@ -230,6 +252,7 @@ impl Stream {
                 Batch::End => break,
             }
             if host.is_some() {
+                state.heal_on();
                 state.tick();
             }
         }

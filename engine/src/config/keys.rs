@@ -306,25 +306,25 @@ pub static KEYS: &[Key<Config>] = &[
         "262144",
         "Most entries of the table of threads; 0 stands for 262144. What finds no room is counted.",
     ),
-    other(
+    full(
         "falco_libs.thread_table_auto_purging_interval_s",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.engine.purging_interval = v,
+        },
         "300",
-        pending(
-            &["300"],
-            "dead processes are forgotten at the program's own pace",
-        ),
-        "Seconds between two searches for dead processes.",
+        "Seconds within which each thread is looked for once, in case the event of its end was lost. After a loss all are looked for at once.",
     ),
-    other(
+    full(
         "falco_libs.thread_table_auto_purging_thread_timeout_s",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.engine.purging_timeout = v,
+        },
         "300",
-        pending(
-            &["300"],
-            "dead processes are forgotten at the program's own pace",
-        ),
-        "Seconds after which an idle process may be forgotten.",
+        "Seconds for which a thread must not be there before it is forgotten; at least 3.",
     ),
     other(
         "falco_libs.snaplen",

@@ -104,6 +104,12 @@ pub struct Engine {
     /// Most threads that are kept, from `falco_libs.thread_table_size`; 0: as
     /// many as the state keeps by itself.
     pub threads: usize,
+    /// Seconds within which each thread is looked for once, from
+    /// `falco_libs.thread_table_auto_purging_interval_s`.
+    pub purging_interval: u64,
+    /// Seconds for which a thread must not be there before it is forgotten, from
+    /// `falco_libs.thread_table_auto_purging_thread_timeout_s`.
+    pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashMap;
 
+use super::arguments;
 use super::ast::{FieldRef, Span};
 use super::error::{Error, ErrorKind, nearest};
 use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Print, Value};
@@ -140,7 +141,8 @@ impl FieldTable {
             && field.arg.is_none()
         {
             self.note(found);
-            return bind_arg(found, Some(key), field.span);
+            let arg = FieldArg::Key(key.into());
+            return Ok(BoundField { field: found, arg });
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
         let hint = nearest(&field.name, self.names());
@@ -148,26 +150,23 @@ impl FieldTable {
     }
 
     /// Splits off the last part of a name as the argument of a field that can
-    /// have one.
+    /// have one there.
     fn dotted<'n>(&self, name: &'n str) -> Option<(&'static Field, &'n str)> {
         let (name, key) = name.rsplit_once('.')?;
         let field = self.get(name)?;
-        let takes_key = !matches!(field.arg, ArgKind::None | ArgKind::OptionalIndex);
-        takes_key.then_some((field, key))
+        field.arg.is_dotted().then_some((field, key))
     }
 
-    /// Length of the longest start of the text that names a field. Only whole
-    /// parts between dots count.
+    /// Length of the longest start of the text that names a field, wherever it
+    /// ends: behind it there may be letters of the text.
     pub fn longest_name(&self, text: &str) -> Option<usize> {
-        let mut end = name_length(text);
-        while end > 0 {
+        let longest = name_length(text);
+        (1..=longest).rev().find(|&end| {
             let name = &text[..end];
-            if self.get(name).is_some() || self.dotted(name).is_some() {
-                return Some(end);
-            }
-            end = name.rfind('.').unwrap_or(0);
-        }
-        None
+            let dotted = || self.dotted(name);
+            self.get(name).is_some()
+                || dotted().is_some_and(|(field, key)| arguments::fits(field, key))
+        })
     }
 }
 
@@ -228,6 +227,9 @@ fn bind_arg(field: &'static Field, arg: Option<&str>, span: Span) -> Result<Boun
         ArgKind::OptionalIndexOrKey => (true, true, true),
         ArgKind::Key => (false, true, false),
         ArgKind::IndexOrKey => (true, true, false),
+        ArgKind::Dotted => (false, false, false),
+        ArgKind::OptionalDotted => (false, false, true),
+        ArgKind::IndexOrDotted => (true, false, false),
     };
     let number = |text: &str| {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
@@ -267,9 +269,27 @@ impl BoundField {
         matches!(self.field.name, "evt.type" | "syscall.type")
     }
 
-    /// Whether it can be an argument of a transformer or on the right side.
+    /// Whether it asks how near a time is.
+    pub fn is_around(&self) -> bool {
+        self.field.name == "evt.around"
+    }
+
+    /// Whether outputs cannot show it: it is no value but a way to compare some.
+    pub fn is_for_conditions(&self) -> bool {
+        self.is_around()
+            || self.field.ty == FieldType::Net
+            || self.field.cardinality == Cardinality::BothEnds
+    }
+
+    /// Whether it can be compared with another field.
+    pub fn is_comparable(&self) -> bool {
+        self.is_plain() && self.field.ty != FieldType::Net && self.field.name != "fd.types"
+    }
+
+    /// Whether it can be an argument of a transformer.
     pub fn is_plain(&self) -> bool {
         !self.is_event_type()
+            && !self.is_around()
             && !matches!(self.field.ty, FieldType::Dynamic | FieldType::Host)
             && !matches!(
                 self.field.cardinality,

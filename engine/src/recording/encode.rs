@@ -26,6 +26,9 @@ const OLD_NUMBERS: u32 = 334;
 /// The last event type that sysdig 0.29 knows; it crashes on some later ones.
 const OLD_TYPES: u16 = 371;
 
+/// In front of a parameter of `ptrace` of which the byte that follows is a signal.
+const SIGNAL: u8 = 1;
+
 /// Longest parameter of events whose lengths have 16 bits.
 const LONGEST: usize = u16::MAX as usize;
 
@@ -242,6 +245,11 @@ impl Encoder {
             return;
         };
         if let Some(value) = event.number(slot) {
+            if let (Type::Dynamic, true, Ok(signal)) =
+                (put.ty, event.is_signal(slot), u8::try_from(value))
+            {
+                return out.extend_from_slice(&[SIGNAL, signal]);
+            }
             return number(put.ty, value, out);
         }
         let inherited = || {

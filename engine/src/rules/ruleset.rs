@@ -1,5 +1,6 @@
 //! Compiled rules, found by the type of an event, evaluated in order.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,11 +10,11 @@ use falco_abi::syscall::SYSCALL_MAX;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::files::RuleSource;
-use super::group::Group;
+use super::group::{Group, Way};
 use super::load::{self, LoadOptions, LoadResult};
 use super::model;
 use super::output::Output;
-use crate::event::Event;
+use crate::event::{Event, syscall_name};
 use crate::filter::compile::Compiled;
 use crate::filter::events::{EventSet, Probe};
 use crate::filter::field::Context;
@@ -21,6 +22,9 @@ use crate::filter::plan::{Builder, Id, Plan, event_sets};
 use crate::filter::predicate::{Memo, Node, Run, Shared};
 use crate::filter::table::FieldTable;
 use crate::output::{Alert, Priority};
+
+/// Most events that are named of a group.
+const SHOWN: usize = 12;
 
 /// Rules ready to be evaluated.
 #[derive(Debug)]
@@ -267,6 +271,69 @@ impl Ruleset {
     /// All rules, those that are not active included, in order.
     pub fn rules(&self) -> impl ExactSizeIterator<Item = &RuleInfo> {
         self.rules.iter().map(|rule| &rule.info)
+    }
+
+    /// Appends how an active rule is found and evaluated, for each group of
+    /// events that rules tell apart from others; whether there is such a rule.
+    pub fn explain(&self, name: &str, text: &mut String) -> bool {
+        let is_it = |rule: &CompiledRule| rule.info.active && *rule.info.name == *name;
+        let Some(rule) = self.rules.iter().position(is_it) else {
+            return false;
+        };
+        for (at, group) in self.groups.iter().enumerate() {
+            let Some((condition, way)) = group.way(rule) else {
+                continue;
+            };
+            let names = self.names_of(at);
+            let more = names.len().saturating_sub(SHOWN);
+            let mut shown = names[..names.len() - more].join(" ");
+            if more > 0 {
+                // Writing to a string cannot fail.
+                let _ = write!(shown, " and {more} more");
+            }
+            let count = match group.len() {
+                1 => "this rule alone is".to_owned(),
+                count => format!("{count} rules are"),
+            };
+            let _ = writeln!(text, "\non {shown}, where {count} of interest:");
+            match way {
+                Way::Value(check, values, rules) => {
+                    let field = &check.operand;
+                    let _ = writeln!(
+                        text,
+                        "  looked up by the value of {field} in a hash table of {values} values \
+                         for {rules} rules"
+                    );
+                }
+                Way::Behind(guards) if guards.is_empty() => {
+                    text.push_str("  tried on every event\n");
+                }
+                Way::Behind(guards) => {
+                    for (guard, rules) in guards {
+                        let _ = writeln!(text, "  tried with {rules} rules if this holds:");
+                        self.plan.explain(guard, 1, text);
+                    }
+                    text.push_str("  and then:\n");
+                }
+            }
+            self.plan.explain(condition, 1, text);
+        }
+        true
+    }
+
+    /// Names of the events of a group.
+    fn names_of(&self, group: usize) -> Vec<&'static str> {
+        let kinds = ALL.iter().zip(&self.by_kind);
+        let kinds = kinds.filter(|(kind, at)| **at == group && **kind != Kind::Syscall);
+        let kinds = kinds.map(|(kind, _)| kind.info());
+        let kinds = kinds.filter(|info| !info.internal && !info.name.is_empty());
+        let calls = self.by_syscall.iter().enumerate();
+        let calls = calls.filter(|(_, at)| **at == group);
+        let calls = calls.filter_map(|(number, _)| syscall_name(number as u32));
+        let mut names: Vec<_> = kinds.map(|info| info.name).chain(calls).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
     /// The events that some active rule can match.

@@ -133,6 +133,7 @@ impl State {
         };
         thread.run(&comm, image);
         thread.executed = true;
+        thread.guessed = false;
         if let Some((groups, container)) = moved {
             thread.cgroups = groups.into();
             thread.container = container;

@@ -5,8 +5,6 @@ use std::time::{Duration, Instant};
 
 /// Number of the type of an `openat` that has returned, in captures.
 const OPENAT: u16 = 307;
-/// That of a `read`.
-const READ: u16 = 7;
 /// Events of one write.
 const BATCH: u64 = 50;
 
@@ -32,7 +30,8 @@ pub(crate) fn section() -> Vec<u8> {
     )
 }
 
-fn event(ty: u16, time: u64, params: &[&[u8]]) -> Vec<u8> {
+/// An event of this type, with these parameters.
+pub(crate) fn event(ty: u16, time: u64, params: &[&[u8]]) -> Vec<u8> {
     let mut data = Vec::new();
     for param in params {
         data.extend(u16::try_from(param.len()).unwrap().to_le_bytes());
@@ -63,12 +62,6 @@ pub(crate) fn openat(number: u64, time: u64) -> Vec<u8> {
         &5u64.to_le_bytes(),
     ];
     event(OPENAT, time, &params)
-}
-
-/// A `read` of these bytes.
-pub(crate) fn read(data: &[u8], time: u64) -> Vec<u8> {
-    let length = (data.len() as u64).to_le_bytes();
-    event(READ, time, &[&length, data])
 }
 
 /// The time of the event of a number, where time has no meaning: a microsecond

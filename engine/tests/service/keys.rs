@@ -19,14 +19,19 @@ const RULES: &str = "\
   priority: INFO
 ";
 
+/// Number of the type of a `read` that has returned, in captures.
+const READ: u16 = 7;
+
 /// A directory with a capture of two events and a configuration.
 fn prepared(settings: &str) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path();
+    let data = b"abc\x00\xff\n";
+    let length = (data.len() as u64).to_le_bytes();
     let events = [
         feed::section(),
         feed::openat(7, feed::time(0)),
-        feed::read(b"abc\x00\xff\n", feed::time(1)),
+        feed::event(READ, feed::time(1), &[&length, data]),
     ];
     fs::write(path.join("capture.scap"), events.concat()).unwrap();
     fs::write(path.join("rules.yaml"), RULES).unwrap();

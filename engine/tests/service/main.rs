@@ -5,6 +5,7 @@
 mod feed;
 mod keys;
 mod life;
+mod look;
 mod options;
 mod privileges;
 mod trouble;

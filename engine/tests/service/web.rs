@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::{Service, engine};
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-fn get(port: u16, host: &str, path: &str) -> Option<(String, String)> {
+pub(crate) fn get(port: u16, host: &str, path: &str) -> Option<(String, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
     write!(
         stream,

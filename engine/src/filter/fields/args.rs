@@ -314,7 +314,11 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
         return span(ctx, slot, param, bytes);
     }
     if let Some(value) = event.number(slot) {
-        return number(ctx, slot, param, value);
+        let ty = match event.is_signal(slot) {
+            true => ParamType::Signal,
+            false => param.ty,
+        };
+        return number(ctx, slot, &Param { ty, ..*param }, value);
     }
     Rendered::own(missing(param.ty))
 }

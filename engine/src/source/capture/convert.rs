@@ -339,6 +339,7 @@ fn zero_if_missing(code: u16) -> &'static [&'static str] {
         27 | 57 => &["queuelen", "queuemax"],
         51 | 55 => &["res"],
         151 => &["arg"],
+        299 => &["flags"],
         _ => &[],
     }
 }
