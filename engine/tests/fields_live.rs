@@ -57,8 +57,10 @@ const NEVER: &[(&str, &str)] = &[
     ),
 ];
 
-/// Fields of these classes come from container runtimes: the job `scenario`.
-const ELSEWHERE: &[&str] = &["container.", "k8s."];
+/// Fields of these classes come from container runtimes and from the API server,
+/// which the fast node does not have: the job `scenario`, `tests/state_cri.rs`,
+/// and the tests of `metadata`.
+const ELSEWHERE: &[&str] = &["container.", "k8s.", "k8smeta."];
 
 /// The field that a row is about: the longest whose name it begins with.
 fn field_of(row: &str) -> Option<&'static Field> {
