@@ -335,6 +335,18 @@ fn this_machine() {
 }
 
 #[test]
+fn threads_of_a_process_are_in_one_directory() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, task_new(10, 12, 10, 1));
+    let chdir = RecordBuilder::new(Kind::Chdir, 11).header(|h| h.pid = 10);
+    apply(&mut state, chdir.number("res", 0).bytes("cwd", b"/tmp/x"));
+    for tid in [10, 11, 12] {
+        assert_eq!(text(&state.thread(tid).unwrap().cwd), "/tmp/x/", "{tid}");
+    }
+}
+
+#[test]
 fn calls_that_change_a_process_are_followed() {
     let mut state = state();
     apply(
