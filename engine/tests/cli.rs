@@ -182,6 +182,7 @@ fn an_unwritable_output_file_is_named() {
         &[
             "-c",
             "falco.yaml",
+            "--dry-run",
             "-o",
             "file_output.enabled=true",
             "-o",

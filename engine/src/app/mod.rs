@@ -131,6 +131,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
     })?;
     if cli.dry_run {
+        // A file that is made by the check is that of who will write to it.
+        privileges::drop_privileges(&config);
         Outputs::check(&config.outputs)?;
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);

@@ -160,7 +160,10 @@ impl Stream {
                 let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
                 // What we write would be the next event, without an end.
                 wanted.hooks |= hook::NO_OWN;
-                startup::open_module(&Config::default(), &wanted, true)?
+                let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
+                // A capture begins with it.
+                state.read_open_files();
+                (source, state)
             }
         };
         let host = source.machine().is_none().then(recording::of_host);

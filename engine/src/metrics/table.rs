@@ -220,6 +220,8 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.unknown),
     one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.swept),
     one("scap.n_drops_full_threadtable", Count, State, Both, |f| f.sample.state.refused),
+    each("falco.container_lookups", Count, State, Both, |f| by_outcome(f, "lookups")),
+    each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),
     one("scap.n_evts", Count, Kernel, BothAlways, |f| f.sample.counters.records),
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
     each("scap.n_drops_buffer", Count, Kernel, Both, buffers),
@@ -236,7 +238,10 @@ fn label(name: &str, value: impl Into<String>) -> (String, String) {
     (name.to_owned(), value.into())
 }
 
-fn per_output(facts: &Facts, value: fn(&Status) -> u64) -> Vec<Series> {
+/// A number of an output.
+type OfOutput = fn(&Status) -> u64;
+
+fn per_output(facts: &Facts, value: OfOutput) -> Vec<Series> {
     let series = |output: &Status| Series {
         labels: vec![label("output", output.name)],
         key: output.name.to_owned(),
@@ -246,12 +251,12 @@ fn per_output(facts: &Facts, value: fn(&Status) -> u64) -> Vec<Series> {
 }
 
 fn alerts(facts: &Facts) -> Vec<Series> {
-    let results: [(&str, fn(&Status) -> u64); 3] = [
+    let results: [(&str, OfOutput); 3] = [
         ("written", |output| output.written),
         ("dropped", |output| output.dropped),
         ("lost", |output| output.lost),
     ];
-    let of = |(result, value): (&str, fn(&Status) -> u64)| {
+    let of = |(result, value): (&str, OfOutput)| {
         let mut all = per_output(facts, value);
         for series in &mut all {
             series.labels.push(label("result", result));
@@ -311,6 +316,20 @@ fn buffers(facts: &Facts) -> Vec<Series> {
         value: no_room(&facts.sample.counters.lost, classes),
     };
     BUFFER_KINDS.into_iter().map(series).collect()
+}
+
+/// What asking container runtimes came to.
+fn by_outcome(facts: &Facts, what: &str) -> Vec<Series> {
+    let counts = facts.sample.state.of_containers().into_iter();
+    let series = |(_, outcome, value): (&str, &'static str, u64)| Series {
+        labels: vec![label("outcome", outcome)],
+        key: outcome.to_owned(),
+        value,
+    };
+    counts
+        .filter(|(of, _, _)| *of == what)
+        .map(series)
+        .collect()
 }
 
 fn per_cpu(facts: &Facts, value: fn(&Sample, &RingUse) -> u64) -> Vec<Series> {

@@ -24,14 +24,15 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, container_removed, groupadded, groupdeleted, procexit, traits, useradded,
+    userdeleted,
 };
 use nix::ifaddrs::getifaddrs;
 use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
 use procfd::ProcFds;
@@ -112,6 +113,7 @@ pub struct State {
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
+    announced: Option<Container>,
     hostname: Box<str>,
     /// Addresses of this machine's own interfaces.
     addresses: FxHashSet<IpAddr>,
@@ -289,6 +291,30 @@ impl State {
         self.without_files = !keep;
     }
 
+    /// A container is made known, or is gone.
+    fn announce(&mut self, event: &Event<'_>) {
+        let gone = match event.kind {
+            Kind::ContainerRemoved => event.bytes(container_removed::Slot::json as usize),
+            _ => None,
+        };
+        let json = event.container().or(gone);
+        self.announced = json.and_then(recorded::parse).map(|(id, info)| {
+            let full = info.full_id.as_deref().filter(|full| !full.is_empty());
+            let runtime = info.runtime.unwrap_or(Runtime::Cri);
+            let told = Container::new(full.unwrap_or(&id), runtime);
+            told.publish(info.clone());
+            if gone.is_none() {
+                self.containers.tell(&id, info);
+            }
+            told
+        });
+    }
+
+    /// The container that the current event, one about containers, is about.
+    pub fn announced(&self) -> Option<&Container> {
+        self.announced.as_ref()
+    }
+
     /// All containers.
     pub fn containers(&self) -> &Arc<Containers> {
         &self.containers
@@ -355,8 +381,10 @@ impl State {
             event,
             thread: self.thread_of(event).or_else(|| {
                 // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+                let is_call = !matches!(
+                    event.kind,
+                    Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+                );
                 let exists = is_call && self.table.entry(event.header.tid).is_some();
                 exists.then(|| &*UNKNOWN)
             }),
@@ -417,8 +445,11 @@ impl State {
             self.doubt(event);
             return;
         }
-        if let Some((id, info)) = event.container().and_then(recorded::parse) {
-            self.containers.tell(&id, info);
+        if matches!(
+            event.kind,
+            Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+        ) {
+            self.announce(event);
         }
         let tid = event.header.tid;
         if tid == 0 {
@@ -473,6 +504,13 @@ impl State {
             let reaper = reaper.filter(|&tid| tid != 0);
             self.table
                 .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
+        }
+    }
+
+    /// Reads now what all processes have open, for those that want to tell it.
+    pub fn read_open_files(&mut self) {
+        while let Some(pid) = self.unread.pop() {
+            self.read_files(pid);
         }
     }
 

@@ -92,6 +92,9 @@ fn written(config: &Config) -> Vec<PathBuf> {
             paths.extend(outputs.file.filename.parent().map(Path::to_owned));
         }
     }
+    if config.capture.enabled {
+        paths.push(config.capture.path_prefix.clone());
+    }
     if config.metrics.enabled {
         paths.extend(config.metrics.output_file.clone());
     }

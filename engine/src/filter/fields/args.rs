@@ -320,6 +320,12 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
         };
         return number(ctx, slot, &Param { ty, ..*param }, value);
     }
+    if param.source == Source::None
+        && param.ty.is_span()
+        && let Some(bytes) = ctx.thread.and_then(|thread| thread.inherited(param.name))
+    {
+        return span(ctx, slot, param, bytes);
+    }
     Rendered::own(missing(param.ty))
 }
 
