@@ -15,6 +15,38 @@ use falco_engine::state::State;
 use falco_engine::state::users::Users;
 use shown::check;
 
+/// What only recorders tell: the scene of the live node (`examples/fields`) has
+/// the other fields of `evt`.
+#[test]
+fn events_of_recorders() {
+    let state = state();
+    let told = RecordBuilder::new(Kind::Asyncevent, 0).bytes("name", b"something");
+    check(
+        &state,
+        &told.build(),
+        &[
+            ("evt.type", "asyncevent"),
+            ("evt.is_async", "true"),
+            ("evt.asynctype", "something"),
+            ("evt.count.procinfo", "<NA>"),
+        ],
+    );
+    let used = RecordBuilder::new(Kind::Procinfo, 10).number("cpu_usr", 1);
+    check(
+        &state,
+        &used.build(),
+        &[
+            ("evt.is_async", "true"),
+            ("evt.asynctype", "procinfo"),
+            ("evt.count.procinfo", "1"),
+            ("evt.count.threadinfo", "1"),
+            ("thread.cpu", "0"),
+            ("thread.cpu.user", "0"),
+            ("thread.cpu.system", "0"),
+        ],
+    );
+}
+
 /// A shell in a directory, and the program that it runs.
 fn state() -> State {
     let mut state = State::new();

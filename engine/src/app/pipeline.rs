@@ -158,7 +158,7 @@ impl Pipeline {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
                     rest.flush_held();
-                    rest.state = State::new();
+                    rest.state.restart();
                     source.restore(&mut rest.state)?;
                     if let Some(captures) = &mut rest.captures {
                         captures.section(source.machine().cloned().unwrap_or_default());
@@ -185,6 +185,7 @@ impl Pipeline {
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
         self.rest.waiting.configure(prepared.config.holding);
+        self.rest.state.keep_open_files(prepared.open_files);
         if let Err(error) = self.capture(&prepared.config.capture) {
             error!("no captures are written: {error}");
         }
@@ -272,6 +273,7 @@ impl Pipeline {
                 swept: table.swept,
                 lookups: state.containers().lookups(),
                 held: self.rest.waiting.counts(),
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
@@ -430,13 +432,8 @@ impl Evaluator {
         state: &State,
         captures: Option<&Captures>,
     ) -> Option<u64> {
-        let context = Context {
-            event,
-            thread,
-            state,
-            arena: &self.arena,
-            base64: self.base64,
-        };
+        let mut context = Context::new(event, thread, state, &self.arena);
+        context.base64 = self.base64;
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
         let mut until = None;
         let mut sink = |rule: &RuleInfo, alert: Alert| {

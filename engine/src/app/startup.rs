@@ -236,10 +236,10 @@ pub(super) fn open_source(
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
-            source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
-                state.set_hostname(&name);
+                state.choose_hostname(&name);
             }
+            source.restore(&mut state)?;
             info!("{} threads were running", state.threads().len());
             Ok((Box::new(source), state))
         }
@@ -280,7 +280,7 @@ fn attach(
 }
 
 /// Whether the state must know what processes have open.
-fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
     // A capture tells of descriptors whatever the rules ask.
     config.capture.enabled
         || match config.engine.kind {

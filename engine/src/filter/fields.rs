@@ -4,7 +4,7 @@
 mod args;
 mod cluster;
 mod container;
-mod descriptor;
+pub(super) mod descriptor;
 mod evt;
 mod fd;
 mod fdlist;

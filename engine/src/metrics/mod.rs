@@ -64,6 +64,8 @@ pub struct StateCounts {
     pub unknown: u64,
     /// Threads that had gone without an event.
     pub swept: u64,
+    /// Threads that `/proc` knew better after a loss.
+    pub corrected: u64,
     /// Questions to container runtimes.
     pub lookups: LookupCounts,
     /// Events that waited for a runtime's answer.

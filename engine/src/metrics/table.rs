@@ -219,6 +219,7 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_noncached_thread_lookups", Count, State, Both, |f| f.sample.state.healed),
     one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.unknown),
     one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.swept),
+    one("scap.n_corrected_threads", Count, State, Both, |f| f.sample.state.corrected),
     one("scap.n_drops_full_threadtable", Count, State, Both, |f| f.sample.state.refused),
     each("falco.container_lookups", Count, State, Both, |f| by_outcome(f, "lookups")),
     each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),

@@ -115,6 +115,8 @@ pub struct State {
     containers: Arc<Containers>,
     announced: Option<Container>,
     hostname: Box<str>,
+    /// The name of the machine was chosen.
+    named: bool,
     /// Addresses of this machine's own interfaces.
     addresses: FxHashSet<IpAddr>,
     addressed: Option<Instant>,
@@ -184,8 +186,7 @@ impl State {
         }
         self.read_addresses();
         self.table.link();
-        let processes = self.table.iter().filter(|t| t.is_leader());
-        self.unread = processes.map(|t| t.pid).collect();
+        self.choose_unread();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -228,7 +229,7 @@ impl State {
         if !self.without_files
             && let Some(files) = self.table.files_mut(tid)
         {
-            files.insert(num, Arc::new(descriptor), cloexec);
+            files.insert(num, descriptor, cloexec);
         }
     }
 
@@ -286,9 +287,24 @@ impl State {
     }
 
     /// Whether to keep what processes have open. Without the events that change
-    /// it, what is kept would soon be wrong.
+    /// it, what is kept would soon be wrong. From when it is kept on, it is read
+    /// as it is at the start.
     pub fn keep_open_files(&mut self, keep: bool) {
+        if self.without_files != keep {
+            return;
+        }
         self.without_files = !keep;
+        self.table.forget_files();
+        self.choose_unread();
+    }
+
+    /// What processes have open is read bit by bit.
+    fn choose_unread(&mut self) {
+        self.unread.clear();
+        if self.proc.is_some() {
+            let processes = self.table.iter().filter(|t| t.is_leader());
+            self.unread.extend(processes.map(|t| t.pid));
+        }
     }
 
     /// A container is made known, or is gone.
@@ -355,9 +371,30 @@ impl State {
             || self.addresses.contains(&address)
     }
 
-    /// Gives the machine a name.
+    /// Gives the machine a name, unless another was chosen.
     pub fn set_hostname(&mut self, name: &str) {
+        if !self.named {
+            self.hostname = name.into();
+        }
+    }
+
+    /// Gives the machine a name, whatever it calls itself.
+    pub fn choose_hostname(&mut self, name: &str) {
         self.hostname = name.into();
+        self.named = true;
+    }
+
+    /// Forgets all that it knows: what follows is of another machine. What was
+    /// chosen stays.
+    pub fn restart(&mut self) {
+        let mut next = Self::new();
+        next.without_files = self.without_files;
+        next.purging = self.purging;
+        next.table.set_limit(self.table.limit());
+        if self.named {
+            next.choose_hostname(&self.hostname);
+        }
+        *self = next;
     }
 
     /// When the first event and the one before this one happened.
@@ -377,21 +414,16 @@ impl State {
 
     /// What fields are read from.
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
-        Context {
-            event,
-            thread: self.thread_of(event).or_else(|| {
-                // The caller of a system call exists, whoever it is.
-                let is_call = !matches!(
-                    event.kind,
-                    Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
-                );
-                let exists = is_call && self.table.entry(event.header.tid).is_some();
-                exists.then(|| &*UNKNOWN)
-            }),
-            state: self,
-            arena,
-            base64: false,
-        }
+        let thread = self.thread_of(event).or_else(|| {
+            // The caller of a system call exists, whoever it is.
+            let is_call = !matches!(
+                event.kind,
+                Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+            );
+            let exists = is_call && self.table.entry(event.header.tid).is_some();
+            exists.then(|| &*UNKNOWN)
+        });
+        Context::new(event, thread, self, arena)
     }
 
     /// The user in the eyes of a thread: a container has users of its own.
@@ -599,7 +631,7 @@ impl State {
             if let Some(files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
-                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+                files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
     }
@@ -610,7 +642,7 @@ impl State {
             && let Some(open) = self.fds.one(event.header.pid, num)
             && let Some(files) = self.table.files_mut(event.header.tid)
         {
-            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+            files.insert(num, open.descriptor, open.cloexec);
         }
     }
 
@@ -689,10 +721,9 @@ impl State {
     }
 
     fn want_users(&self, tid: u32) {
-        let (Some(reader), Some(thread)) = (&self.container_users, self.table.get(tid)) else {
-            return;
-        };
-        if let Some(container) = &thread.container
+        if let Some(reader) = &self.container_users
+            && let Some(thread) = self.table.get(tid)
+            && let Some(container) = &thread.container
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);

@@ -117,8 +117,8 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
     // A directory may have the number that the call returned.
     let about = Fd::of(ctx);
     let fd = match about.filter(|fd| fd.num == num) {
-        Some(fd) if slot == 0 || !returns_descriptor(ctx) => fd,
-        _ => Fd::open(ctx, num).or(about.filter(|_| is_copy(ctx)))?,
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => *fd,
+        _ => Fd::open(ctx, num).or(about.copied().filter(|_| is_copy(ctx)))?,
     };
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
