@@ -188,8 +188,11 @@ impl<'a> Fd<'a> {
         let silent = told.kind == FdKind::Unknown;
         // A message that was received has the other end first, who ever called.
         let turned = told.address.map(Address::turned);
+        // A pipe that a call made has no name, whatever the kernel calls it.
         let agrees = kept.kind == told.kind
-            && (kept.name(ctx) == told.name(ctx) || turned.is_some() && turned == kept.address);
+            && (kept.kind == FdKind::Pipe
+                || kept.name(ctx) == told.name(ctx)
+                || turned.is_some() && turned == kept.address);
         if silent || agrees {
             return Some(Self {
                 named: told.named,
