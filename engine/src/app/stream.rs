@@ -171,6 +171,7 @@ impl Stream {
                 wanted.hooks |= hook::NO_OWN;
                 let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
                 // A capture begins with it.
+                settled = boot_time();
                 state.read_open_files();
                 (source, state)
             }
