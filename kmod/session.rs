@@ -112,10 +112,15 @@ impl Session {
             return true;
         }
         if let Verdict::First = verdict {
-            let mut record = Numbers::new(Event::Throttled, task.tid(), task.pid(), NO_SYSCALL, 0);
-            record.push(u64::from(task.pid()));
-            record.push(u64::from(self.throttle.limit()));
-            self.publish(&mut record);
+            let values = [task.pid(), self.throttle.limit()];
+            self.publish(&mut Numbers {
+                event: Event::Throttled,
+                tid: task.tid(),
+                pid: task.pid(),
+                syscall: NO_SYSCALL,
+                flags: 0,
+                value: |i: usize| u64::from(values[i]),
+            });
         }
         self.count_loss(event, Loss::Throttled);
         false
@@ -155,10 +160,10 @@ impl Session {
     /// Publishes a record on this CPU's ring, or counts its loss.
     #[inline]
     pub(crate) fn publish(&self, record: &mut impl Finished) {
-        let fill = {
+        let ring = {
             let guard = preempt::Guard::new();
             match &self.rings[guard.cpu()] {
-                Some(ring) if ring.publish(&guard, record) => ring.fill(),
+                Some(ring) if ring.publish(&guard, record) => ring,
                 Some(_) => return,
                 None => {
                     self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
@@ -166,14 +171,14 @@ impl Session {
                 }
             }
         };
-        self.wake(fill);
+        self.wake(ring);
     }
 
     #[cold]
     fn count_loss(&self, event: Event, loss: Loss) {
         let guard = preempt::Guard::new();
         match &self.rings[guard.cpu()] {
-            Some(ring) => ring.lost(&guard, loss, event.info().class as usize),
+            Some(ring) => ring.lost(&guard, loss, event),
             None => {
                 self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
             }
@@ -182,12 +187,12 @@ impl Session {
 
     /// Wakes the reader if it sleeps and a ring has filled up to the watermark.
     #[inline]
-    fn wake(&self, fill: u64) {
+    fn wake(&self, ring: &Ring) {
         // Pairs with the barrier in `poll`: either we see that it waits, or it
         // sees what we have just published.
         fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::Relaxed)
-            && fill >= self.watermark
+            && ring.fill() >= self.watermark
             && self.waiting.swap(false, Ordering::Relaxed)
         {
             self.readers.notify_all();

@@ -185,6 +185,7 @@ impl<'a> Event<'a> {
                 Kind::TaskNew
                     | Kind::Asyncevent
                     | Kind::Container
+                    | Kind::ContainerRemoved
                     | Kind::CpuHotplug
                     | Kind::Notification
                     | Kind::Infra

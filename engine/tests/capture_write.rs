@@ -114,9 +114,12 @@ fn rewrite(source: CaptureSource, options: Options) -> Vec<u8> {
 /// All fields that need no argument.
 fn fields() -> Vec<(&'static str, Template)> {
     let table = FieldTable::new(FIELDS);
-    let plain = FIELDS
-        .iter()
-        .filter(|field| !matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey));
+    let plain = FIELDS.iter().filter(|field| {
+        !matches!(
+            field.arg,
+            ArgKind::Key | ArgKind::IndexOrKey | ArgKind::Dotted | ArgKind::IndexOrDotted
+        )
+    });
     plain
         .map(|field| {
             let text = format!("%{}", field.name);

@@ -147,10 +147,13 @@ pub fn reserve(
     }
     let len = padded(len) as u64;
     let kept = if priority { 0 } else { priority_room(size) };
-    if used + len + kept > size {
+    // None of these is near the end of the numbers.
+    if used.wrapping_add(len).wrapping_add(kept) > size {
         return Err(Loss::Full);
     }
-    producer.reserved.store(start + len, Ordering::Relaxed);
+    producer
+        .reserved
+        .store(start.wrapping_add(len), Ordering::Relaxed);
     // The timestamp is taken after this store: a reader that sees the clock
     // past a record's time also sees that the record was begun.
     core::sync::atomic::fence(Ordering::Release);
@@ -164,9 +167,11 @@ pub fn reserve(
 #[inline]
 pub fn commit(producer: &ProducerPage, reservation: Reservation) {
     let records = producer.records.load(Ordering::Relaxed);
-    producer.records.store(records + 1, Ordering::Relaxed);
+    producer
+        .records
+        .store(records.wrapping_add(1), Ordering::Relaxed);
     producer.committed.store(
-        reservation.start + u64::from(reservation.len),
+        reservation.start.wrapping_add(u64::from(reservation.len)),
         Ordering::Release,
     );
 }
@@ -176,11 +181,11 @@ pub fn commit(producer: &ProducerPage, reservation: Reservation) {
 #[inline]
 pub const fn split(position: u64, len: usize, size: u64) -> (usize, usize, usize) {
     let offset = (position & (size - 1)) as usize;
-    let before_end = size as usize - offset;
+    let before_end = (size as usize).wrapping_sub(offset);
     if len <= before_end {
         (offset, len, 0)
     } else {
-        (offset, before_end, len - before_end)
+        (offset, before_end, len.wrapping_sub(before_end))
     }
 }
 

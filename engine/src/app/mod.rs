@@ -131,22 +131,25 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
     })?;
     if cli.dry_run {
+        // A file that is made by the check is that of who will write to it.
+        privileges::drop_privileges(&config);
         Outputs::check(&config.outputs)?;
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);
     }
-    privileges::drop_privileges();
-    let outputs = Outputs::start(&config.outputs)?;
-    let (signals, hangup) = signals::watch()?;
-    let notify = Notify::from_env();
+    let device = startup::open_device(&config)?;
     if let Some(path) = &cli.pid_file
         && let Err(error) = cli::write_pid_file(path)
     {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
+    privileges::drop_privileges(&config);
+    let outputs = Outputs::start(&config.outputs)?;
+    let (signals, hangup) = signals::watch()?;
+    let notify = Notify::from_env();
     hosts::start();
-    let (source, state) = startup::open_source(&config, &rules.ruleset)?;
+    let (source, state) = startup::open_source(&config, &rules.ruleset, device)?;
     let board = Arc::new(Board::new(
         Identity::new(config.engine.kind.name()),
         metrics::Loaded::new(&config, &rules.ruleset, &rules.files),
@@ -174,7 +177,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, own_alerts);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config, own_alerts);
     pipeline
         .capture(&config.capture)
         .context("cannot start a thread")?;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use crossbeam_channel::Sender;
+use falco_abi::event::Event as Kind;
 use log::{error, info};
 
 use super::capture::Captures;
@@ -12,9 +13,11 @@ use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
-use crate::config;
-use crate::event::Event;
+use crate::config::{self, Config};
+use crate::event::{Event, RecordBuilder};
 use crate::filter::field::Context;
+use crate::metadata::{Container, recorded};
+use crate::metrics::cost::{Costs, Meter};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
@@ -25,6 +28,8 @@ use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long it sleeps at most while the state is mended after a loss.
+const HEALING: Duration = Duration::from_millis(20);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
 /// Records that cannot be read are logged one by one up to this many.
@@ -65,8 +70,18 @@ struct Evaluator {
     ruleset: Ruleset,
     scratch: Scratch,
     arena: Bump,
+    meter: Meter,
+    /// Bytes are shown as base64.
+    base64: bool,
     outputs: Outputs,
     statistics: Statistics,
+}
+
+/// What rules cost is measured if somebody can see it.
+fn meter(config: &Config) -> Meter {
+    let page = config.web.enabled && config.web.status_page;
+    let metrics = config.metrics.enabled && config.metrics.rules;
+    Meter::new(page || metrics)
 }
 
 impl Pipeline {
@@ -75,6 +90,7 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
+        config: &Config,
         alerts: Sender<Alert>,
     ) -> Self {
         Self {
@@ -87,10 +103,12 @@ impl Pipeline {
                     ruleset,
                     scratch: Scratch::default(),
                     arena: Bump::new(),
+                    meter: meter(config),
+                    base64: config.base64,
                     outputs,
                     statistics: Statistics::default(),
                 },
-                waiting: Waiting::default(),
+                waiting: Waiting::new(config.holding),
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
@@ -110,10 +128,12 @@ impl Pipeline {
             _ => None,
         };
         while !duty.is_over() {
-            let mut wait = if self.rest.waiting.is_empty() {
-                IDLE
-            } else {
+            let mut wait = if !self.rest.waiting.is_empty() {
                 HOLDING
+            } else if self.rest.state.is_healing() {
+                HEALING
+            } else {
+                IDLE
             };
             if let Some(end) = end {
                 let left = end.saturating_duration_since(Instant::now());
@@ -128,6 +148,8 @@ impl Pipeline {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
+            rest.tell_news();
+            rest.state.heal_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
@@ -151,6 +173,7 @@ impl Pipeline {
             }
         }
         info!("{} events were looked at", self.rest.events);
+        self.rest.tell_counts();
         Ok(true)
     }
 
@@ -161,12 +184,15 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        self.rest.waiting.configure(prepared.config.holding);
         if let Err(error) = self.capture(&prepared.config.capture) {
             error!("no captures are written: {error}");
         }
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
+        evaluator.meter = meter(&prepared.config);
+        evaluator.base64 = prepared.config.base64;
         Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
     }
 
@@ -244,9 +270,13 @@ impl Pipeline {
                 healed: table.healed,
                 unknown: table.unknown,
                 swept: table.swept,
+                lookups: state.containers().lookups(),
+                held: self.rest.waiting.counts(),
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
+            costs: self.rest.evaluator.costs(),
         }
     }
 
@@ -303,15 +333,72 @@ impl Rest {
             }
             captures.event(&event, &self.state);
         }
+        if event.kind == Kind::Procexit {
+            self.tell_removed(&event);
+        }
         self.state.after(&event);
         if let Some(captures) = &mut self.captures {
             captures.after(&self.state);
         }
     }
 
+    /// At the end: what containers cost.
+    fn tell_counts(&self) {
+        let containers = self.state.containers();
+        let (lookups, held) = (containers.lookups(), self.waiting.counts());
+        if lookups.asked > 0 {
+            info!(
+                "{} containers were asked about, {} known, {} too many; \
+                 {} events waited for that, {} in vain, {} found no room",
+                lookups.asked,
+                lookups.answered,
+                lookups.refused,
+                held.held,
+                held.late,
+                held.refused,
+            );
+        }
+    }
+
+    /// Makes events of containers that became known.
+    fn tell_news(&mut self) {
+        for container in self.state.containers().take_news() {
+            self.tell(Kind::Container, &container, clock::now());
+        }
+    }
+
+    /// Makes an event of a container whose first process ends. A capture has
+    /// what its recorder told.
+    fn tell_removed(&mut self, event: &Event<'_>) {
+        let thread = self.state.thread_of(event);
+        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        if let Some(container) = first.and_then(|thread| thread.container.clone())
+            && self.state.containers().are_asked_for()
+        {
+            self.tell(Kind::ContainerRemoved, &container, event.time);
+        }
+    }
+
+    /// An event about a container, which no thread made, if a rule wants it.
+    fn tell(&mut self, kind: Kind, container: &Container, time: u64) {
+        if !self.evaluator.ruleset.wants_kind(kind) {
+            return;
+        }
+        let Some(info) = container.info() else {
+            return;
+        };
+        let json = recorded::describe(container, info);
+        let record = RecordBuilder::new(kind, 0)
+            .header(|header| header.ts = time)
+            .bytes("json", &json)
+            .build();
+        self.take(self.events, &record, 0);
+    }
+
     /// Lets the rules look at events whose container is known by now.
     fn release_held(&mut self) {
-        for held in self.waiting.release() {
+        let answers = self.state.containers().answers();
+        for held in self.waiting.release(answers) {
             if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
                 // The thread as it was: the process may have gone meanwhile.
                 let thread = Some(&held.thread);
@@ -349,6 +436,7 @@ impl Evaluator {
             thread,
             state,
             arena: &self.arena,
+            base64: self.base64,
         };
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
         let mut until = None;
@@ -359,8 +447,19 @@ impl Evaluator {
         };
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
+        if self.meter.is_due() {
+            let meter = &mut self.meter;
+            let mut add = |rule, nanoseconds| meter.add(rule, nanoseconds);
+            self.ruleset
+                .time_each(&context, &mut self.scratch, &mut add);
+        }
         self.arena.reset();
         until
+    }
+
+    fn costs(&self) -> Costs {
+        let names = self.ruleset.rules().map(|rule| &rule.name);
+        self.meter.costs(names)
     }
 
     fn send(&mut self, alert: &Alert) {

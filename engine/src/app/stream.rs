@@ -272,6 +272,7 @@ impl Stream {
                 Batch::End => break,
             }
             if host.is_some() {
+                state.heal_on();
                 state.tick();
             }
         }

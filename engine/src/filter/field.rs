@@ -78,6 +78,22 @@ pub enum ArgKind {
     Key,
     /// Must have either.
     IndexOrKey,
+    /// Must have a name, behind a dot instead of in brackets.
+    Dotted,
+    /// May have a name behind a dot.
+    OptionalDotted,
+    /// Must have a name behind a dot, or a number.
+    IndexOrDotted,
+}
+
+impl ArgKind {
+    /// Whether there may be a name behind a dot.
+    pub fn is_dotted(self) -> bool {
+        matches!(
+            self,
+            Self::Dotted | Self::OptionalDotted | Self::IndexOrDotted
+        )
+    }
 }
 
 /// How a value is printed, where its type does not say it.
@@ -132,6 +148,8 @@ pub struct Context<'a> {
     pub state: &'a State,
     /// Memory for values that must be put together; emptied after each event.
     pub arena: &'a Bump,
+    /// Bytes are shown as base64, not as text.
+    pub base64: bool,
 }
 
 /// Reads a field. `None`: the field has no value (`<NA>`).

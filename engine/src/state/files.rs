@@ -124,6 +124,11 @@ impl FileTable {
         self.retain(|entry| !entry.cloexec);
     }
 
+    /// Closes all numbers but those that `keep` names.
+    pub fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+        self.retain(|entry| keep(entry.num));
+    }
+
     fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
         if !self.entries.iter().all(&keep) {
             Arc::make_mut(&mut self.entries).retain(keep);

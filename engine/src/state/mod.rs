@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+mod heal;
 pub(crate) mod opened;
 mod process;
 pub mod procfd;
@@ -23,15 +24,17 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, container_removed, groupadded, groupdeleted, procexit, traits, useradded,
+    userdeleted,
 };
 use nix::ifaddrs::getifaddrs;
 use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
+use heal::Healing;
 use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
@@ -47,12 +50,30 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// How often the machine's own addresses are.
 const READDRESS: Duration = Duration::from_secs(60);
 
-/// Threads that are looked for in one [`State::tick`]: the end of a thread may
-/// have been lost.
-const SWEEP: usize = 64;
+/// Most threads that are looked for in one second.
+const SWEEP: usize = 4096;
 
-/// How often in a row a thread is looked for in vain before it is taken out.
-const MISSED: u8 = 3;
+/// Seconds for which a thread is not there before it is taken out, at least:
+/// the event of its end may be on the way.
+const MISSED: u32 = 3;
+
+/// When threads are looked for whose end was lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Purging {
+    /// Seconds within which each thread is looked for once.
+    pub interval: u64,
+    /// Seconds for which one must not be there.
+    pub timeout: u64,
+}
+
+impl Default for Purging {
+    fn default() -> Self {
+        Self {
+            interval: 300,
+            timeout: 300,
+        }
+    }
+}
 
 /// Traits of the events that change descriptors.
 const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
@@ -75,6 +96,8 @@ pub struct Counters {
     pub unknown: u64,
     /// Threads that were gone without an event.
     pub swept: u64,
+    /// Threads that the proc file system knew better after a loss.
+    pub corrected: u64,
 }
 
 /// All that is known of the machine.
@@ -90,13 +113,18 @@ pub struct State {
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
+    announced: Option<Container>,
     hostname: Box<str>,
     /// Addresses of this machine's own interfaces.
     addresses: FxHashSet<IpAddr>,
     addressed: Option<Instant>,
     refreshed: Option<Instant>,
+    purging: Purging,
+    /// Of the clock that sweeps go by.
+    seconds: u32,
     to_sweep: Vec<u32>,
     counters: Counters,
+    healing: Healing,
     /// For what is put together and dropped at once.
     scratch: Bump,
     /// The event at hand gave a socket another name.
@@ -128,12 +156,13 @@ impl State {
     /// source delivers, so that no thread is missed in between.
     ///
     /// # Errors
-    /// When the thread that reads users of containers cannot be started.
+    /// When the threads that read beside the events cannot be started.
     pub fn of_host(host_root: &Path, containers: Arc<Containers>) -> std::io::Result<Self> {
         let proc = host_root.join("proc");
         Ok(Self {
             container_users: Some(ContainerUsers::start(proc.clone())?),
             fds: ProcFds::new(&proc),
+            healing: Healing::start(&proc)?,
             proc: Some(ProcFs::new(&proc)),
             host_users: HostUsers::new(host_root),
             containers,
@@ -179,6 +208,8 @@ impl State {
         if thread.container.is_none() {
             thread.container = self.container_of(&thread.cgroups);
         }
+        // By now, which is later than the event that asks.
+        thread.guessed = true;
         self.table.insert(thread)
     }
 
@@ -249,10 +280,39 @@ impl State {
         self.table.set_limit(limit);
     }
 
+    /// Sets when threads are looked for whose end was lost.
+    pub fn set_purging(&mut self, purging: Purging) {
+        self.purging = purging;
+    }
+
     /// Whether to keep what processes have open. Without the events that change
     /// it, what is kept would soon be wrong.
     pub fn keep_open_files(&mut self, keep: bool) {
         self.without_files = !keep;
+    }
+
+    /// A container is made known, or is gone.
+    fn announce(&mut self, event: &Event<'_>) {
+        let gone = match event.kind {
+            Kind::ContainerRemoved => event.bytes(container_removed::Slot::json as usize),
+            _ => None,
+        };
+        let json = event.container().or(gone);
+        self.announced = json.and_then(recorded::parse).map(|(id, info)| {
+            let full = info.full_id.as_deref().filter(|full| !full.is_empty());
+            let runtime = info.runtime.unwrap_or(Runtime::Cri);
+            let told = Container::new(full.unwrap_or(&id), runtime);
+            told.publish(info.clone());
+            if gone.is_none() {
+                self.containers.tell(&id, info);
+            }
+            told
+        });
+    }
+
+    /// The container that the current event, one about containers, is about.
+    pub fn announced(&self) -> Option<&Container> {
+        self.announced.as_ref()
     }
 
     /// All containers.
@@ -321,13 +381,16 @@ impl State {
             event,
             thread: self.thread_of(event).or_else(|| {
                 // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
+                let is_call = !matches!(
+                    event.kind,
+                    Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+                );
                 let exists = is_call && self.table.entry(event.header.tid).is_some();
                 exists.then(|| &*UNKNOWN)
             }),
             state: self,
             arena,
+            base64: false,
         }
     }
 
@@ -378,8 +441,15 @@ impl State {
         if self.user_changed(event) {
             return;
         }
-        if let Some((id, info)) = event.container().and_then(recorded::parse) {
-            self.containers.tell(&id, info);
+        if event.kind == Kind::Lost {
+            self.doubt(event);
+            return;
+        }
+        if matches!(
+            event.kind,
+            Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+        ) {
+            self.announce(event);
         }
         let tid = event.header.tid;
         if tid == 0 {
@@ -388,6 +458,7 @@ impl State {
         if self.table.entry(tid).is_none() {
             self.heal(event);
         }
+        self.note_change(event, tid);
         match event.kind {
             Kind::Execve => self.execve(event),
             Kind::Clone | Kind::Clone3 | Kind::Fork | Kind::Vfork => self.cloned(event),
@@ -463,7 +534,7 @@ impl State {
         self.refreshed = Some(now);
         if self.proc.is_some() {
             self.host_users.refresh();
-            self.sweep();
+            self.sweep(1);
             if self
                 .addressed
                 .is_none_or(|last| now.duration_since(last) >= READDRESS)
@@ -473,23 +544,31 @@ impl State {
         }
     }
 
-    /// Looks for a few threads; takes out those that are gone for a while.
-    pub fn sweep(&mut self) {
+    /// Looks for the threads whose turn it is, so many seconds after the last
+    /// time; takes out those that are gone for long enough.
+    pub fn sweep(&mut self, seconds: u32) {
         let Some(proc) = &mut self.proc else {
             return;
         };
+        self.seconds = self.seconds.saturating_add(seconds);
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
         }
-        let rest = self.to_sweep.len().saturating_sub(SWEEP);
+        let turns = self.purging.interval.div_ceil(u64::from(seconds).max(1));
+        let turns = usize::try_from(turns).unwrap_or(usize::MAX).max(1);
+        let share = self.table.len().div_ceil(turns).min(SWEEP);
+        let rest = self.to_sweep.len().saturating_sub(share);
+        let timeout = u32::try_from(self.purging.timeout).unwrap_or(u32::MAX);
         for tid in self.to_sweep.drain(rest..) {
             let lives = proc.lives(tid);
             let Some(thread) = self.table.get_mut(tid) else {
                 continue;
             };
-            thread.missed = if lives { 0 } else { thread.missed + 1 };
-            // The event of its end, and others before it, may be on the way.
-            if thread.missed >= MISSED {
+            if lives {
+                thread.missed = 0;
+            } else if thread.missed == 0 {
+                thread.missed = self.seconds;
+            } else if self.seconds - thread.missed >= timeout.max(MISSED) {
                 self.table.remove(tid, 1);
                 self.counters.swept += 1;
             }

@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Category, Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
@@ -56,6 +58,18 @@ fn printable<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
     let shown = |b: u8| if matches!(b, b' '..=b'~') { b } else { b'.' };
     text.extend(bytes.iter().map(|&b| shown(b)));
     text.into_bump_slice()
+}
+
+/// What was read or written, as the configuration wants to see it.
+fn data_text<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
+    if !ctx.base64 {
+        return printable(ctx, bytes);
+    }
+    let len = base64::encoded_len(bytes.len(), true).unwrap_or(0);
+    let text = ctx.arena.alloc_slice_fill_copy(len, 0);
+    // It has the room that it needs.
+    let len = BASE64_STANDARD.encode_slice(bytes, text).unwrap_or(0);
+    &text[..len]
 }
 
 fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
@@ -279,7 +293,7 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             let shown = printable(ctx, bytes);
             Rendered::own(joined(ctx.arena, b"", [shown, end]))
         }
-        ParamType::Bytes => Rendered::own(printable(ctx, bytes)),
+        ParamType::Bytes => Rendered::own(data_text(ctx, bytes)),
         ParamType::SockAddr => Rendered::own(match Address::of_addr(bytes) {
             Some(address) => address.text(ctx.arena),
             None => missing(param.ty),

@@ -188,15 +188,14 @@ impl<'a> Fd<'a> {
         let silent = told.kind == FdKind::Unknown;
         // A message that was received has the other end first, who ever called.
         let turned = told.address.map(Address::turned);
-        // A pipe that a call made has no name, whatever the kernel calls it.
+        let same = |name: Option<&[u8]>| name == told.name(ctx) || name.is_none();
         let agrees = kept.kind == told.kind
-            && (kept.kind == FdKind::Pipe
-                || kept.name(ctx) == told.name(ctx)
-                || turned.is_some() && turned == kept.address);
+            && (same(kept.name(ctx)) || turned.is_some() && turned == kept.address);
         if silent || agrees {
             return Some(Self {
                 named: told.named,
                 path: told.path,
+                text: kept.text.or(told.text),
                 given: told.given.or(kept.given),
                 ..kept
             });
