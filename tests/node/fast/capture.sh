@@ -1,4 +1,5 @@
 # shellcheck shell=sh
+# shellcheck disable=SC2317 # functions are called by name, by within
 # What is recorded is what was seen. To be sourced by a job whose module is loaded.
 
 # What is printed of each event, live and of the capture. Results of calls that captures know by
@@ -38,20 +39,4 @@ capture_record() {
     status=$?
     cat /tmp/live.err
     [ "$status" = 0 ] && grep -q ' 0 were lost' /tmp/live.err
-}
-
-capture_replays_equal() {
-    ./falco-engine print -r /tmp/live.scap -p "$capture_fields" >/tmp/replayed.lines || return 1
-    wc -l /tmp/live.lines /tmp/replayed.lines
-    [ "$(wc -l </tmp/live.lines)" -gt 500 ] && diff /tmp/live.lines /tmp/replayed.lines
-}
-
-# For sysdig, which the node has not: tests/node/sysdig.sh takes it out of the output.
-capture_for_sysdig() {
-    ./falco-engine record -r /tmp/live.scap --old-readers -w /tmp/old.scap.gz || return 1
-    {
-        echo 'capture for sysdig:'
-        base64 /tmp/old.scap.gz
-        echo 'end of the capture'
-    } >/tmp/old.base64
 }
