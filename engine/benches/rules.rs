@@ -363,7 +363,9 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
         recording.replay(|event, state| {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |_, alert| drop(black_box(alert)));
+                ruleset.evaluate(&context, &mut scratch, &mut |_, alert| {
+                    drop(black_box(alert))
+                });
                 arena.reset();
             }
         })
