@@ -46,13 +46,11 @@ const RESULT: usize = 6;
 const NUMBER: usize = 7;
 
 impl Call {
-    /// A call that returned this, with nothing else known yet.
+    /// A call of a 64-bit program.
     #[inline(always)]
-    pub(crate) fn new(result: i64) -> Self {
-        let mut registers = [0; 8];
-        registers[RESULT] = result as usize;
+    pub(crate) fn new(number: usize, [a, b, c, d, e, f]: [usize; 6], result: i64) -> Self {
         Self {
-            registers,
+            registers: [a, b, c, d, e, f, result as usize, number],
             compat: false,
             time64: false,
             moved: None,
@@ -69,12 +67,6 @@ impl Call {
     #[inline(always)]
     pub(crate) fn number(&self) -> u32 {
         self.registers[NUMBER] as u32
-    }
-
-    /// Sets its number.
-    #[inline(always)]
-    pub(crate) fn set_number(&mut self, number: usize) {
-        self.registers[NUMBER] = number;
     }
 
     /// Its arguments.
@@ -137,8 +129,8 @@ impl Call {
 
     /// A parameter that is made of registers; `None` for all others.
     #[inline(never)]
-    fn computed(&self, source: Source) -> Option<u64> {
-        Some(match source {
+    fn computed(&self, source: &Source) -> Option<u64> {
+        Some(match *source {
             Source::OpenMode(flags, mode) => {
                 let makes = flags::open::CREAT | flags::open::TMPFILE;
                 match flags::open::from_kernel(self.word(flags)) & makes {
@@ -232,15 +224,34 @@ pub(crate) fn numbers<'a>(
         syscall: call.number(),
         flags,
         value: move |i: usize| match codes[i % REGISTERS] {
-            NO_REGISTER => call.computed(event.info().params[i].source).unwrap_or(0),
+            NO_REGISTER => call.computed(&event.info().params[i].source).unwrap_or(0),
             code => call.register(code),
         },
     }
 }
 
+/// The parameters of each event that may have no value: all but plain registers.
+static UNSURE: [u64; EVENTS.len()] = {
+    let mut events = [0; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut p = 0;
+        while p < params.len() {
+            if params[p].register == NO_REGISTER {
+                events[e] |= 1 << p;
+            }
+            p += 1;
+        }
+        e += 1;
+    }
+    events
+};
+
 /// Reads the parameters of a system call. May sleep.
 pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
     record.set_syscall(call.number());
+    record.expect(UNSURE[event as usize]);
     let mut reader = Reader {
         call,
         limits,
@@ -251,9 +262,9 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
         slot += match param.register {
-            NO_REGISTER => reader.put(record, slot, param.source),
+            NO_REGISTER => reader.put(record, slot, &param.source),
             code => {
-                record.number(slot, call.register(code));
+                record.expected(slot, call.register(code));
                 1
             }
         };
@@ -354,8 +365,8 @@ impl Reader<'_> {
 
     /// Puts one parameter, or several that belong together; how many.
     #[inline]
-    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) -> usize {
-        match source {
+    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) -> usize {
+        match *source {
             Source::FdPath(n) => self.put_about(record, slot, n),
             _ => {
                 self.put_one(record, slot, source);
@@ -386,9 +397,9 @@ impl Reader<'_> {
     }
 
     #[inline(never)]
-    fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
+    fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) {
         let call = self.call;
-        match source {
+        match *source {
             Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
                 0 => Filled::Nothing,
                 address => user::string(address, to),
@@ -439,7 +450,7 @@ impl Reader<'_> {
             Source::QueuePercent(n) | Source::QueueLen(n) | Source::QueueMax(n) => {
                 if let Some(socket) = self.socket(n) {
                     let (len, max) = socket.queue();
-                    let value = match source {
+                    let value = match *source {
                         Source::QueueLen(_) => u64::from(len),
                         Source::QueueMax(_) => u64::from(max),
                         _ => (u64::from(len) * 100)
@@ -580,7 +591,7 @@ impl Reader<'_> {
             Source::FsconfigText => {
                 record.fill(slot, PATH_MAX, |to| values::fsconfig_text(call, to));
             }
-            source => {
+            _ => {
                 if let Some(value) = call.computed(source) {
                     record.number(slot, value);
                 }
@@ -687,14 +698,14 @@ impl Reader<'_> {
     }
 
     /// A parameter out of the `struct msghdr` in an argument.
-    fn put_message(&mut self, record: &mut Record<'_>, slot: usize, source: Source, n: u8) {
+    fn put_message(&mut self, record: &mut Record<'_>, slot: usize, source: &Source, n: u8) {
         let call = self.call;
         let Ok(message) = Message::read(call.arg(n), call.compat) else {
             record.mark(flag::FAULT);
             return;
         };
         let vector = message.vector();
-        match source {
+        match *source {
             Source::MessageSize(_) => put_size(record, slot, &vector),
             Source::SentMessage(_) => {
                 let limit = self.snaplen();

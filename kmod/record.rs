@@ -54,11 +54,23 @@ impl<'a> Record<'a> {
 
     #[inline]
     fn set(&mut self, slot: usize, value: u64) {
+        self.expected(slot, value);
+        self.missing &= !(1 << (slot % MAX_SLOTS));
+    }
+
+    /// Begins a record of which just these parameters, as bits, may stay without a
+    /// value; the others are [`Self::expected`].
+    #[inline]
+    pub(crate) fn expect(&mut self, missing: u64) {
+        self.missing = missing;
+    }
+
+    /// Sets a number that always has a value.
+    #[inline]
+    pub(crate) fn expected(&mut self, slot: usize, value: u64) {
         // The table has no event with more slots; the compiler sees it here.
-        let slot = slot % MAX_SLOTS;
-        let at = HEADER_SIZE + 8 * slot;
+        let at = HEADER_SIZE + 8 * (slot % MAX_SLOTS);
         self.buffer[at..at + 8].copy_from_slice(&value.to_ne_bytes());
-        self.missing &= !(1 << slot);
     }
 
     /// Sets a number.

@@ -27,6 +27,7 @@ unsafe extern "C" {
     pub(crate) safe fn falco_encode_dev(device: bindings::dev_t) -> u32;
     pub(crate) fn falco_preempt_enable();
     pub(crate) fn falco_tracepoint_is_faultable(tp: *mut bindings::tracepoint) -> bool;
+    #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn falco_syscall_number(regs: *mut bindings::pt_regs) -> c_int;
     pub(crate) fn falco_syscall_arguments(regs: *mut bindings::pt_regs, args: *mut c_ulong);
     pub(crate) fn falco_cwd(pwd: *mut bindings::path) -> bool;

@@ -185,6 +185,7 @@ impl<'a> Event<'a> {
                 Kind::TaskNew
                     | Kind::Asyncevent
                     | Kind::Container
+                    | Kind::ContainerRemoved
                     | Kind::CpuHotplug
                     | Kind::Notification
                     | Kind::Infra
@@ -246,7 +247,9 @@ impl<'a> Event<'a> {
             }
             slots
         };
-        self.int(usize::from(SLOTS[self.kind as usize]))
+        // Of the types of these slots none is a span.
+        let slot = usize::from(SLOTS[self.kind as usize]);
+        self.slot(slot).map(u64::cast_signed)
     }
 
     fn slot(&self, slot: usize) -> Option<u64> {

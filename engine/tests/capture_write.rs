@@ -19,6 +19,7 @@ use falco_engine::filter::template::Template;
 use falco_engine::recording::{self, Compression, Options, Writer};
 use falco_engine::source::capture::{CaptureSource, Machine};
 use falco_engine::source::{Batch, Source};
+use falco_engine::state::address::Address;
 use falco_engine::state::{Descriptor, FdKind, Label, State, Thread};
 
 /// Bytes that a writer, which owns what it writes to, leaves behind.
@@ -244,9 +245,9 @@ fn state() -> State {
     for (num, &kind) in FdKind::ALL.iter().enumerate() {
         let end = |text: &str, port| (text.parse().expect("an address"), port);
         let label = match kind {
-            FdKind::Ipv4 => Label::Ends((end("10.0.0.1", 1), end("10.0.0.2", 2)).into()),
-            FdKind::Ipv6 => Label::Bound(end("fd00::1", 443).into()),
-            FdKind::Unix => Label::Unix((0, 0, (*b"/run/x").into()).into()),
+            FdKind::Ipv4 => Address::IpPair(end("10.0.0.1", 1), end("10.0.0.2", 2)).into(),
+            FdKind::Ipv6 => Address::Ip(end("fd00::1", 443)).into(),
+            FdKind::Unix => Address::UnixPair(0, 0, b"/run/x").into(),
             _ => Label::name(format!("name {num}").as_bytes()),
         };
         let descriptor = Descriptor {
@@ -352,17 +353,20 @@ fn every_event_keeps_its_parameters() {
 fn container_fields(event: &Event<'_>, state: &State) -> Vec<String> {
     let arena = Bump::new();
     let table = FieldTable::new(FIELDS);
-    let context = state.context(event, &arena);
     let plain = FIELDS.iter().filter(|field| {
         ["container.", "k8s."]
             .iter()
             .any(|start| field.name.starts_with(start))
             && !matches!(field.arg, ArgKind::Key | ArgKind::IndexOrKey)
     });
-    let values = plain.map(|field| {
+    let templates = plain.map(|field| {
         let text = format!("{0}=%{0}", field.name);
+        Template::compile(&text, &table).expect("a field")
+    });
+    let templates: Vec<_> = templates.collect();
+    let context = state.context(event, &arena);
+    let values = templates.iter().map(|template| {
         let mut value = String::new();
-        let template = Template::compile(&text, &table).expect("a field");
         template.render(&context, &mut value);
         value
     });

@@ -381,6 +381,21 @@ fn what_rules_share_is_explained() {
     );
 }
 
+/// Several files are validated together, each has its own verdict; with `-L` or
+/// `-l` what they define is told behind it.
+#[test]
+fn files_are_validated_and_described() {
+    let directory = with_rules(&rule("evt.type = open"));
+    let more = directory.path().join("more.yaml");
+    fs::write(&more, "- rule: R\n  condition: and\n  append: true\n").unwrap();
+    let both = engine(&directory, &["-V", "rules.yaml", "-V", "more.yaml", "-L"]);
+    assert_eq!(both.status.code(), Some(1));
+    assert!(stdout(&both).ends_with("rules.yaml: Ok\nmore.yaml: Invalid\n"));
+    let one = engine(&directory, &["-V", "rules.yaml", "-l", "R"]);
+    assert_eq!(one.status.code(), Some(0));
+    assert_says(&stdout(&one), &["rules.yaml: Ok\n\nRule  ", "\nR      "]);
+}
+
 /// Names of the rules that are enabled.
 fn enabled(directory: &TempDir, arguments: &[&str]) -> Vec<String> {
     let mut all = vec!["-c", "falco.yaml", "-L", "-o", "json_output=true"];

@@ -20,15 +20,15 @@ const NEVER: &[(&str, &str)] = &[
     ("evt.plugininfo", "of events that plugins make"),
     (
         "evt.asynctype",
-        "of events that nobody but a recorder makes",
+        "of events that nobody but a recorder makes: `state_fields.rs`",
     ),
     (
         "evt.count.procinfo",
-        "of events that nobody but a recorder makes",
+        "of events that nobody but a recorder makes: `state_fields.rs`",
     ),
     (
         "evt.count.threadinfo",
-        "of events that nobody but a recorder makes",
+        "of events that nobody but a recorder makes: `state_fields.rs`",
     ),
     ("evt.infra.docker.name", "never has a value"),
     ("evt.infra.docker.container.id", "never has a value"),
@@ -49,11 +49,11 @@ const NEVER: &[(&str, &str)] = &[
     ("thread.cpu", "of events that nobody but a recorder makes"),
     (
         "thread.cpu.user",
-        "of events that nobody but a recorder makes",
+        "of events that nobody but a recorder makes: `state_fields.rs`",
     ),
     (
         "thread.cpu.system",
-        "of events that nobody but a recorder makes",
+        "of events that nobody but a recorder makes: `state_fields.rs`",
     ),
 ];
 

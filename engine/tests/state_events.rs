@@ -335,6 +335,18 @@ fn this_machine() {
 }
 
 #[test]
+fn threads_of_a_process_are_in_one_directory() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, task_new(10, 12, 10, 1));
+    let chdir = RecordBuilder::new(Kind::Chdir, 11).header(|h| h.pid = 10);
+    apply(&mut state, chdir.number("res", 0).bytes("cwd", b"/tmp/x"));
+    for tid in [10, 11, 12] {
+        assert_eq!(text(&state.thread(tid).unwrap().cwd), "/tmp/x/", "{tid}");
+    }
+}
+
+#[test]
 fn calls_that_change_a_process_are_followed() {
     let mut state = state();
     apply(
@@ -396,4 +408,68 @@ fn calls_that_change_a_process_are_followed() {
     );
     let caps = state.thread(20).unwrap().caps;
     assert_eq!((caps.effective, caps.permitted), (7, 15));
+}
+
+fn opens(pid: u32, num: i64) -> RecordBuilder {
+    RecordBuilder::new(Kind::Openat, pid)
+        .number("fd", num)
+        .bytes("name", b"/etc/hosts")
+}
+
+fn name_of(state: &State, pid: u32, num: u32) -> Option<&[u8]> {
+    let files = state.threads().files(state.thread(pid)?)?;
+    files.get(num).map(|descriptor| descriptor.name())
+}
+
+#[test]
+fn open_files_are_kept_from_when_they_are_wanted() {
+    let mut state = state();
+    apply(&mut state, opens(10, 3));
+    assert_eq!(name_of(&state, 10, 3), Some(&b"/etc/hosts"[..]));
+    state.keep_open_files(true);
+    assert_eq!(name_of(&state, 10, 3), Some(&b"/etc/hosts"[..]));
+    // What changed meanwhile would be missed.
+    state.keep_open_files(false);
+    assert_eq!(state.threads().file_tables(), 0);
+    apply(&mut state, opens(10, 4));
+    state.keep_open_files(true);
+    apply(&mut state, opens(10, 5));
+    let known = [3, 4, 5].map(|num| name_of(&state, 10, num).is_some());
+    assert_eq!(known, [false, false, true]);
+}
+
+#[test]
+fn what_was_open_is_read_when_it_is_wanted() {
+    use std::os::fd::AsRawFd;
+    let mut state = State::of_host(Path::new("/"), Arc::default()).unwrap();
+    state.keep_open_files(false);
+    state.scan();
+    let file = std::fs::File::open("/proc/self/status").unwrap();
+    let (pid, num) = (std::process::id(), file.as_raw_fd());
+    let close = |num| {
+        RecordBuilder::new(Kind::Close, pid)
+            .number("res", 0)
+            .number("fd", num)
+    };
+    apply(&mut state, close(9999));
+    assert_eq!(name_of(&state, pid, num as u32), None);
+    state.keep_open_files(true);
+    apply(&mut state, close(9999));
+    let name = name_of(&state, pid, num as u32).map(text);
+    assert_eq!(name, Some(&*format!("/proc/{pid}/status")));
+}
+
+#[test]
+fn another_machine_has_the_same_limits() {
+    let mut state = state();
+    state.set_thread_limit(2);
+    state.choose_hostname("node");
+    state.restart();
+    assert!(state.threads().is_empty());
+    state.set_hostname("recorder");
+    assert_eq!(state.hostname(), "node");
+    for pid in [1, 2, 3] {
+        apply(&mut state, execve(pid, "a", ""));
+    }
+    assert_eq!((state.threads().len(), state.threads().refused()), (2, 1));
 }

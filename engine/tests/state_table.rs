@@ -24,7 +24,7 @@ const OWN: [&str; 1] = ["proc.is_guessed"];
 
 /// Fields of another plugin, and names that stand for an argument of a field.
 fn is_elsewhere(name: &str, class: &str) -> bool {
-    class.contains("instance of") || name.starts_with("k8smeta.") || name.starts_with("static.")
+    class.contains("instance of") || name.starts_with("static.")
 }
 
 fn has_type(field: &Field, theirs: &str) -> bool {

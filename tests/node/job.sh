@@ -29,6 +29,11 @@ fast)
 runtimes)
     cp "$engine" "$TOP/target/release/examples/cri-pod" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    # What the engine's image is made from.
+    mkdir -p "$job/image/packaging" "$job/image/target/release"
+    cp -a "$TOP/rules" "$job/image/"
+    cp -a "$TOP/packaging/container" "$job/image/packaging/"
+    cp "$engine" "$job/image/target/release/falco-engine"
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"

@@ -126,8 +126,11 @@ pub(crate) fn thread() -> anyhow::Result<()> {
     let both = Barrier::new(3);
     thread::scope(|scope| {
         scope.spawn(|| {
+            // All of them are in it then.
+            let entered = std::env::set_current_dir("dir");
             both.wait();
             both.wait();
+            entered.expect("a directory");
         });
         let second = scope.spawn(|| {
             both.wait();

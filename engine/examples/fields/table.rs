@@ -299,6 +299,7 @@ pub(crate) static STEPS: &[Step] = &[
         ("thread.ismain", Is("false")),
         ("proc.nthreads", Is("3")),
         ("proc.nchilds", Is("2")),
+        ("proc.cwd", Is("/tmp/fields/dir/")),
         ("proc.pname", Is("bash")),
         ("thread.vmsize", Is("0")),
         ("thread.vmrss.b", Is("0")),

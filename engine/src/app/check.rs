@@ -49,7 +49,7 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
             .map(|source| load_result(&source, &diagnostics))
             .collect();
         let mut all = json!({ "falco_load_results": results });
-        if cli.list_rules || cli.list_rule.is_some() {
+        if wants_description(cli) && ruleset.is_some() {
             all["falco_describe_results"] = described(cli, config, &paths).unwrap_or_default();
         }
         println!("{all}");
@@ -58,15 +58,33 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
     for diagnostic in &diagnostics {
         println!("{diagnostic}");
     }
-    let verdict = match (ruleset, diagnostics.is_empty()) {
-        (None, _) => "Invalid",
-        (Some(_), true) => "Ok",
-        (Some(_), false) => "Ok, with warnings",
-    };
     for path in &cli.validate {
-        println!("{}: {verdict}", path.display());
+        println!("{}: {}", path.display(), verdict(path, &diagnostics));
+    }
+    if wants_description(cli) && ruleset.is_some() {
+        let (sources, _) = files::read(&paths);
+        let fields = fields(config);
+        let all = Description::new(&sources, &fields, &[]);
+        let only = cli.list_rule.as_deref();
+        print!("\n{}", as_text(all.names_and_descriptions(only)));
     }
     code
+}
+
+fn wants_description(cli: &Cli) -> bool {
+    cli.list_rules || cli.list_rule.is_some()
+}
+
+/// What is to be said of a file, or of a directory with files.
+fn verdict(path: &Path, diagnostics: &[Diagnostic]) -> &'static str {
+    let own = diagnostics.iter();
+    let mut own = own.filter(|d| Path::new(&*d.file).starts_with(path));
+    let is_error = |d: &Diagnostic| d.severity() == Severity::Error;
+    match (own.clone().any(is_error), own.next()) {
+        (true, _) => "Invalid",
+        (false, Some(_)) => "Ok, with warnings",
+        (false, None) => "Ok",
+    }
 }
 
 /// A file, empty where it cannot be read: that is reported.

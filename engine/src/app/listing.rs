@@ -27,7 +27,7 @@ pub enum Format {
 }
 
 /// Classes of fields, by the starts of their names.
-const CLASSES: [(&str, &str, &[&str]); 8] = [
+const CLASSES: [(&str, &str, &[&str]); 9] = [
     ("evt", "What every event has", &["evt.", "syscall."]),
     (
         "process",
@@ -47,6 +47,11 @@ const CLASSES: [(&str, &str, &[&str]); 8] = [
         "container",
         "The container and the pod",
         &["container.", "k8s."],
+    ),
+    (
+        "k8smeta",
+        "The pod as the API server knows it, if `kubernetes.enabled`",
+        &["k8smeta."],
     ),
 ];
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use crossbeam_channel::Sender;
+use falco_abi::event::Event as Kind;
 use log::{error, info};
 
 use super::capture::Captures;
@@ -13,8 +14,9 @@ use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
 use crate::config::{self, Config};
-use crate::event::Event;
+use crate::event::{Event, RecordBuilder};
 use crate::filter::field::Context;
+use crate::metadata::{Container, recorded};
 use crate::metrics::cost::{Costs, Meter};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
@@ -106,7 +108,7 @@ impl Pipeline {
                     outputs,
                     statistics: Statistics::default(),
                 },
-                waiting: Waiting::default(),
+                waiting: Waiting::new(config.holding),
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
@@ -146,6 +148,7 @@ impl Pipeline {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
+            rest.tell_news();
             rest.state.heal_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
@@ -155,7 +158,7 @@ impl Pipeline {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
                     rest.flush_held();
-                    rest.state = State::new();
+                    rest.state.restart();
                     source.restore(&mut rest.state)?;
                     if let Some(captures) = &mut rest.captures {
                         captures.section(source.machine().cloned().unwrap_or_default());
@@ -170,6 +173,7 @@ impl Pipeline {
             }
         }
         info!("{} events were looked at", self.rest.events);
+        self.rest.tell_counts();
         Ok(true)
     }
 
@@ -180,6 +184,8 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        self.rest.waiting.configure(prepared.config.holding);
+        self.rest.state.keep_open_files(prepared.open_files);
         if let Err(error) = self.capture(&prepared.config.capture) {
             error!("no captures are written: {error}");
         }
@@ -214,6 +220,7 @@ impl Pipeline {
         }
         if settings.enabled {
             rest.state.keep_open_files(true);
+            rest.state.read_open_files();
         }
         Ok(())
     }
@@ -264,6 +271,9 @@ impl Pipeline {
                 healed: table.healed,
                 unknown: table.unknown,
                 swept: table.swept,
+                lookups: state.containers().lookups(),
+                held: self.rest.waiting.counts(),
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
@@ -324,15 +334,72 @@ impl Rest {
             }
             captures.event(&event, &self.state);
         }
+        if event.kind == Kind::Procexit {
+            self.tell_removed(&event);
+        }
         self.state.after(&event);
         if let Some(captures) = &mut self.captures {
             captures.after(&self.state);
         }
     }
 
+    /// At the end: what containers cost.
+    fn tell_counts(&self) {
+        let containers = self.state.containers();
+        let (lookups, held) = (containers.lookups(), self.waiting.counts());
+        if lookups.asked > 0 {
+            info!(
+                "{} containers were asked about, {} known, {} too many; \
+                 {} events waited for that, {} in vain, {} found no room",
+                lookups.asked,
+                lookups.answered,
+                lookups.refused,
+                held.held,
+                held.late,
+                held.refused,
+            );
+        }
+    }
+
+    /// Makes events of containers that became known.
+    fn tell_news(&mut self) {
+        for container in self.state.containers().take_news() {
+            self.tell(Kind::Container, &container, clock::now());
+        }
+    }
+
+    /// Makes an event of a container whose first process ends. A capture has
+    /// what its recorder told.
+    fn tell_removed(&mut self, event: &Event<'_>) {
+        let thread = self.state.thread_of(event);
+        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        if let Some(container) = first.and_then(|thread| thread.container.clone())
+            && self.state.containers().are_asked_for()
+        {
+            self.tell(Kind::ContainerRemoved, &container, event.time);
+        }
+    }
+
+    /// An event about a container, which no thread made, if a rule wants it.
+    fn tell(&mut self, kind: Kind, container: &Container, time: u64) {
+        if !self.evaluator.ruleset.wants_kind(kind) {
+            return;
+        }
+        let Some(info) = container.info() else {
+            return;
+        };
+        let json = recorded::describe(container, info);
+        let record = RecordBuilder::new(kind, 0)
+            .header(|header| header.ts = time)
+            .bytes("json", &json)
+            .build();
+        self.take(self.events, &record, 0);
+    }
+
     /// Lets the rules look at events whose container is known by now.
     fn release_held(&mut self) {
-        for held in self.waiting.release() {
+        let answers = self.state.containers().answers();
+        for held in self.waiting.release(answers) {
             if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
                 // The thread as it was: the process may have gone meanwhile.
                 let thread = Some(&held.thread);
@@ -365,13 +432,8 @@ impl Evaluator {
         state: &State,
         captures: Option<&Captures>,
     ) -> Option<u64> {
-        let context = Context {
-            event,
-            thread,
-            state,
-            arena: &self.arena,
-            base64: self.base64,
-        };
+        let mut context = Context::new(event, thread, state, &self.arena);
+        context.base64 = self.base64;
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
         let mut until = None;
         let mut sink = |rule: &RuleInfo, alert: Alert| {

@@ -166,7 +166,7 @@ impl Sink for Printer<'_> {
         Ok(())
     }
 
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
         if !matches {
             return Ok(true);
         }

@@ -174,7 +174,7 @@ impl Sink for Recorder<'_> {
         }
     }
 
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
         let known = ctx.event.is_known();
         if !matches && !known && ctx.event.info().traits & STATE == 0 {
             return Ok(true);

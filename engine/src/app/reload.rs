@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) ruleset: Ruleset,
     pub(super) interest: Interest,
+    /// The rules need to know what processes have open.
+    pub(super) open_files: bool,
     pub(super) outputs: Change,
 }
 
@@ -226,6 +228,7 @@ impl Reloader {
         let config = Arc::new(loaded.config);
         let rules = startup::load_rules(&self.cli, &config)?;
         let interest = startup::wanted(&config, &rules.ruleset);
+        let open_files = startup::needs_files(&config, &rules.ruleset);
         self.check_privileges(&config)?;
         let outputs = Outputs::prepare(&self.config.outputs, &config.outputs)?;
         if config.engine != self.config.engine {
@@ -241,6 +244,7 @@ impl Reloader {
             config: Arc::clone(&config),
             ruleset: rules.ruleset,
             interest,
+            open_files,
             outputs,
         };
         // The loop ends before it takes it: then so does everything.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, hook};
 use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
-use log::{info, warn};
+use log::{error, info, warn};
 
 use crate::cli::Cli;
 use crate::config::permissions::exposed;
@@ -19,6 +19,7 @@ use crate::filter::fields::FIELDS;
 use crate::filter::table::{FieldTable, STATIC_PREFIX};
 use crate::metadata::Containers;
 use crate::metadata::endpoint::Limits;
+use crate::metadata::kubernetes::Times;
 use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
@@ -206,10 +207,7 @@ pub(super) fn read_rules(
 /// to root, and so must be opened before privileges are given up.
 pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<KmodSource>> {
     match config.engine.kind {
-        EngineKind::Kmod => {
-            let size = config.engine.buffer_size.into();
-            Ok(Some(KmodSource::open(Path::new(DEVICE_PATH), size)?))
-        }
+        EngineKind::Kmod => open_kmod(config).map(Some),
         EngineKind::Replay => Ok(None),
     }
 }
@@ -238,10 +236,10 @@ pub(super) fn open_source(
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
-            source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
-                state.set_hostname(&name);
+                state.choose_hostname(&name);
             }
+            source.restore(&mut state)?;
             info!("{} threads were running", state.threads().len());
             Ok((Box::new(source), state))
         }
@@ -254,8 +252,18 @@ pub(super) fn open_module(
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
+    let source = open_kmod(config)?;
     attach(config, source, wanted, open_files)
+}
+
+fn open_kmod(config: &Config) -> anyhow::Result<KmodSource> {
+    // In a container the host's devices may be elsewhere.
+    let beside = host_root().join(DEVICE_PATH.trim_start_matches('/'));
+    let device = match beside.exists() {
+        true => &*beside,
+        false => Path::new(DEVICE_PATH),
+    };
+    Ok(KmodSource::open(device, config.engine.buffer_size.into())?)
 }
 
 fn attach(
@@ -272,7 +280,7 @@ fn attach(
 }
 
 /// Whether the state must know what processes have open.
-fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
     // A capture tells of descriptors whatever the rules ask.
     config.capture.enabled
         || match config.engine.kind {
@@ -384,6 +392,13 @@ fn read_state(config: &Config, _capturing: &KmodSource, open_files: bool) -> any
         &containers,
     )
     .context("cannot start asking container runtimes")?;
+    if let Err(error) = config
+        .kubernetes
+        .start(Times::default(), containers.cluster())
+    {
+        // Alerts are worth more than labels.
+        error!("the API server is not asked: {error}");
+    }
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
     state.set_purging(Purging {

@@ -71,7 +71,7 @@ pub(super) trait Sink {
 
     /// One event; `matches`: it is one of those that are wanted. `false`: no
     /// more are.
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool>;
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool>;
 
     /// Some time has passed.
     fn pause(&mut self, _: &Progress) {}
@@ -86,7 +86,7 @@ impl Sink for Both<'_> {
         self.1.begin(machine, state)
     }
 
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
         Ok(self.0.event(ctx, matches)? && self.1.event(ctx, matches)?)
     }
 
@@ -160,7 +160,10 @@ impl Stream {
                 let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
                 // What we write would be the next event, without an end.
                 wanted.hooks |= hook::NO_OWN;
-                startup::open_module(&Config::default(), &wanted, true)?
+                let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
+                // A capture begins with it.
+                state.read_open_files();
+                (source, state)
             }
         };
         let host = source.machine().is_none().then(recording::of_host);
@@ -219,9 +222,11 @@ impl Stream {
                 state.before(&event);
                 arena.reset();
                 let context = state.context(&event, &arena);
-                let holds = |condition: &Condition, memo| condition.holds(&context, memo);
-                let matches =
-                    !event.is_internal() && condition.as_ref().is_none_or(|c| holds(c, &mut memo));
+                let matches = !event.is_internal()
+                    && match &*condition {
+                        Some(condition) => condition.holds(&context, &mut memo),
+                        None => true,
+                    };
                 match sink.event(&context, matches) {
                     Ok(more) => done |= !more,
                     Err(error) => {
@@ -243,7 +248,7 @@ impl Stream {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section if done => {}
                 Batch::Section => {
-                    *state = State::new();
+                    state.restart();
                     source.restore(state)?;
                     sink.begin(&machine(&**source), state)?;
                 }

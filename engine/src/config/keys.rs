@@ -333,6 +333,59 @@ pub static KEYS: &[Key<Config>] = &[
         pending(&["80", "0"], "80 bytes of read and written data are kept"),
         "Bytes kept of what a process reads and writes.",
     ),
+    // Containers.
+    full(
+        "containers.hold_ms",
+        Kind::Integer {
+            min: 0,
+            max: 10_000,
+            set: |c, v| c.holding.time = Duration::from_millis(v),
+        },
+        "500",
+        "Milliseconds that an event waits at most for what the runtime knows of its container, when that \
+         is on its way; 0: none waits. Not known to Falco.",
+    ),
+    full(
+        "containers.hold_mib",
+        Kind::Integer {
+            min: 1,
+            max: 1024,
+            set: |c, v| c.holding.bytes = usize::try_from(v << 20).unwrap_or(usize::MAX),
+        },
+        "8",
+        "MiB of events that may wait. What finds no room does not wait, and is counted. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.enabled",
+        Kind::Bool(|c, v| c.kubernetes.enabled = v),
+        "false",
+        "Ask the API server for this node's pods, what owns them, their namespaces and services: the fields \
+         k8smeta.*. What the fields k8s.* tell comes from the runtime and needs none of this. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.api_server",
+        Kind::Text(|c, v| c.kubernetes.server = v.value),
+        "",
+        "The API server, as https://HOST:PORT; without it the one that a pod's environment names. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.node_name",
+        Kind::Text(|c, v| c.kubernetes.node = v.value),
+        "",
+        "Name of this node; without it that of the variable FALCO_K8S_NODE_NAME, or the host name. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.token_file",
+        Kind::Text(|c, v| c.kubernetes.token = v.value.into()),
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        "File with the token of the service account; it is read for each request. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.ca_cert",
+        Kind::Text(|c, v| c.kubernetes.authority = v.value.into()),
+        "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+        "File with the certificate of the authority that is trusted. Not known to Falco.",
+    ),
     full(
         "privileges.user",
         Kind::Text(|c, v| c.privileges.user = v.value),

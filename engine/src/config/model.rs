@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::schema::Text;
 use crate::diagnostic::Source;
 use crate::metadata::engines::Engines;
+use crate::metadata::kubernetes::Kubernetes;
 use crate::output::Priority;
 use crate::rules::AppendOutput;
 
@@ -42,6 +43,10 @@ pub struct Config {
     pub static_fields: BTreeMap<String, String>,
     /// How container runtimes are asked.
     pub engines: Engines,
+    /// How long events wait for what runtimes know.
+    pub holding: Holding,
+    /// How the API server of Kubernetes is asked.
+    pub kubernetes: Kubernetes,
     /// What is done when the kernel lost events.
     pub drops: Drops,
     /// Reads in a row without events before that is reported.
@@ -112,6 +117,24 @@ pub struct Engine {
     pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+}
+
+/// Of the section `containers`: events that wait for what a runtime knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// How long one waits at most.
+    pub time: Duration,
+    /// Memory of all that wait, in bytes.
+    pub bytes: usize,
+}
+
+impl Default for Holding {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_millis(500),
+            bytes: 8 << 20,
+        }
+    }
 }
 
 /// The section `privileges`.

@@ -47,15 +47,26 @@ impl EventSet {
     };
 
     /// Every event that rules see.
-    pub fn all() -> Self {
-        let mut set = Self::EMPTY;
-        for &kind in ALL.iter().filter(|kind| !kind.info().internal) {
-            set.insert_kind(kind);
-        }
-        for syscall in SYSCALLS.iter().filter(|s| s.event == Kind::Syscall) {
-            set.insert_syscall(syscall);
-        }
-        set
+    pub const fn all() -> Self {
+        const EVERY: EventSet = {
+            let mut set = EventSet::EMPTY;
+            let mut at = 0;
+            while at < ALL.len() {
+                if !ALL[at].info().internal {
+                    set.insert_kind(ALL[at]);
+                }
+                at += 1;
+            }
+            let mut at = 0;
+            while at < SYSCALLS.len() {
+                if SYSCALLS[at].event as u16 == Kind::Syscall as u16 {
+                    set.insert_syscall(&SYSCALLS[at]);
+                }
+                at += 1;
+            }
+            set
+        };
+        EVERY
     }
 
     /// The events whose `evt.type` is `name`; `None` when there is no such name.
@@ -111,20 +122,20 @@ impl EventSet {
             .chain(SYSCALLS.iter().map(|syscall| syscall.name))
     }
 
-    fn insert_kind(&mut self, kind: Kind) {
+    const fn insert_kind(&mut self, kind: Kind) {
         self.kinds[kind as usize / 64] |= 1 << (kind as usize % 64);
     }
 
-    fn insert_syscall(&mut self, syscall: &Syscall) {
+    const fn insert_syscall(&mut self, syscall: &Syscall) {
         self.insert_number(match syscall.number() {
             NONE => ELSEWHERE,
-            number => number.into(),
+            number => number as usize,
         });
     }
 
-    fn insert_number(&mut self, number: usize) {
-        if let Some(word) = self.syscalls.get_mut(number / 64) {
-            *word |= 1 << (number % 64);
+    const fn insert_number(&mut self, number: usize) {
+        if number / 64 < self.syscalls.len() {
+            self.syscalls[number / 64] |= 1 << (number % 64);
         }
     }
 

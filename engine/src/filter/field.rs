@@ -1,10 +1,12 @@
 //! What a field is: the columns of the one table of fields, and the values
 //! that fields have.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use bumpalo::Bump;
 
+use super::fields::descriptor::Fd;
 use crate::event::Event;
 use crate::state::{State, Thread};
 
@@ -138,7 +140,6 @@ pub enum Cardinality {
 }
 
 /// Everything that a field's value comes from.
-#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The event.
     pub event: &'a Event<'a>,
@@ -150,6 +151,27 @@ pub struct Context<'a> {
     pub arena: &'a Bump,
     /// Bytes are shown as base64, not as text.
     pub base64: bool,
+    /// The descriptor that the event is about, once a field has asked: many do.
+    pub(super) descriptor: OnceCell<Option<Fd<'a>>>,
+}
+
+impl<'a> Context<'a> {
+    /// Of one event.
+    pub fn new(
+        event: &'a Event<'a>,
+        thread: Option<&'a Thread>,
+        state: &'a State,
+        arena: &'a Bump,
+    ) -> Self {
+        Self {
+            event,
+            thread,
+            state,
+            arena,
+            base64: false,
+            descriptor: OnceCell::new(),
+        }
+    }
 }
 
 /// Reads a field. `None`: the field has no value (`<NA>`).

@@ -2,8 +2,9 @@
 //! which type they are and how they are read: all of it comes from here.
 
 mod args;
+mod cluster;
 mod container;
-mod descriptor;
+pub(super) mod descriptor;
 mod evt;
 mod fd;
 mod fdlist;
@@ -391,6 +392,31 @@ pub static FIELDS: &[Field] = &[
     row("k8s.deployment.id", Text, "no value: no runtime knows the deployment", "", evt::none),
     row("k8s.deployment.label", Text, "no value: no runtime knows the deployment", "", evt::none).arg(Key),
     row("k8s.deployment.labels", Text, "no value: no runtime knows the deployment", "", evt::none),
+    row("k8smeta.pod.name", Text, "name of the pod, from the API server", "nginx-1", cluster::pod_name),
+    row("k8smeta.pod.uid", Text, "uid of the pod, from the API server", "1d9a4c3e-…", cluster::pod_uid),
+    row("k8smeta.pod.label", Text, "one label of the pod, from the API server", "web", cluster::pod_label).arg(Key),
+    row("k8smeta.pod.labels", Text, "all labels of the pod, from the API server", "(app:web,tier:front)", cluster::pod_labels).many(Cardinality::List),
+    row("k8smeta.pod.ip", Text, "address of the pod, if the API server knows it", "10.0.0.7", cluster::pod_ip),
+    row("k8smeta.ns.name", Text, "name of the namespace, from the API server", "default", cluster::ns_name),
+    row("k8smeta.ns.uid", Text, "uid of the namespace, from the API server", "1d9a4c3e-…", cluster::ns_uid),
+    row("k8smeta.ns.label", Text, "one label of the namespace, from the API server", "web", cluster::ns_label).arg(Key),
+    row("k8smeta.ns.labels", Text, "all labels of the namespace, from the API server", "(app:web,tier:front)", cluster::ns_labels).many(Cardinality::List),
+    row("k8smeta.deployment.name", Text, "name of the deployment, from the API server", "nginx", cluster::deployment_name),
+    row("k8smeta.deployment.uid", Text, "uid of the deployment, from the API server", "1d9a4c3e-…", cluster::deployment_uid),
+    row("k8smeta.deployment.label", Text, "one label of the deployment, from the API server", "web", cluster::deployment_label).arg(Key),
+    row("k8smeta.deployment.labels", Text, "all labels of the deployment, from the API server", "(app:web,tier:front)", cluster::deployment_labels).many(Cardinality::List),
+    row("k8smeta.svc.name", Text, "names of the services that lead to the pod, from the API server", "(web,web-internal)", cluster::svc_name).many(Cardinality::List),
+    row("k8smeta.svc.uid", Text, "uids of the services that lead to the pod, from the API server", "(1d9a4c3e-…)", cluster::svc_uid).many(Cardinality::List),
+    row("k8smeta.svc.label", Text, "one label of the services that lead to the pod, from the API server", "(web)", cluster::svc_label).arg(Key).many(Cardinality::List),
+    row("k8smeta.svc.labels", Text, "all labels of the services that lead to the pod, from the API server", "(app:web)", cluster::svc_labels).many(Cardinality::List),
+    row("k8smeta.rs.name", Text, "name of the replica set, from the API server", "nginx-7d9c", cluster::rs_name),
+    row("k8smeta.rs.uid", Text, "uid of the replica set, from the API server", "1d9a4c3e-…", cluster::rs_uid),
+    row("k8smeta.rs.label", Text, "one label of the replica set, from the API server", "web", cluster::rs_label).arg(Key),
+    row("k8smeta.rs.labels", Text, "all labels of the replica set, from the API server", "(app:web,tier:front)", cluster::rs_labels).many(Cardinality::List),
+    row("k8smeta.rc.name", Text, "name of the replication controller, from the API server", "nginx", cluster::rc_name),
+    row("k8smeta.rc.uid", Text, "uid of the replication controller, from the API server", "1d9a4c3e-…", cluster::rc_uid),
+    row("k8smeta.rc.label", Text, "one label of the replication controller, from the API server", "web", cluster::rc_label).arg(Key),
+    row("k8smeta.rc.labels", Text, "all labels of the replication controller, from the API server", "(app:web,tier:front)", cluster::rc_labels).many(Cardinality::List),
 ];
 
 /// The field with this name.

@@ -173,13 +173,14 @@ impl FieldTable {
 /// Whether the value of a field may follow from a descriptor. What is not known
 /// to be about something else may.
 fn may_name_files(field: &Field) -> bool {
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 8] = [
         "proc.",
         "thread.",
         "user.",
         "group.",
         "container.",
         "k8s.",
+        "k8smeta.",
         "syscall.",
     ];
     const EVENTS: [&str; 8] = [

@@ -219,7 +219,10 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_noncached_thread_lookups", Count, State, Both, |f| f.sample.state.healed),
     one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.unknown),
     one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.swept),
+    one("scap.n_corrected_threads", Count, State, Both, |f| f.sample.state.corrected),
     one("scap.n_drops_full_threadtable", Count, State, Both, |f| f.sample.state.refused),
+    each("falco.container_lookups", Count, State, Both, |f| by_outcome(f, "lookups")),
+    each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),
     one("scap.n_evts", Count, Kernel, BothAlways, |f| f.sample.counters.records),
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
     each("scap.n_drops_buffer", Count, Kernel, Both, buffers),
@@ -314,6 +317,20 @@ fn buffers(facts: &Facts) -> Vec<Series> {
         value: no_room(&facts.sample.counters.lost, classes),
     };
     BUFFER_KINDS.into_iter().map(series).collect()
+}
+
+/// What asking container runtimes came to.
+fn by_outcome(facts: &Facts, what: &str) -> Vec<Series> {
+    let counts = facts.sample.state.of_containers().into_iter();
+    let series = |(_, outcome, value): (&str, &'static str, u64)| Series {
+        labels: vec![label("outcome", outcome)],
+        key: outcome.to_owned(),
+        value,
+    };
+    counts
+        .filter(|(of, _, _)| *of == what)
+        .map(series)
+        .collect()
 }
 
 fn per_cpu(facts: &Facts, value: fn(&Sample, &RingUse) -> u64) -> Vec<Series> {

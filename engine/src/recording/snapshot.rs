@@ -8,8 +8,8 @@ use falco_abi::flags::{clone, exec};
 use super::block;
 use crate::source::capture::format::{self, Block, HOSTNAME, fd, interface, l4, user};
 use crate::source::capture::{Interface, Machine};
-use crate::state::address::End;
-use crate::state::{Descriptor, FdKind, Label, Protocol, State, Thread, UNSET};
+use crate::state::address::{Address, End};
+use crate::state::{Descriptor, FdKind, Protocol, State, Thread, UNSET};
 
 /// Longest path in a list; sysdig refuses longer ones.
 const LONGEST_PATH: usize = 1023;
@@ -260,13 +260,12 @@ fn ipv6(address: IpAddr) -> Ipv6Addr {
 
 fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
     let v6 = file.kind == FdKind::Ipv6;
-    let address = |end: &End, out: &mut Vec<u8>| match v6 {
+    let address = |end: End, out: &mut Vec<u8>| match v6 {
         true => out.extend_from_slice(&ipv6(end.0).octets()),
         false => out.extend_from_slice(&ipv4(end.0).octets()),
     };
-    match (&file.label, file.kind) {
-        (Label::Ends(ends), _) => {
-            let (source, destination) = &**ends;
+    match (file.address(), file.kind) {
+        (Some(Address::IpPair(source, destination)), _) => {
             out.push(if v6 { fd::IPV6 } else { fd::IPV4 });
             address(source, out);
             address(destination, out);
@@ -274,17 +273,17 @@ fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
             out.extend_from_slice(&destination.1.to_le_bytes());
             out.push(protocol(file.protocol));
         }
-        (Label::Bound(end), _) => {
+        (Some(Address::Ip(end)), _) => {
             out.push(if v6 { fd::IPV6_SERVER } else { fd::IPV4_SERVER });
             address(end, out);
             out.extend_from_slice(&end.1.to_le_bytes());
             out.push(protocol(file.protocol));
         }
-        (Label::Unix(unix), _) => {
+        (Some(Address::UnixPair(source, destination, path)), _) => {
             out.push(fd::UNIX);
-            out.extend_from_slice(&unix.0.to_le_bytes());
-            out.extend_from_slice(&unix.1.to_le_bytes());
-            text(&unix.2, LONGEST_PATH, out);
+            out.extend_from_slice(&source.to_le_bytes());
+            out.extend_from_slice(&destination.to_le_bytes());
+            text(path, LONGEST_PATH, out);
         }
         (_, FdKind::Unix) => {
             out.push(fd::UNIX);

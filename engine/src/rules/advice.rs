@@ -94,7 +94,8 @@ fn of_check(check: &Check, fields: &FieldTable, found: &mut Vec<Advice>) {
 }
 
 fn is_field(text: &str, fields: &FieldTable) -> bool {
-    text.contains('.')
+    // Most texts are none: they are neither parsed nor compared with names.
+    fields.longest_name(text).is_some()
         && parser::parse_field(text)
             .is_ok_and(|field| field.span.end == text.len() && fields.bind(&field).is_ok())
 }

@@ -352,12 +352,21 @@ impl Ruleset {
         self.candidates(event).is_some()
     }
 
+    /// Whether a rule could match an event of this kind.
+    pub fn wants_kind(&self, kind: Kind) -> bool {
+        self.group(self.by_kind.get(kind as usize)).is_some()
+    }
+
     fn candidates(&self, event: &Event<'_>) -> Option<&Group> {
         let group = match event.kind {
             Kind::Syscall => self.by_syscall.get(event.header.syscall as usize),
             kind => self.by_kind.get(kind as usize),
         };
-        let group = group.and_then(|&group| self.groups.get(group));
+        self.group(group)
+    }
+
+    fn group(&self, number: Option<&usize>) -> Option<&Group> {
+        let group = number.and_then(|&number| self.groups.get(number));
         group.filter(|group| !group.is_empty())
     }
 

@@ -11,7 +11,7 @@ pub const ENGINE_VERSION: (u64, u64, u64) = (0, 62, 0);
 
 /// Plugins of which the engine does the work itself, with the version that it
 /// is equal to.
-const BUILT_IN: [(&str, (u64, u64, u64)); 1] = [("container", (0, 7, 1))];
+const BUILT_IN: [(&str, (u64, u64, u64)); 2] = [("container", (0, 7, 1)), ("k8smeta", (0, 4, 1))];
 
 /// Checks `required_engine_version`.
 pub fn engine(item: &Item<'_>, library: &mut Library, report: &mut Report) {

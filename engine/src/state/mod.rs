@@ -24,14 +24,15 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, container_removed, groupadded, groupdeleted, procexit, traits, useradded,
+    userdeleted,
 };
 use nix::ifaddrs::getifaddrs;
 use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
 use procfd::ProcFds;
@@ -112,7 +113,10 @@ pub struct State {
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
+    announced: Option<Container>,
     hostname: Box<str>,
+    /// The name of the machine was chosen.
+    named: bool,
     /// Addresses of this machine's own interfaces.
     addresses: FxHashSet<IpAddr>,
     addressed: Option<Instant>,
@@ -182,8 +186,7 @@ impl State {
         }
         self.read_addresses();
         self.table.link();
-        let processes = self.table.iter().filter(|t| t.is_leader());
-        self.unread = processes.map(|t| t.pid).collect();
+        self.choose_unread();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -226,7 +229,7 @@ impl State {
         if !self.without_files
             && let Some(files) = self.table.files_mut(tid)
         {
-            files.insert(num, Arc::new(descriptor), cloexec);
+            files.insert(num, descriptor, cloexec);
         }
     }
 
@@ -284,9 +287,48 @@ impl State {
     }
 
     /// Whether to keep what processes have open. Without the events that change
-    /// it, what is kept would soon be wrong.
+    /// it, what is kept would soon be wrong. From when it is kept on, it is read
+    /// as it is at the start.
     pub fn keep_open_files(&mut self, keep: bool) {
+        if self.without_files != keep {
+            return;
+        }
         self.without_files = !keep;
+        self.table.forget_files();
+        self.choose_unread();
+    }
+
+    /// What processes have open is read bit by bit.
+    fn choose_unread(&mut self) {
+        self.unread.clear();
+        if self.proc.is_some() {
+            let processes = self.table.iter().filter(|t| t.is_leader());
+            self.unread.extend(processes.map(|t| t.pid));
+        }
+    }
+
+    /// A container is made known, or is gone.
+    fn announce(&mut self, event: &Event<'_>) {
+        let gone = match event.kind {
+            Kind::ContainerRemoved => event.bytes(container_removed::Slot::json as usize),
+            _ => None,
+        };
+        let json = event.container().or(gone);
+        self.announced = json.and_then(recorded::parse).map(|(id, info)| {
+            let full = info.full_id.as_deref().filter(|full| !full.is_empty());
+            let runtime = info.runtime.unwrap_or(Runtime::Cri);
+            let told = Container::new(full.unwrap_or(&id), runtime);
+            told.publish(info.clone());
+            if gone.is_none() {
+                self.containers.tell(&id, info);
+            }
+            told
+        });
+    }
+
+    /// The container that the current event, one about containers, is about.
+    pub fn announced(&self) -> Option<&Container> {
+        self.announced.as_ref()
     }
 
     /// All containers.
@@ -329,9 +371,30 @@ impl State {
             || self.addresses.contains(&address)
     }
 
-    /// Gives the machine a name.
+    /// Gives the machine a name, unless another was chosen.
     pub fn set_hostname(&mut self, name: &str) {
+        if !self.named {
+            self.hostname = name.into();
+        }
+    }
+
+    /// Gives the machine a name, whatever it calls itself.
+    pub fn choose_hostname(&mut self, name: &str) {
         self.hostname = name.into();
+        self.named = true;
+    }
+
+    /// Forgets all that it knows: what follows is of another machine. What was
+    /// chosen stays.
+    pub fn restart(&mut self) {
+        let mut next = Self::new();
+        next.without_files = self.without_files;
+        next.purging = self.purging;
+        next.table.set_limit(self.table.limit());
+        if self.named {
+            next.choose_hostname(&self.hostname);
+        }
+        *self = next;
     }
 
     /// When the first event and the one before this one happened.
@@ -351,19 +414,16 @@ impl State {
 
     /// What fields are read from.
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
-        Context {
-            event,
-            thread: self.thread_of(event).or_else(|| {
-                // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
-                let exists = is_call && self.table.entry(event.header.tid).is_some();
-                exists.then(|| &*UNKNOWN)
-            }),
-            state: self,
-            arena,
-            base64: false,
-        }
+        let thread = self.thread_of(event).or_else(|| {
+            // The caller of a system call exists, whoever it is.
+            let is_call = !matches!(
+                event.kind,
+                Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+            );
+            let exists = is_call && self.table.entry(event.header.tid).is_some();
+            exists.then(|| &*UNKNOWN)
+        });
+        Context::new(event, thread, self, arena)
     }
 
     /// The user in the eyes of a thread: a container has users of its own.
@@ -417,8 +477,11 @@ impl State {
             self.doubt(event);
             return;
         }
-        if let Some((id, info)) = event.container().and_then(recorded::parse) {
-            self.containers.tell(&id, info);
+        if matches!(
+            event.kind,
+            Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+        ) {
+            self.announce(event);
         }
         let tid = event.header.tid;
         if tid == 0 {
@@ -473,6 +536,13 @@ impl State {
             let reaper = reaper.filter(|&tid| tid != 0);
             self.table
                 .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
+        }
+    }
+
+    /// Reads now what all processes have open, for those that want to tell it.
+    pub fn read_open_files(&mut self) {
+        while let Some(pid) = self.unread.pop() {
+            self.read_files(pid);
         }
     }
 
@@ -561,7 +631,7 @@ impl State {
             if let Some(files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
-                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+                files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
     }
@@ -572,7 +642,7 @@ impl State {
             && let Some(open) = self.fds.one(event.header.pid, num)
             && let Some(files) = self.table.files_mut(event.header.tid)
         {
-            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+            files.insert(num, open.descriptor, open.cloexec);
         }
     }
 
@@ -651,10 +721,9 @@ impl State {
     }
 
     fn want_users(&self, tid: u32) {
-        let (Some(reader), Some(thread)) = (&self.container_users, self.table.get(tid)) else {
-            return;
-        };
-        if let Some(container) = &thread.container
+        if let Some(reader) = &self.container_users
+            && let Some(thread) = self.table.get(tid)
+            && let Some(container) = &thread.container
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);

@@ -189,6 +189,18 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// What our module leaves out of an event, since the thread has it from where
+    /// it comes: the value of a parameter with this name.
+    pub fn inherited(&self, name: &str) -> Option<&[u8]> {
+        let value = match name {
+            "exe" => self.exe(),
+            "args" => &self.image.args,
+            "cgroups" => &self.cgroups,
+            _ => return None,
+        };
+        (!value.is_empty()).then_some(value)
+    }
+
     /// A thread of which nothing but the ids is told yet.
     pub fn new(tid: u32, pid: u32) -> Self {
         Self {

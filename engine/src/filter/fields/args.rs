@@ -117,8 +117,8 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
     // A directory may have the number that the call returned.
     let about = Fd::of(ctx);
     let fd = match about.filter(|fd| fd.num == num) {
-        Some(fd) if slot == 0 || !returns_descriptor(ctx) => fd,
-        _ => Fd::open(ctx, num).or(about.filter(|_| is_copy(ctx)))?,
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => *fd,
+        _ => Fd::open(ctx, num).or(about.copied().filter(|_| is_copy(ctx)))?,
     };
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
@@ -319,6 +319,12 @@ fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
             false => param.ty,
         };
         return number(ctx, slot, &Param { ty, ..*param }, value);
+    }
+    if param.source == Source::None
+        && param.ty.is_span()
+        && let Some(bytes) = ctx.thread.and_then(|thread| thread.inherited(param.name))
+    {
+        return span(ctx, slot, param, bytes);
     }
     Rendered::own(missing(param.ty))
 }

@@ -43,7 +43,7 @@ fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
 
 /// The descriptor of an event.
 #[derive(Clone, Copy)]
-pub(super) struct Fd<'a> {
+pub(in crate::filter) struct Fd<'a> {
     pub(super) num: i64,
     pub(super) kind: FdKind,
     protocol: Protocol,
@@ -180,7 +180,11 @@ impl<'a> Fd<'a> {
     /// The descriptor that the event is about. What the record tells counts;
     /// what the state knows is taken where the record is silent, and where both
     /// mean the same, since the state knows more of it.
-    pub(super) fn of(ctx: &Context<'a>) -> Option<Self> {
+    pub(super) fn of<'c>(ctx: &'c Context<'a>) -> Option<&'c Self> {
+        ctx.descriptor.get_or_init(|| Self::read(ctx)).as_ref()
+    }
+
+    fn read(ctx: &Context<'a>) -> Option<Self> {
         let told = Self::told(ctx)?;
         let Some(kept) = Self::open(ctx, told.num) else {
             return Some(told);

@@ -136,7 +136,11 @@ fn asynchronous(event: &Event<'_>) -> bool {
     event.info().category == Category::Internal
         || matches!(
             event.kind,
-            Kind::Asyncevent | Kind::Container | Kind::Notification | Kind::Infra
+            Kind::Asyncevent
+                | Kind::Container
+                | Kind::ContainerRemoved
+                | Kind::Notification
+                | Kind::Infra
         )
 }
 
@@ -180,6 +184,7 @@ fn is_call(ctx: &Context<'_>) -> bool {
             | Kind::PageFault
             | Kind::Pluginevent
             | Kind::Container
+            | Kind::ContainerRemoved
             | Kind::Useradded
             | Kind::Userdeleted
             | Kind::Groupadded

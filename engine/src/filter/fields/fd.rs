@@ -108,7 +108,7 @@ fn remote(ctx: &Context<'_>) -> Option<End> {
 }
 
 fn ends<'a>(ctx: &Context<'a>, get: fn(Option<End>) -> Answer<'a>) -> Answer<'a> {
-    let fd = Fd::of(ctx).filter(Fd::worked)?;
+    let fd = Fd::of(ctx).filter(|fd| fd.worked())?;
     let (client, mut server) = fd.ends();
     if client.is_none() && server.is_none() {
         // A socket without ends has the unspecified address, so that it is none
@@ -211,16 +211,16 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let fd = Fd::of(ctx).filter(Fd::is_known)?;
+    let fd = Fd::of(ctx).filter(|fd| fd.is_known())?;
     flag(fd.serves(ctx.state))
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.connected)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.connected)
 }
 
 pub(super) fn name_changed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.named)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.named)
 }
 
 pub(super) fn uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -265,11 +265,11 @@ pub(super) fn ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_UPPER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_UPPER_LAYER != 0)
 }
 
 pub(super) fn is_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_LOWER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_LOWER_LAYER != 0)
 }
 
 /// The distinct kinds of what the process has open, or the kind of one number.

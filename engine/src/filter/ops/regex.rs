@@ -6,6 +6,8 @@
 
 /// Most repetitions that can be asked for.
 const MOST: u32 = 1000;
+/// Most repetitions of repetitions.
+const MOST_LEVELS: usize = 8;
 
 /// The same expression for the `regex` crate, which says what else is wrong.
 ///
@@ -17,7 +19,7 @@ pub fn translate(pattern: &str) -> Result<String, String> {
         out: String::with_capacity(2 * pattern.len()),
         groups: Vec::new(),
         atom: None,
-        repeated: false,
+        repeated: 0,
     };
     while let Some(c) = writer.next() {
         writer.part(c)?;
@@ -35,8 +37,8 @@ struct Writer<'p> {
     groups: Vec<usize>,
     /// Where what a repetition repeats begins.
     atom: Option<usize>,
-    /// It is repeated already.
-    repeated: bool,
+    /// How often it is repeated already.
+    repeated: usize,
 }
 
 impl Writer<'_> {
@@ -86,7 +88,7 @@ impl Writer<'_> {
 
     fn begin(&mut self, start: usize) {
         self.atom = Some(start);
-        self.repeated = false;
+        self.repeated = 0;
     }
 
     fn literal(&mut self, c: char) {
@@ -94,18 +96,32 @@ impl Writer<'_> {
         push_literal(&mut self.out, c);
     }
 
-    /// Repeats the last part, in a group of its own when that is repeated already:
-    /// two signs together mean something else in the crate.
+    /// Repeats the last part once more: two signs together mean something else in
+    /// the crate. Those without numbers become one.
     fn repeat(&mut self, sign: &str) -> Result<(), String> {
         let Some(start) = self.atom else {
             return Err(format!("nothing for `{sign}` to repeat"));
         };
-        if self.repeated {
+        let is_plain = |sign: &str| matches!(sign, "*" | "+" | "?");
+        let last = self.out.get(self.out.len().saturating_sub(1)..);
+        if self.repeated > 0
+            && let Some(last) = last.filter(|last| is_plain(last) && is_plain(sign))
+        {
+            if last != sign {
+                self.out.pop();
+                self.out.push('*');
+            }
+            return Ok(());
+        }
+        if self.repeated >= MOST_LEVELS {
+            return Err(format!("more than {MOST_LEVELS} repetitions of one part"));
+        }
+        if self.repeated > 0 {
             self.out.insert_str(start, "(?:");
             self.out.push(')');
         }
         self.out.push_str(sign);
-        self.repeated = true;
+        self.repeated += 1;
         Ok(())
     }
 
@@ -293,7 +309,8 @@ mod tests {
             ("[[:^alpha:]~]", r"[[:^alpha:]\~]"),
             ("a{,2}{x}{", r"a\{,2\}\{x\}\{"),
             (r"\.\x41\x{e9}\101\n[\]\\]", "\\.AéA\n[\\]\\\\]"),
-            ("a**b+?(cd){2}?", "(?:a*)*(?:b+)?(?:(?:cd){2})?"),
+            ("a**b+?(cd){2}?", "a*b*(?:(?:cd){2})?"),
+            ("a{2}{3}?*", "(?:(?:a{2}){3})*"),
             ("a||b()", "a||b(?:)"),
             ("#~- é", r"\#\~\- é"),
         ] {
@@ -334,6 +351,8 @@ mod tests {
         ] {
             assert!(!wrong(pattern).is_empty());
         }
+        assert!(translate(&format!("a{}", "*".repeat(1 << 20))).is_ok());
+        assert!(!wrong(&format!("a{}", "{2}".repeat(1 << 20))).is_empty());
         assert_eq!(wrong(r"a\d"), r"unknown escape `\d`");
         assert_eq!(wrong("(?i)a"), "nothing for `?` to repeat");
     }

@@ -281,9 +281,6 @@ fn parse<'a>(
     let tid = u64_at(header, 8);
     let mut len = u32_at(header, 16) as usize;
     let code = u16::from_le_bytes([header[CODE], header[CODE + 1]]);
-    let Some(most) = converter.most_params(code) else {
-        return Some(None);
-    };
     if !layout.counted && WRONG_LENGTHS.contains(&code) {
         len = len.checked_sub(3)?;
     }
@@ -292,7 +289,10 @@ fn parse<'a>(
     let params = event.get(layout.header()..)?;
     let count = match layout.counted {
         true => u32_at(header, 22) as usize,
-        false => count_params(params, most)?,
+        false => match converter.most_params(code) {
+            Some(most) => count_params(params, most)?,
+            None => return Some(None),
+        },
     };
     let lengths = count.checked_mul(layout.length())?;
     let (lengths, data) = params.split_at_checked(lengths)?;

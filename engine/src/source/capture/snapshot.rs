@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use falco_abi::flags::exec;
 
 use super::format::{HOSTNAME, fd, interface, l4, user};
-use crate::state::address::End;
+use crate::state::address::Address;
 use crate::state::procfs::past_title;
 use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
 use crate::state::users::User;
@@ -391,14 +391,14 @@ fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEnt
     match ty {
         fd::IPV4 | fd::IPV6 => {
             let (source, destination) = (address(fields)?, address(fields)?);
-            let ends: (End, End) = ((source, fields.u16()?), (destination, fields.u16()?));
-            descriptor.label = Label::Ends(ends.into());
+            let ends = Address::IpPair((source, fields.u16()?), (destination, fields.u16()?));
+            descriptor.label = ends.into();
             descriptor.protocol = protocol(fields.u8()?);
             descriptor.connected = true;
         }
         fd::IPV4_SERVER | fd::IPV6_SERVER => {
-            let end: End = (address(fields)?, fields.u16()?);
-            descriptor.label = Label::Bound(end.into());
+            let end = Address::Ip((address(fields)?, fields.u16()?));
+            descriptor.label = end.into();
             descriptor.protocol = protocol(fields.u8()?);
             descriptor.server = true;
         }
