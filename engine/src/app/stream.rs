@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bumpalo::Bump;
 use clap::Args;
+use falco_abi::control::hook;
 use falco_abi::syscall::{NONE, SYSCALLS};
 
 use super::signals::Signals;
@@ -70,10 +71,29 @@ pub(super) trait Sink {
 
     /// One event; `matches`: it is one of those that are wanted. `false`: no
     /// more are.
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool>;
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool>;
 
     /// Some time has passed.
     fn pause(&mut self, _: &Progress) {}
+}
+
+/// Events that go two ways.
+pub(super) struct Both<'s>(pub(super) &'s mut dyn Sink, pub(super) &'s mut dyn Sink);
+
+impl Sink for Both<'_> {
+    fn begin(&mut self, machine: &Machine, state: &State) -> anyhow::Result<()> {
+        self.0.begin(machine, state)?;
+        self.1.begin(machine, state)
+    }
+
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
+        Ok(self.0.event(ctx, matches)? && self.1.event(ctx, matches)?)
+    }
+
+    fn pause(&mut self, progress: &Progress) {
+        self.0.pause(progress);
+        self.1.pause(progress);
+    }
 }
 
 /// How much of a capture was read.
@@ -137,8 +157,13 @@ impl Stream {
             }
             None => {
                 let calls = SYSCALLS.iter().map(|call| u32::from(call.number()));
-                let wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
-                startup::open_module(&Config::default(), &wanted, true)?
+                let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
+                // What we write would be the next event, without an end.
+                wanted.hooks |= hook::NO_OWN;
+                let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
+                // A capture begins with it.
+                state.read_open_files();
+                (source, state)
             }
         };
         let host = source.machine().is_none().then(recording::of_host);
@@ -197,9 +222,11 @@ impl Stream {
                 state.before(&event);
                 arena.reset();
                 let context = state.context(&event, &arena);
-                let holds = |condition: &Condition, memo| condition.holds(&context, memo);
-                let matches =
-                    !event.is_internal() && condition.as_ref().is_none_or(|c| holds(c, &mut memo));
+                let matches = !event.is_internal()
+                    && match &*condition {
+                        Some(condition) => condition.holds(&context, &mut memo),
+                        None => true,
+                    };
                 match sink.event(&context, matches) {
                     Ok(more) => done |= !more,
                     Err(error) => {
@@ -221,13 +248,14 @@ impl Stream {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section if done => {}
                 Batch::Section => {
-                    *state = State::new();
+                    state.restart();
                     source.restore(state)?;
                     sink.begin(&machine(&**source), state)?;
                 }
                 Batch::End => break,
             }
             if host.is_some() {
+                state.heal_on();
                 state.tick();
             }
         }

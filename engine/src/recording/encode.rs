@@ -26,43 +26,19 @@ const OLD_NUMBERS: u32 = 334;
 /// The last event type that sysdig 0.29 knows; it crashes on some later ones.
 const OLD_TYPES: u16 = 371;
 
+/// In front of a parameter of `ptrace` of which the byte that follows is a signal.
+const SIGNAL: u8 = 1;
+
 /// Longest parameter of events whose lengths have 16 bits.
 const LONGEST: usize = u16::MAX as usize;
-
-/// Something of a thread that our module leaves out of an event and Falco's
-/// drivers do not: other readers of captures need it. The state knows it.
-#[derive(Clone, Copy)]
-enum Inherited {
-    Exe,
-    Args,
-    Cgroups,
-}
-
-impl Inherited {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "exe" => Self::Exe,
-            "args" => Self::Args,
-            "cgroups" => Self::Cgroups,
-            _ => return None,
-        })
-    }
-
-    fn get(self, thread: &Thread) -> &[u8] {
-        match self {
-            Self::Exe => thread.exe(),
-            Self::Args => &thread.image.args,
-            Self::Cgroups => &thread.cgroups,
-        }
-    }
-}
 
 /// A parameter of an event type, and where its value is.
 struct Put {
     ty: Type,
     /// `None`: today's event does not have it.
     slot: Option<usize>,
-    inherited: Option<Inherited>,
+    /// Our module leaves it out: other readers need it, and the state knows it.
+    inherited: bool,
 }
 
 /// How events of one kind are written.
@@ -83,7 +59,7 @@ impl Layout {
             Put {
                 ty: param.ty,
                 slot,
-                inherited: left_out.then(|| Inherited::of(param.name)).flatten(),
+                inherited: left_out,
             }
         };
         let exit = matches!(ty.kind, Role::Exit | Role::ExitEmpty);
@@ -242,11 +218,16 @@ impl Encoder {
             return;
         };
         if let Some(value) = event.number(slot) {
+            if let (Type::Dynamic, true, Ok(signal)) =
+                (put.ty, event.is_signal(slot), u8::try_from(value))
+            {
+                return out.extend_from_slice(&[SIGNAL, signal]);
+            }
             return number(put.ty, value, out);
         }
-        let inherited = || {
-            let bytes = put.inherited?.get(thread?);
-            (!bytes.is_empty()).then_some(bytes)
+        let inherited = || match put.inherited {
+            true => thread?.inherited(event.info().params[slot].name),
+            false => None,
         };
         if let Some(bytes) = event.bytes(slot).or_else(inherited) {
             // What is too long for the format is cut.
