@@ -26,8 +26,9 @@ test: ## Check and test everything; the last line says how many passed
 bench: bench-kernel ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace
 
-bench-kernel: ## Measure what system calls cost in the virtual node, with and without the module
+bench-kernel: ## Measure what system calls cost in the virtual node, and how soon an alert is there
 	@tests/cost.sh
+	@tests/latency.sh
 
 engine: ## Build falco-engine
 	cargo build --release --locked --package falco-engine

@@ -7,8 +7,8 @@ use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
 use crate::file::{self, Layer, OpenFile};
-use crate::record::{Filled, Numbers, Record, NUMBERS_MAX};
-use crate::socket::{self, Socket};
+use crate::record::{Filled, Numbers, Record};
+use crate::socket::{self, Room, Socket};
 use crate::task::{self, Facts, Task};
 use crate::user::{self, PATH_MAX};
 use crate::values;
@@ -46,13 +46,11 @@ const RESULT: usize = 6;
 const NUMBER: usize = 7;
 
 impl Call {
-    /// A call that returned this, with nothing else known yet.
+    /// A call of a 64-bit program.
     #[inline(always)]
-    pub(crate) fn new(result: i64) -> Self {
-        let mut registers = [0; 8];
-        registers[RESULT] = result as usize;
+    pub(crate) fn new(number: usize, [a, b, c, d, e, f]: [usize; 6], result: i64) -> Self {
         Self {
-            registers,
+            registers: [a, b, c, d, e, f, result as usize, number],
             compat: false,
             time64: false,
             moved: None,
@@ -69,12 +67,6 @@ impl Call {
     #[inline(always)]
     pub(crate) fn number(&self) -> u32 {
         self.registers[NUMBER] as u32
-    }
-
-    /// Sets its number.
-    #[inline(always)]
-    pub(crate) fn set_number(&mut self, number: usize) {
-        self.registers[NUMBER] = number;
     }
 
     /// Its arguments.
@@ -137,8 +129,8 @@ impl Call {
 
     /// A parameter that is made of registers; `None` for all others.
     #[inline(never)]
-    fn computed(&self, source: Source) -> Option<u64> {
-        Some(match source {
+    fn computed(&self, source: &Source) -> Option<u64> {
+        Some(match *source {
             Source::OpenMode(flags, mode) => {
                 let makes = flags::open::CREAT | flags::open::TMPFILE;
                 match flags::open::from_kernel(self.word(flags)) & makes {
@@ -173,13 +165,16 @@ impl Call {
     }
 }
 
+/// Most parameters of an event of which every parameter is in the registers.
+const REGISTERS: usize = 8;
+
 /// Events of which every parameter is in the registers.
 static IN_REGISTERS: [bool; EVENTS.len()] = {
     let mut events = [false; EVENTS.len()];
     let mut e = 0;
     while e < EVENTS.len() {
         let params = EVENTS[e].params;
-        let mut all = params.len() <= NUMBERS_MAX;
+        let mut all = params.len() <= REGISTERS;
         let mut p = 0;
         while p < params.len() {
             all &= params[p].source.is_in_registers();
@@ -197,20 +192,66 @@ pub(crate) fn is_in_registers(event: Event) -> bool {
     IN_REGISTERS[event as usize]
 }
 
-/// Adds the parameters of a call of which all are in the registers.
-#[inline]
-pub(crate) fn numbers(record: &mut Numbers, event: Event, call: &Call) {
-    for param in event.info().params {
-        record.push(match param.register {
-            NO_REGISTER => call.computed(param.source).unwrap_or_default(),
+/// The registers of such events' parameters, close together.
+static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
+    let mut codes = [[NO_REGISTER; REGISTERS]; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut p = 0;
+        while p < params.len() && p < REGISTERS {
+            codes[e][p] = params[p].register;
+            p += 1;
+        }
+        e += 1;
+    }
+    codes
+};
+
+/// The record of a call of which all parameters are in the registers.
+#[inline(always)]
+pub(crate) fn numbers<'a>(
+    event: Event,
+    task: Task,
+    call: &'a Call,
+    flags: u16,
+) -> Numbers<impl Fn(usize) -> u64 + 'a> {
+    let codes = &CODES[event as usize];
+    Numbers {
+        event,
+        tid: task.tid(),
+        pid: task.pid(),
+        syscall: call.number(),
+        flags,
+        value: move |i: usize| match codes[i % REGISTERS] {
+            NO_REGISTER => call.computed(&event.info().params[i].source).unwrap_or(0),
             code => call.register(code),
-        });
+        },
     }
 }
+
+/// The parameters of each event that may have no value: all but plain registers.
+static UNSURE: [u64; EVENTS.len()] = {
+    let mut events = [0; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut p = 0;
+        while p < params.len() {
+            if params[p].register == NO_REGISTER {
+                events[e] |= 1 << p;
+            }
+            p += 1;
+        }
+        e += 1;
+    }
+    events
+};
 
 /// Reads the parameters of a system call. May sleep.
 pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
     record.set_syscall(call.number());
+    record.expect(UNSURE[event as usize]);
     let mut reader = Reader {
         call,
         limits,
@@ -221,16 +262,16 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
         slot += match param.register {
-            NO_REGISTER => reader.put(record, slot, param.source),
+            NO_REGISTER => reader.put(record, slot, &param.source),
             code => {
-                record.number(slot, call.register(code));
+                record.expected(slot, call.register(code));
                 1
             }
         };
     }
     match event {
         Event::Execve => failed_exec(record, call, 0),
-        Event::Execveat => failed_execveat(record, call, 1),
+        Event::Execveat => failed_exec(record, call, 1),
         Event::Clone => clone_flags(record, call.arg(0) as u64),
         Event::Clone3 => {
             if let Ok(flags) = user::word(call.arg(0)) {
@@ -324,8 +365,8 @@ impl Reader<'_> {
 
     /// Puts one parameter, or several that belong together; how many.
     #[inline]
-    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: Source) -> usize {
-        match source {
+    fn put(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) -> usize {
+        match *source {
             Source::FdPath(n) => self.put_about(record, slot, n),
             _ => {
                 self.put_one(record, slot, source);
@@ -356,9 +397,9 @@ impl Reader<'_> {
     }
 
     #[inline(never)]
-    fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: Source) {
+    fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) {
         let call = self.call;
-        match source {
+        match *source {
             Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
                 0 => Filled::Nothing,
                 address => user::string(address, to),
@@ -409,7 +450,7 @@ impl Reader<'_> {
             Source::QueuePercent(n) | Source::QueueLen(n) | Source::QueueMax(n) => {
                 if let Some(socket) = self.socket(n) {
                     let (len, max) = socket.queue();
-                    let value = match source {
+                    let value = match *source {
                         Source::QueueLen(_) => u64::from(len),
                         Source::QueueMax(_) => u64::from(max),
                         _ => (u64::from(len) * 100)
@@ -550,7 +591,7 @@ impl Reader<'_> {
             Source::FsconfigText => {
                 record.fill(slot, PATH_MAX, |to| values::fsconfig_text(call, to));
             }
-            source => {
+            _ => {
                 if let Some(value) = call.computed(source) {
                     record.number(slot, value);
                 }
@@ -620,17 +661,12 @@ impl Reader<'_> {
         (address, len): (usize, i32),
         sends: bool,
     ) {
-        let mut raw = [0; socket::STORAGE];
-        let len = usize::try_from(len).unwrap_or(0).min(socket::STORAGE);
-        let raw = if address == 0 {
-            &mut raw[..0]
-        } else {
-            &mut raw[..len]
-        };
-        if user::bytes(address, raw).is_err() {
+        let mut room = Room::new();
+        let len = if address == 0 { 0 } else { len };
+        let Some(Ok(raw)) = room.read(address, len.max(0)) else {
             record.mark(flag::FAULT);
             return;
-        }
+        };
         if let Some(socket) = self.socket(fd) {
             record.fill(slot, PATH_MAX, |to| socket.tuple_with(raw, sends, to));
         }
@@ -662,14 +698,14 @@ impl Reader<'_> {
     }
 
     /// A parameter out of the `struct msghdr` in an argument.
-    fn put_message(&mut self, record: &mut Record<'_>, slot: usize, source: Source, n: u8) {
+    fn put_message(&mut self, record: &mut Record<'_>, slot: usize, source: &Source, n: u8) {
         let call = self.call;
         let Ok(message) = Message::read(call.arg(n), call.compat) else {
             record.mark(flag::FAULT);
             return;
         };
         let vector = message.vector();
-        match source {
+        match *source {
             Source::MessageSize(_) => put_size(record, slot, &vector),
             Source::SentMessage(_) => {
                 let limit = self.snaplen();
@@ -698,16 +734,11 @@ impl Reader<'_> {
 }
 
 fn put_sockaddr(record: &mut Record<'_>, slot: usize, address: usize, len: i32) {
-    let Ok(len) = usize::try_from(len) else {
-        return;
-    };
-    let mut raw = [0; socket::STORAGE];
-    let raw = &mut raw[..len.min(socket::STORAGE)];
-    if user::bytes(address, raw).is_err() {
-        record.mark(flag::FAULT);
-        return;
+    match Room::new().read(address, len) {
+        Some(Ok(raw)) => record.fill(slot, PATH_MAX, |to| socket::encode(raw, to)),
+        Some(Err(_)) => record.mark(flag::FAULT),
+        None => {}
     }
-    record.fill(slot, PATH_MAX, |to| socket::encode(raw, to));
 }
 
 fn put_size(record: &mut Record<'_>, slot: usize, vector: &Vector) {
@@ -740,40 +771,22 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
     record.number(slot, u64::from(flags));
 }
 
-/// What the program that could not be started would have got.
+/// What the program that could not be started would have got; `path` is the
+/// argument with its path, behind which is its `argv`.
 fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
-    use crate::abi::event::execve::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(call.arg(path), to)
+    use crate::abi::event::{execve, execveat};
+    // One row of the table is like the other, as far as it goes here.
+    const EXE: usize = execve::Slot::exe as usize;
+    const ARGS: usize = execve::Slot::args as usize;
+    const FILENAME: usize = execve::Slot::filename as usize;
+    const _: () = assert!(EXE == execveat::Slot::exe as usize);
+    const _: () = assert!(ARGS == execveat::Slot::args as usize);
+    const _: () = assert!(FILENAME == execveat::Slot::filename as usize);
+    record.fill(FILENAME, PATH_MAX, |to| user::string(call.arg(path), to));
+    record.fill(ARGS, PATH_MAX, |to| {
+        user::strings(call.arg(path + 1), call.compat, to)
     });
-    put_argv(
-        record,
-        Slot::exe as usize,
-        Slot::args as usize,
-        call,
-        path + 1,
-    );
-}
-
-fn failed_execveat(record: &mut Record<'_>, call: &Call, path: u8) {
-    use crate::abi::event::execveat::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(call.arg(path), to)
-    });
-    put_argv(
-        record,
-        Slot::exe as usize,
-        Slot::args as usize,
-        call,
-        path + 1,
-    );
-}
-
-fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, call: &Call, argv: u8) {
-    record.fill(args, PATH_MAX, |to| {
-        user::strings(call.arg(argv), call.compat, to)
-    });
-    task::split_first(record, exe, args);
+    task::split_first(record, EXE, ARGS);
 }
 
 fn named(record: &Record<'_>, name: &str) -> Option<usize> {

@@ -2,15 +2,92 @@
 
 //! Memory that a reader maps.
 
+use core::marker::PhantomData;
+
 use kernel::bindings;
 use kernel::error::to_result;
 use kernel::mm::virt::VmaNew;
 use kernel::page::PAGE_SIZE;
 use kernel::prelude::*;
 
+use crate::abi::ring;
+
 /// Up to this many bytes a loop over words is cheaper than the start of the
 /// processor's own string copy.
 const WORDWISE: usize = 1024;
+
+/// Where to write, word by word; behind the end of the area its beginning follows.
+///
+/// # Invariants
+///
+/// `mask` is the size of the area, a power of two, less one; `at` is a multiple of 8.
+pub(crate) struct Words<'a> {
+    area: *mut u8,
+    mask: usize,
+    at: usize,
+    _area: PhantomData<&'a SharedPages>,
+}
+
+impl Words<'_> {
+    /// Writes a word.
+    #[inline(always)]
+    pub(crate) fn put(&mut self, word: u64) {
+        // SAFETY: Within the area and aligned by the invariant, and ours alone.
+        unsafe {
+            let to = self.area.add(self.at & self.mask).cast::<u64>();
+            to.write_volatile(word);
+        }
+        // INVARIANT: Still a multiple of 8.
+        self.at = self.at.wrapping_add(8);
+    }
+
+    /// Writes bytes, a multiple of 8 of them.
+    #[inline]
+    pub(crate) fn copy(&mut self, bytes: &[u8]) {
+        let size = self.mask as u64 + 1;
+        let (at, first, rest) = ring::split(self.at as u64, bytes.len(), size);
+        // SAFETY: Up to the end of the area, as `split` computes it.
+        unsafe { copy(&bytes[..first], self.area.add(at)) };
+        if rest > 0 {
+            // SAFETY: At the beginning of the area.
+            unsafe { copy(&bytes[first..], self.area) };
+        }
+        // INVARIANT: Whole words were written.
+        self.at = self.at.wrapping_add(bytes.len());
+    }
+}
+
+/// # Safety
+///
+/// `to` has room for the bytes, a multiple of 8, and nobody else uses it.
+#[inline(always)]
+unsafe fn copy(bytes: &[u8], to: *mut u8) {
+    if bytes.len() > WORDWISE {
+        // SAFETY: By contract.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+        return;
+    }
+    let mut to = to.cast::<u64>();
+    let mut put = |word: &[u8]| {
+        let mut value = [0; 8];
+        value.copy_from_slice(word);
+        // SAFETY: By contract.
+        unsafe { to.write_volatile(u64::from_ne_bytes(value)) };
+        // SAFETY: Stays within the room, or at its end after the last word.
+        to = unsafe { to.add(1) };
+    };
+    let blocks = bytes.chunks_exact(32);
+    let rest = blocks.remainder();
+    for block in blocks {
+        put(&block[..8]);
+        put(&block[8..16]);
+        put(&block[16..24]);
+        put(&block[24..]);
+    }
+    for word in rest.chunks_exact(8) {
+        put(word);
+    }
+}
 
 /// Zeroed pages, contiguous for the kernel, mappable by user space.
 ///
@@ -63,41 +140,19 @@ impl SharedPages {
         unsafe { &*self.start.cast::<T>() }
     }
 
-    /// Copies `bytes` to `offset`. Both are multiples of 8.
+    /// A place in the area, to write words from there on.
     ///
     /// # Safety
     ///
-    /// Nothing else in the kernel accesses these bytes meanwhile.
+    /// The size of the area is a power of two and `offset` a multiple of 8. Nothing
+    /// else in the kernel accesses what is written.
     #[inline]
-    pub(crate) unsafe fn write(&self, offset: usize, bytes: &[u8]) {
-        debug_assert!(offset + bytes.len() <= self.len());
-        // SAFETY: Within the area as the caller of `ring::Ring::publish`
-        // computed it with `abi::ring::split`.
-        let to = unsafe { self.start.add(offset) };
-        if bytes.len() > WORDWISE {
-            // SAFETY: As above; exclusive by contract.
-            unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
-            return;
-        }
-        let mut to = to.cast::<u64>();
-        let mut put = |word: &[u8]| {
-            let mut value = [0; 8];
-            value.copy_from_slice(word);
-            // SAFETY: As above; aligned, since `offset` is and pages are.
-            unsafe { to.write_volatile(u64::from_ne_bytes(value)) };
-            // SAFETY: Stays within the area, or at its end after the last word.
-            to = unsafe { to.add(1) };
-        };
-        let blocks = bytes.chunks_exact(32);
-        let rest = blocks.remainder();
-        for block in blocks {
-            put(&block[..8]);
-            put(&block[8..16]);
-            put(&block[16..24]);
-            put(&block[24..]);
-        }
-        for word in rest.chunks_exact(8) {
-            put(word);
+    pub(crate) unsafe fn words(&self, offset: usize) -> Words<'_> {
+        Words {
+            area: self.start,
+            mask: self.len.wrapping_sub(1),
+            at: offset,
+            _area: PhantomData,
         }
     }
 

@@ -8,21 +8,27 @@ use crate::shim;
 
 /// Preemption is off while this lives: the task stays on its CPU and no other
 /// task's hook can run there.
-pub(crate) struct Guard(PhantomData<*mut ()>);
+pub(crate) struct Guard {
+    cpu: usize,
+    _task: PhantomData<*mut ()>,
+}
 
 impl Guard {
     /// Turns preemption off. Nothing may sleep until the guard is dropped.
     #[inline]
     pub(crate) fn new() -> Self {
         shim::falco_preempt_disable();
-        Self(PhantomData)
+        Self {
+            // SAFETY: Reading the number of the CPU is always allowed.
+            cpu: unsafe { kernel::bindings::raw_smp_processor_id() as usize },
+            _task: PhantomData,
+        }
     }
 
     /// Number of the CPU.
     #[inline]
     pub(crate) fn cpu(&self) -> usize {
-        // SAFETY: Reading the number of the CPU is always allowed.
-        unsafe { kernel::bindings::raw_smp_processor_id() as usize }
+        self.cpu
     }
 }
 

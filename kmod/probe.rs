@@ -12,11 +12,10 @@ use crate::abi::control::hook;
 use crate::abi::event::Event;
 use crate::abi::ia32::X32_BIT;
 use crate::abi::record::flag;
-use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::{self, Call};
 use crate::compat;
 use crate::file;
-use crate::record::Numbers;
 use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
@@ -116,12 +115,71 @@ const fn never_returns(event: Event) -> bool {
     matches!(event, Event::Exit | Event::ExitGroup)
 }
 
-/// Whether the number may be such a call, of whatever program.
-#[inline]
+/// Numbers that may be such a call, of whatever program.
+static MAY_NOT_RETURN: [u64; SYSCALL_WORDS] = {
+    let mut numbers = [0; SYSCALL_WORDS];
+    let mut n = 0;
+    while n < SYSCALL_MAX {
+        // Also `exit` and `exit_group` of 32-bit programs.
+        let foreign = cfg!(target_arch = "x86_64") && matches!(n, 1 | 252);
+        if foreign || never_returns(EVENT_BY_NUMBER[n]) {
+            numbers[n / 64] |= 1 << (n % 64);
+        }
+        n += 1;
+    }
+    numbers
+};
+
+#[inline(always)]
 fn may_not_return(id: usize) -> bool {
-    let native = EVENT_BY_NUMBER.get(id).copied().is_some_and(never_returns);
-    // `exit` and `exit_group` of 32-bit programs.
-    native || cfg!(target_arch = "x86_64") && matches!(id, 1 | 252) && shim::falco_compat_syscall()
+    id < SYSCALL_MAX && MAY_NOT_RETURN[id / 64] & 1 << (id % 64) != 0
+}
+
+/// The number of a system call.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn number(regs: *mut bindings::pt_regs) -> usize {
+    // SAFETY: By contract. The number is an `int`.
+    unsafe { (*regs).orig_ax as i32 as usize }
+}
+
+/// The six arguments of a system call of a 64-bit program.
+///
+/// # Safety
+///
+/// As above.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+unsafe fn arguments(regs: *mut bindings::pt_regs) -> [usize; 6] {
+    // SAFETY: By contract.
+    let regs = unsafe { &*regs };
+    [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9]
+}
+
+/// # Safety
+///
+/// As above.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn number(regs: *mut bindings::pt_regs) -> usize {
+    // SAFETY: By contract.
+    unsafe { shim::falco_syscall_number(regs) as usize }
+}
+
+/// # Safety
+///
+/// As above.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+unsafe fn arguments(regs: *mut bindings::pt_regs) -> [usize; 6] {
+    let mut args = [0; 6];
+    // SAFETY: By contract; six arguments, as every architecture has.
+    unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
+    args
 }
 
 /// # Safety
@@ -133,55 +191,61 @@ unsafe fn session<'a>(data: *mut c_void) -> &'a Session {
     unsafe { &*data.cast::<Session>() }
 }
 
-/// Whether the call may be of interest: the first test, which all calls pass
-/// through that nobody asked for.
+/// Whether it may be a call of a 32-bit program.
 #[inline(always)]
-fn may_be_wanted(session: &Session, id: usize) -> bool {
-    session.wants(id) || shim::falco_compat_syscall() || id & X32_BIT != 0
+fn may_be_foreign(id: usize) -> bool {
+    shim::falco_compat_syscall() || id & X32_BIT != 0
 }
 
-/// Reads a call that may be of interest into `call`; its event, if it is.
+/// A call that may be of interest, and its event, if it is.
 ///
 /// # Safety
 ///
 /// `regs` are those of the calling task's system call.
-#[inline(always)]
 unsafe fn read_call(
     session: &Session,
     regs: *mut bindings::pt_regs,
     id: usize,
-    call: &mut Call,
-) -> Option<Event> {
-    // SAFETY: By contract; six arguments, as every architecture has.
-    unsafe { shim::falco_syscall_arguments(regs, call.args().as_mut_ptr()) };
+    result: i64,
+) -> Option<(Event, Call)> {
     if shim::falco_compat_syscall() {
-        return translate(session, id, call);
+        let mut args = [0; 6];
+        // SAFETY: By contract; six arguments, as every architecture has.
+        unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
+        return translate(session, id, args, result);
     }
     if id >= SYSCALL_MAX {
-        return foreign(session, id, call);
+        return foreign(session, id, result);
     }
-    call.set_number(id);
-    Some(EVENT_BY_NUMBER[id])
+    // SAFETY: By contract.
+    let call = Call::new(id, unsafe { arguments(regs) }, result);
+    Some((EVENT_BY_NUMBER[id], call))
 }
 
 /// A call of a 32-bit program.
 #[cold]
-fn translate(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
-    let (number, args, time64) = compat::call(id, *call.args())?;
+#[inline(never)]
+fn translate(
+    session: &Session,
+    id: usize,
+    args: compat::Args,
+    result: i64,
+) -> Option<(Event, Call)> {
+    let (number, args, time64) = compat::call(id, args)?;
     if !session.wants(number) {
         return None;
     }
-    call.set_number(number);
-    *call.args() = args;
+    let mut call = Call::new(number, args, result);
     call.compat = true;
     call.time64 = time64;
-    Some(EVENT_BY_NUMBER[number])
+    Some((EVENT_BY_NUMBER[number], call))
 }
 
 /// A number beyond the table. If it is one of x32, the name of the call is known;
 /// its arguments are left alone.
 #[cold]
-fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
+#[inline(never)]
+fn foreign(session: &Session, id: usize, result: i64) -> Option<(Event, Call)> {
     if cfg!(not(target_arch = "x86_64")) {
         return None;
     }
@@ -189,27 +253,34 @@ fn foreign(session: &Session, id: usize, call: &mut Call) -> Option<Event> {
     if !session.wants(number) {
         return None;
     }
-    call.set_number(number);
+    let mut call = Call::new(number, [0; 6], result);
     call.compat = true;
-    Some(Event::Syscall)
+    Some((Event::Syscall, call))
 }
 
 /// # Safety
 ///
 /// Called by the tracepoint `sys_enter` alone.
 unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, id: c_long) {
-    // SAFETY: The tracepoint passes what was registered.
-    let session = unsafe { session(data) };
     // Most calls of interest are recorded when they return.
-    if !may_not_return(id as usize) {
+    if may_not_return(id as usize) {
+        // SAFETY: The tracepoint passes what was registered and the call's registers.
+        unsafe { entered(session(data), regs, id) };
+    }
+}
+
+/// Records a call that may not return.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[cold]
+unsafe fn entered(session: &Session, regs: *mut bindings::pt_regs, id: c_long) {
+    if !session.wants(id as usize) && !may_be_foreign(id as usize) {
         return;
     }
-    if !may_be_wanted(session, id as usize) {
-        return;
-    }
-    let mut call = Call::new(0);
-    // SAFETY: The tracepoint passes the registers of this call.
-    let Some(event) = (unsafe { read_call(session, regs, id as usize, &mut call) }) else {
+    // SAFETY: By contract.
+    let Some((event, call)) = (unsafe { read_call(session, regs, id as usize, 0) }) else {
         return;
     };
     // Numbers of 32-bit programs are other calls.
@@ -228,28 +299,58 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     let session = unsafe { session(data) };
     // SAFETY: The tracepoint passes the registers of this call. A number of -1
     // (no call, or one that a tracer cancelled) is out of every interest.
-    let number = unsafe { shim::falco_syscall_number(regs) } as usize;
-    if !may_be_wanted(session, number) {
-        return;
+    let number = unsafe { number(regs) };
+    if session.wants(number) && !shim::falco_compat_syscall() {
+        // SAFETY: As above.
+        let call = Call::new(number, unsafe { arguments(regs) }, shown(result));
+        returned(session, EVENT_BY_NUMBER[number], &call);
+    } else if may_be_foreign(number) {
+        // SAFETY: As above.
+        unsafe { foreign_returned(session, regs, number, result) };
     }
-    let mut call = Call::new(match result as i64 {
+}
+
+/// What the program sees of a result.
+#[inline(always)]
+fn shown(result: c_long) -> i64 {
+    match result as i64 {
         // The kernel's own codes for "start again"; what the program would see,
         // if anything, is EINTR.
         -516..=-512 => EINTR.to_errno() as i64,
         result => result,
-    });
-    // SAFETY: As above.
-    let Some(event) = (unsafe { read_call(session, regs, number, &mut call) }) else {
-        return;
-    };
+    }
+}
+
+/// Records a call of a program of another kind than the kernel.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[cold]
+#[inline(never)]
+unsafe fn foreign_returned(
+    session: &Session,
+    regs: *mut bindings::pt_regs,
+    number: usize,
+    result: c_long,
+) {
+    // SAFETY: By contract.
+    if let Some((event, call)) = unsafe { read_call(session, regs, number, shown(result)) } {
+        returned(session, event, &call);
+    }
+}
+
+/// Records a call that has returned.
+#[inline(always)]
+fn returned(session: &Session, event: Event, call: &Call) {
     // A started program was recorded where the kernel started it.
-    let started = matches!(event, Event::Execve | Event::Execveat) && result == 0;
-    let unwanted = result < 0 && session.hooks() & hook::NO_FAILED != 0;
+    let started = matches!(event, Event::Execve | Event::Execveat) && call.result() == 0;
+    let unwanted = call.result() < 0 && session.hooks() & hook::NO_FAILED != 0;
     if started || unwanted || never_returns(event) {
         return;
     }
     let flags = if call.compat { flag::COMPAT } else { 0 };
-    record(session, event, &call, flags);
+    record(session, event, call, flags);
 }
 
 /// Writes the record of a call.
@@ -261,9 +362,7 @@ fn record(session: &Session, event: Event, call: &Call, flags: u16) {
         return;
     }
     if capture::is_in_registers(event) {
-        let mut record = Numbers::new(event, task.tid(), task.pid(), call.number(), flags);
-        capture::numbers(&mut record, event, call);
-        session.publish(&mut record);
+        session.publish(&mut capture::numbers(event, task, call, flags));
         return;
     }
     let write = |call: &Call| {

@@ -4,6 +4,7 @@
 
 use crate::abi::event::{Event, EventInfo};
 use crate::abi::record::{flag, padded, Span, HEADER_SIZE, MAX_RECORD, MAX_SLOTS, NO_SYSCALL};
+use crate::memory::Words;
 
 /// A record being built. What does not fit is cut and flagged, never written
 /// elsewhere.
@@ -53,11 +54,23 @@ impl<'a> Record<'a> {
 
     #[inline]
     fn set(&mut self, slot: usize, value: u64) {
+        self.expected(slot, value);
+        self.missing &= !(1 << (slot % MAX_SLOTS));
+    }
+
+    /// Begins a record of which just these parameters, as bits, may stay without a
+    /// value; the others are [`Self::expected`].
+    #[inline]
+    pub(crate) fn expect(&mut self, missing: u64) {
+        self.missing = missing;
+    }
+
+    /// Sets a number that always has a value.
+    #[inline]
+    pub(crate) fn expected(&mut self, slot: usize, value: u64) {
         // The table has no event with more slots; the compiler sees it here.
-        let slot = slot % MAX_SLOTS;
-        let at = HEADER_SIZE + 8 * slot;
+        let at = HEADER_SIZE + 8 * (slot % MAX_SLOTS);
         self.buffer[at..at + 8].copy_from_slice(&value.to_ne_bytes());
-        self.missing &= !(1 << slot);
     }
 
     /// Sets a number.
@@ -147,20 +160,20 @@ impl<'a> Record<'a> {
 
 /// A record that is ready to be written into a ring.
 pub(crate) trait Finished {
-    /// The table's row of its event.
-    fn info(&self) -> &'static EventInfo;
+    /// Its event.
+    fn event(&self) -> Event;
 
     /// Length in bytes, a multiple of 8.
     fn len(&self) -> usize;
 
-    /// Writes the header and returns the whole record.
-    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8];
+    /// Writes all of it.
+    fn write(&mut self, cpu: usize, ts: u64, to: &mut Words<'_>);
 }
 
 impl Finished for Record<'_> {
     #[inline]
-    fn info(&self) -> &'static EventInfo {
-        self.event.info()
+    fn event(&self) -> Event {
+        self.event
     }
 
     #[inline]
@@ -169,104 +182,79 @@ impl Finished for Record<'_> {
     }
 
     #[inline]
-    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
+    fn write(&mut self, cpu: usize, ts: u64, to: &mut Words<'_>) {
         let len = Finished::len(self);
         // What an earlier record left in the buffer must not get out.
-        for byte in &mut self.buffer[self.len.min(len)..len] {
-            *byte = 0;
+        let whole = self.len & !7;
+        if let Some(word) = self.buffer.get_mut(whole..whole + 8) {
+            let bits = 8 * (self.len & 7);
+            let mut last = [0; 8];
+            last.copy_from_slice(word);
+            let kept = u64::from_le_bytes(last) & !(u64::MAX << bits);
+            word.copy_from_slice(&kept.to_le_bytes());
         }
         let mut missing = self.missing;
         while missing != 0 {
             let at = HEADER_SIZE + 8 * missing.trailing_zeros() as usize;
             self.buffer[at..at + 8].copy_from_slice(&[0; 8]);
-            missing &= missing - 1;
+            missing &= missing.wrapping_sub(1);
         }
-        if let Some(to) = self.buffer.first_chunk_mut() {
-            Header {
-                len,
-                event: self.event,
-                cpu,
-                ts,
-                missing: self.missing,
-                tid: self.tid,
-                pid: self.pid,
-                flags: self.flags,
-                syscall: self.syscall,
-            }
-            .write(to);
+        Header {
+            len,
+            event: self.event,
+            cpu,
+            ts,
+            missing: self.missing,
+            tid: self.tid,
+            pid: self.pid,
+            flags: self.flags,
+            syscall: self.syscall,
         }
-        &self.buffer[..len]
+        .write(to);
+        to.copy(&self.buffer[HEADER_SIZE..len]);
     }
 }
 
-/// Most parameters of a record of numbers alone.
-pub(crate) const NUMBERS_MAX: usize = 8;
-
-/// A record whose parameters are all there and are numbers: small enough for the
-/// stack, and put together without a look at anything but registers.
-pub(crate) struct Numbers {
-    bytes: [u8; HEADER_SIZE + 8 * NUMBERS_MAX],
-    len: usize,
-    event: Event,
-    syscall: u32,
-    flags: u16,
-    tid: u32,
-    pid: u32,
+/// A record whose parameters are all there and are numbers: written where it
+/// stays, without a look at anything but registers.
+pub(crate) struct Numbers<F> {
+    pub(crate) event: Event,
+    pub(crate) tid: u32,
+    pub(crate) pid: u32,
+    pub(crate) syscall: u32,
+    pub(crate) flags: u16,
+    /// The parameters, by number.
+    pub(crate) value: F,
 }
 
-impl Numbers {
-    /// A record without parameters yet.
+impl<F: Fn(usize) -> u64> Finished for Numbers<F> {
     #[inline]
-    pub(crate) fn new(event: Event, tid: u32, pid: u32, syscall: u32, flags: u16) -> Self {
-        Self {
-            bytes: [0; HEADER_SIZE + 8 * NUMBERS_MAX],
-            len: HEADER_SIZE,
-            event,
-            syscall,
-            flags,
-            tid,
-            pid,
-        }
-    }
-
-    /// Adds the next parameter. One too many is left out, and the reader notices.
-    #[inline]
-    pub(crate) fn push(&mut self, value: u64) {
-        if let Some(to) = self.bytes.get_mut(self.len..self.len + 8) {
-            to.copy_from_slice(&value.to_ne_bytes());
-            self.len += 8;
-        }
-    }
-}
-
-impl Finished for Numbers {
-    #[inline]
-    fn info(&self) -> &'static EventInfo {
-        self.event.info()
+    fn event(&self) -> Event {
+        self.event
     }
 
     #[inline]
     fn len(&self) -> usize {
-        self.len
+        HEADER_SIZE + 8 * self.event.info().params.len()
     }
 
     #[inline]
-    fn seal(&mut self, cpu: u16, ts: u64) -> &[u8] {
-        if let Some(to) = self.bytes.first_chunk_mut() {
-            Header {
-                len: self.len,
-                event: self.event,
-                cpu,
-                ts,
-                missing: 0,
-                tid: self.tid,
-                pid: self.pid,
-                flags: self.flags,
-                syscall: self.syscall,
-            }
-            .write(to);
+    fn write(&mut self, cpu: usize, ts: u64, to: &mut Words<'_>) {
+        Header {
+            len: Finished::len(self),
+            event: self.event,
+            cpu,
+            ts,
+            missing: 0,
+            tid: self.tid,
+            pid: self.pid,
+            flags: self.flags,
+            syscall: self.syscall,
         }
-        &self.bytes[..self.len]
+        .write(to);
+        for i in 0..self.event.info().params.len() {
+            to.put((self.value)(i));
+        }
     }
 }
 
@@ -274,7 +262,7 @@ impl Finished for Numbers {
 struct Header {
     len: usize,
     event: Event,
-    cpu: u16,
+    cpu: usize,
     ts: u64,
     missing: u64,
     tid: u32,
@@ -284,21 +272,15 @@ struct Header {
 }
 
 impl Header {
-    /// Writes it as whole words.
-    #[inline]
-    fn write(self, to: &mut [u8; HEADER_SIZE]) {
+    /// Writes it as whole words; both architectures are little-endian.
+    #[inline(always)]
+    fn write(self, to: &mut Words<'_>) {
         let slots = self.event.info().params.len() as u64;
-        let words = [
-            self.len as u64 | (self.event as u64) << 32 | u64::from(self.cpu) << 48,
-            self.ts,
-            self.missing,
-            u64::from(self.tid) | u64::from(self.pid) << 32,
-            slots | u64::from(self.flags) << 16 | u64::from(self.syscall) << 32,
-        ];
-        for (to, word) in to.chunks_exact_mut(8).zip(words) {
-            // Both architectures are little-endian, as the order above is.
-            to.copy_from_slice(&word.to_le_bytes());
-        }
+        to.put(self.len as u64 | (self.event as u64) << 32 | (self.cpu as u64) << 48);
+        to.put(self.ts);
+        to.put(self.missing);
+        to.put(u64::from(self.tid) | u64::from(self.pid) << 32);
+        to.put(slots | u64::from(self.flags) << 16 | u64::from(self.syscall) << 32);
     }
 }
 

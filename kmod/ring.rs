@@ -77,7 +77,7 @@ impl Ring {
     #[inline]
     pub(crate) fn publish(&self, guard: &preempt::Guard, record: &mut impl Finished) -> bool {
         if self.busy.load(Ordering::Relaxed) {
-            self.lost(guard, Loss::Nested, record.info().class as usize);
+            self.lost(guard, Loss::Nested, record.event());
             return false;
         }
         self.busy.store(true, Ordering::Relaxed);
@@ -89,15 +89,15 @@ impl Ring {
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
         self.busy.store(false, Ordering::Relaxed);
         if let Err(loss) = written {
-            self.lost(guard, loss, record.info().class as usize);
+            self.lost(guard, loss, record.event());
         }
         written.is_ok()
     }
 
     /// Counts a record that was lost on this CPU.
     #[cold]
-    pub(crate) fn lost(&self, _guard: &preempt::Guard, loss: Loss, class: usize) {
-        protocol::count_loss(self.producer(), loss, class);
+    pub(crate) fn lost(&self, _guard: &preempt::Guard, loss: Loss, event: Event) {
+        protocol::count_loss(self.producer(), loss, event.info().class as usize);
         self.behind.store(true, Ordering::Relaxed);
     }
 
@@ -109,16 +109,21 @@ impl Ring {
             return;
         }
         self.behind.store(false, Ordering::Relaxed);
-        let mut record = Numbers::new(Event::Lost, 0, 0, NO_SYSCALL, 0);
         let mut now = [0; CLASSES];
         for causes in &self.producer().lost {
             for (sum, class) in now.iter_mut().zip(causes) {
                 *sum += class.load(Ordering::Relaxed);
             }
         }
-        for (now, told) in now.iter().zip(&self.told) {
-            record.push(now - told.load(Ordering::Relaxed));
-        }
+        let mut record = Numbers {
+            event: Event::Lost,
+            tid: 0,
+            pid: 0,
+            syscall: NO_SYSCALL,
+            flags: 0,
+            // A parameter for each class.
+            value: |class: usize| now[class] - self.told[class].load(Ordering::Relaxed),
+        };
         if self.write(guard, &mut record).is_ok() {
             for (now, told) in now.iter().zip(&self.told) {
                 told.store(*now, Ordering::Relaxed);
@@ -132,16 +137,12 @@ impl Ring {
     fn write(&self, guard: &preempt::Guard, record: &mut impl Finished) -> Result<(), Loss> {
         let size = self.data.len() as u64;
         let (producer, consumer) = (self.producer(), self.consumer());
-        let priority = record.info().priority;
+        let priority = record.event().info().priority;
         let reserved = protocol::reserve(producer, consumer, size, record.len(), priority)?;
-        let bytes = record.seal(guard.cpu() as u16, clock::boot());
-        let (offset, first, rest) = protocol::split(reserved.start, bytes.len(), size);
-        // SAFETY: The reservation is ours alone, and `split` keeps within the area.
-        unsafe { self.data.write(offset, &bytes[..first]) };
-        if rest > 0 {
-            // SAFETY: As above; the rest goes to the beginning of the area.
-            unsafe { self.data.write(0, &bytes[first..]) };
-        }
+        // SAFETY: The size is a power of two, positions are multiples of 8, and
+        // the record is as long as the reservation, which is ours alone.
+        let mut words = unsafe { self.data.words(reserved.start as usize) };
+        record.write(guard.cpu(), clock::boot(), &mut words);
         protocol::commit(producer, reserved);
         Ok(())
     }

@@ -62,7 +62,10 @@ impl Pool {
         // is only a worse guess.
         let cpu = unsafe { kernel::bindings::raw_smp_processor_id() as usize };
         let count = self.slots.len();
-        let mut at = (cpu * PER_CPU).checked_rem(count)?;
+        let mut at = cpu.wrapping_mul(PER_CPU);
+        if at >= count {
+            at = 0;
+        }
         for _ in 0..count {
             let slot = &self.slots[at];
             if !slot.taken.load(Ordering::Relaxed) && !slot.taken.swap(true, Ordering::Acquire) {

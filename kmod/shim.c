@@ -22,6 +22,7 @@
 #include <net/sock.h>
 #include <net/tcp_states.h>
 #include <asm/syscall.h>
+#include <asm/word-at-a-time.h>
 
 #include "shim.h"
 
@@ -156,14 +157,59 @@ int falco_overlay_layer(const struct file *file)
 	return d_real(entry, D_REAL_METADATA) == upper ? 1 : 0;
 }
 
+/* Up to this many bytes a loop over words is cheaper than the general copy. */
+#define WORDWISE 256
+
 /* Copies from user memory into a buffer of ours, without the look at the buffer. */
 unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned long len)
 {
+	unsigned long done = 0;
+
 	might_fault();
+	if (len <= WORDWISE && user_read_access_begin(from, len)) {
+		for (; done + sizeof(u64) <= len; done += sizeof(u64))
+			unsafe_get_user(*(u64 *)(to + done), (const u64 __user *)(from + done),
+					fault);
+		for (; done < len; done++)
+			unsafe_get_user(*(u8 *)(to + done), (const u8 __user *)(from + done),
+					fault);
+		user_read_access_end();
+		return 0;
+fault:
+		user_read_access_end();
+	}
 	if (unlikely(!access_ok(from, len)))
 		return len;
 	barrier_nospec();
 	return raw_copy_from_user(to, from, len);
+}
+
+/*
+ * Copies a string, word by word: its length, `room` if it has no NUL by then, or an
+ * error. What lies behind its NUL in the same word is copied too. Where a word
+ * cannot be read the bytes before may be, which the kernel's own function sees to.
+ */
+long falco_string_from_user(char *to, const char __user *from, unsigned long room)
+{
+	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
+	unsigned long word, bits, done;
+
+	might_fault();
+	if (!user_read_access_begin(from, room))
+		goto bytes;
+	for (done = 0; done + sizeof(word) <= room; done += sizeof(word)) {
+		unsafe_get_user(word, (const unsigned long __user *)(from + done), fault);
+		*(unsigned long *)(to + done) = word;
+		if (has_zero(word, &bits, &constants)) {
+			user_read_access_end();
+			bits = prep_zero_mask(word, bits, &constants);
+			return done + find_zero(create_zero_mask(bits));
+		}
+	}
+fault:
+	user_read_access_end();
+bytes:
+	return strncpy_from_user(to, from, room);
 }
 
 struct socket *falco_socket_of(struct file *file)

@@ -44,6 +44,7 @@ const unsigned long *falco_entry_name(const struct dentry *entry, u32 *len);
 const struct dentry *falco_entry_parent(const struct dentry *entry);
 int falco_overlay_layer(const struct file *file);
 unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned long len);
+long falco_string_from_user(char *to, const char __user *from, unsigned long room);
 struct socket *falco_socket_of(struct file *file);
 u16 falco_inet_ends(const struct socket *sock, struct falco_ends *ends);
 u32 falco_tty(void);

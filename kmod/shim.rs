@@ -27,6 +27,7 @@ unsafe extern "C" {
     pub(crate) safe fn falco_encode_dev(device: bindings::dev_t) -> u32;
     pub(crate) fn falco_preempt_enable();
     pub(crate) fn falco_tracepoint_is_faultable(tp: *mut bindings::tracepoint) -> bool;
+    #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn falco_syscall_number(regs: *mut bindings::pt_regs) -> c_int;
     pub(crate) fn falco_syscall_arguments(regs: *mut bindings::pt_regs, args: *mut c_ulong);
     pub(crate) fn falco_cwd(pwd: *mut bindings::path) -> bool;
@@ -39,6 +40,7 @@ unsafe extern "C" {
     pub(crate) fn falco_entry_parent(entry: *const bindings::dentry) -> *const bindings::dentry;
     pub(crate) fn falco_overlay_layer(file: *const bindings::file) -> c_int;
     pub(crate) fn falco_copy_from_user(to: *mut u8, from: usize, len: usize) -> usize;
+    pub(crate) fn falco_string_from_user(to: *mut u8, from: usize, room: usize) -> isize;
     pub(crate) fn falco_socket_of(file: *mut bindings::file) -> *mut bindings::socket;
     pub(crate) fn falco_inet_ends(sock: *const bindings::socket, ends: *mut Ends) -> u16;
     pub(crate) fn falco_accept_queue(sock: *const bindings::socket, len: *mut u32, max: *mut u32);

@@ -3,17 +3,20 @@
 //! Sockets and their addresses.
 
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
 use kernel::bindings;
+use kernel::prelude::*;
 
 use crate::abi::event::sockaddr::{INET, INET6, UNIX};
 use crate::file::OpenFile;
 use crate::record::Filled;
 use crate::shim::{self, Ends};
+use crate::user;
 
 /// Size of the kernel's `struct sockaddr_storage`.
-pub(crate) const STORAGE: usize = 128;
+const STORAGE: usize = 128;
 
 /// The socket that an open file is.
 pub(crate) struct Socket<'a>(NonNull<bindings::socket>, PhantomData<&'a OpenFile>);
@@ -45,15 +48,20 @@ impl<'a> Socket<'a> {
     }
 
     /// The address of one end, if it has one.
-    fn address(&self, peer: bool) -> Option<Address> {
-        let (family, ends) = self.ends();
+    fn address<'r>(
+        &self,
+        peer: bool,
+        ends: &(u16, Ends),
+        room: &'r mut Room,
+    ) -> Option<Address<'r>> {
+        let (family, ends) = ends;
         let (bytes, port) = if peer {
             (&ends.remote, ends.remote_port)
         } else {
             (&ends.local, ends.local_port)
         };
         match family {
-            0 => self.named_address(peer),
+            0 => self.named_address(peer, room),
             // Also of a connection that is only being made.
             _ if peer && port == 0 => None,
             2 => {
@@ -72,13 +80,11 @@ impl<'a> Socket<'a> {
     }
 
     /// The same as the family tells it.
-    fn named_address(&self, peer: bool) -> Option<Address> {
-        #[repr(align(8))]
-        struct Storage([u8; STORAGE]);
-        let mut storage = Storage([0; STORAGE]);
+    #[inline(never)]
+    fn named_address<'r>(&self, peer: bool, room: &'r mut Room) -> Option<Address<'r>> {
         let socket = self.0.as_ptr();
-        let to = storage.0.as_mut_ptr().cast::<bindings::sockaddr>();
-        // SAFETY: The socket is counted; the buffer is as large as any address. May sleep.
+        let to = room.0.as_mut_ptr().cast::<bindings::sockaddr>();
+        // SAFETY: The socket is counted; the room is as large as any address. May sleep.
         let len = unsafe {
             if peer {
                 bindings::kernel_getpeername(socket, to)
@@ -86,8 +92,11 @@ impl<'a> Socket<'a> {
                 bindings::kernel_getsockname(socket, to)
             }
         };
-        let len = usize::try_from(len).ok()?;
-        Some(Address::parse(&storage.0[..len.min(STORAGE)]))
+        let raw = room.0.get(..usize::try_from(len).ok()?.min(STORAGE))?;
+        // SAFETY: The kernel has written that many bytes.
+        Some(Address::parse(unsafe {
+            &*(core::ptr::from_ref(raw) as *const [u8])
+        }))
     }
 
     /// Writes both ends: first that of the client (`local_first`: ours).
@@ -98,25 +107,27 @@ impl<'a> Socket<'a> {
     /// The same, with the other end given as user space has it; empty: what the
     /// socket is connected to.
     pub(crate) fn tuple_with(&self, other: &[u8], local_first: bool, to: &mut [u8]) -> Filled {
+        let (mut local_room, mut other_room) = (Room::new(), Room::new());
+        let ends = self.ends();
         let other = if other.is_empty() {
-            self.address(true)
+            self.address(true, &ends, &mut other_room)
         } else {
             Some(Address::parse(other))
         };
-        let (Some(local), Some(peer)) = (self.address(false), other) else {
+        let (Some(local), Some(peer)) = (self.address(false, &ends, &mut local_room), other) else {
             return Filled::Nothing;
         };
         let (source, destination) = if local_first {
-            (local, peer)
+            (&local, &peer)
         } else {
-            (peer, local)
+            (&peer, &local)
         };
-        encode_tuple(&source, &destination, to)
+        encode_tuple(source, destination, to)
     }
 
     /// Writes the address that it is bound to.
     pub(crate) fn local(&self, to: &mut [u8]) -> Filled {
-        match self.address(false) {
+        match self.address(false, &self.ends(), &mut Room::new()) {
             Some(address) => encode_one(&address, to),
             None => Filled::Nothing,
         }
@@ -143,17 +154,36 @@ impl<'a> Socket<'a> {
     }
 }
 
+/// Room for any address.
+#[repr(align(8))]
+pub(crate) struct Room([MaybeUninit<u8>; STORAGE]);
+
+impl Room {
+    /// Not written yet.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; STORAGE])
+    }
+
+    /// Reads what a program gave: where it is and how long, which may be nonsense.
+    /// May sleep.
+    pub(crate) fn read(&mut self, address: usize, len: i32) -> Option<Result<&[u8]>> {
+        let len = usize::try_from(len).ok()?.min(STORAGE);
+        Some(user::into(address, &mut self.0[..len]))
+    }
+}
+
 /// An address in our encoding, ports in the host's order.
-enum Address {
+enum Address<'a> {
     Inet([u8; 6]),
     Inet6([u8; 18]),
-    Unix([u8; 108], usize),
+    Unix(&'a [u8]),
     Other(u8),
 }
 
-impl Address {
+impl<'a> Address<'a> {
     /// Reads a `struct sockaddr`; what is too short for its family is of no family.
-    fn parse(raw: &[u8]) -> Self {
+    fn parse(raw: &'a [u8]) -> Self {
         let Some(&[f0, f1]) = raw.get(..2).and_then(|f| f.first_chunk()) else {
             return Self::Other(0);
         };
@@ -173,7 +203,6 @@ impl Address {
                 Self::Inet6(address)
             }
             1 => {
-                let mut path = [0; 108];
                 let text = &raw[2..raw.len().min(110)];
                 // An abstract name begins with a NUL and has no other end than
                 // its length; a path ends at its NUL.
@@ -181,8 +210,7 @@ impl Address {
                     Some(0) | None => text.len(),
                     Some(_) => text.iter().position(|&b| b == 0).unwrap_or(text.len()),
                 };
-                path[..len].copy_from_slice(&text[..len]);
-                Self::Unix(path, len)
+                Self::Unix(&text[..len])
             }
             other => Self::Other(other as u8),
         }
@@ -194,7 +222,7 @@ pub(crate) fn encode(raw: &[u8], to: &mut [u8]) -> Filled {
     encode_one(&Address::parse(raw), to)
 }
 
-fn encode_one(address: &Address, to: &mut [u8]) -> Filled {
+fn encode_one(address: &Address<'_>, to: &mut [u8]) -> Filled {
     let mut out = Out { to, len: 0 };
     match address {
         Address::Inet(address) => {
@@ -205,16 +233,16 @@ fn encode_one(address: &Address, to: &mut [u8]) -> Filled {
             out.put(&[INET6]);
             out.put(address);
         }
-        Address::Unix(path, len) => {
+        Address::Unix(path) => {
             out.put(&[UNIX]);
-            out.put(&path[..*len]);
+            out.put(path);
         }
         Address::Other(family) => out.put(&[*family]),
     }
     Filled::Whole(out.len)
 }
 
-fn encode_tuple(source: &Address, destination: &Address, to: &mut [u8]) -> Filled {
+fn encode_tuple(source: &Address<'_>, destination: &Address<'_>, to: &mut [u8]) -> Filled {
     let mut out = Out { to, len: 0 };
     match (source, destination) {
         (Address::Inet(a), Address::Inet(b)) => {
@@ -227,15 +255,11 @@ fn encode_tuple(source: &Address, destination: &Address, to: &mut [u8]) -> Fille
             out.put(a);
             out.put(b);
         }
-        (Address::Unix(a, a_len), Address::Unix(b, b_len)) => {
+        (Address::Unix(a), Address::Unix(b)) => {
             // The kernel's pointers, which Falco prints, stay in the kernel.
             out.put(&[UNIX]);
             out.put(&[0; 16]);
-            if *b_len > 0 {
-                out.put(&b[..*b_len]);
-            } else {
-                out.put(&a[..*a_len]);
-            }
+            out.put(if b.is_empty() { a } else { b });
         }
         _ => return Filled::Nothing,
     }

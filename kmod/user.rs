@@ -2,6 +2,8 @@
 
 //! Reading user memory, always bounded.
 
+use core::mem::MaybeUninit;
+
 use kernel::bindings;
 use kernel::prelude::*;
 
@@ -17,13 +19,7 @@ pub(crate) fn string(address: usize, to: &mut [u8]) -> Filled {
         return Filled::Cut(0);
     }
     // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
-    let len = unsafe {
-        bindings::strncpy_from_user(
-            to.as_mut_ptr().cast(),
-            address as *const _,
-            to.len() as isize,
-        )
-    };
+    let len = unsafe { shim::falco_string_from_user(to.as_mut_ptr(), address, to.len()) };
     match usize::try_from(len) {
         Err(_) => Filled::Fault,
         // The whole buffer without a NUL.
@@ -38,6 +34,19 @@ pub(crate) fn bytes(address: usize, to: &mut [u8]) -> Result {
     // SAFETY: `to` is valid for its length; a bad address is an error, not a fault.
     match unsafe { shim::falco_copy_from_user(to.as_mut_ptr(), address, to.len()) } {
         0 => Ok(()),
+        _ => Err(EFAULT),
+    }
+}
+
+/// Reads as many bytes as there is room for, which need not have been written
+/// before. May sleep.
+#[inline]
+pub(crate) fn into(address: usize, room: &mut [MaybeUninit<u8>]) -> Result<&[u8]> {
+    let to = room.as_mut_ptr().cast();
+    // SAFETY: The room is valid for its length; a bad address is an error, not a fault.
+    match unsafe { shim::falco_copy_from_user(to, address, room.len()) } {
+        // SAFETY: All of it was written.
+        0 => Ok(unsafe { &*(core::ptr::from_mut(room) as *const [u8]) }),
         _ => Err(EFAULT),
     }
 }

@@ -4,6 +4,8 @@
 //! are on: from name to name up to the root, at a third of what `d_path` costs.
 //! Whatever is out of the ordinary is left to `d_path`.
 
+use core::mem::MaybeUninit;
+
 use kernel::bindings;
 use kernel::sync::rcu;
 
@@ -29,7 +31,7 @@ pub(crate) unsafe fn path(path: *const bindings::path, to: &mut [u8]) -> Option<
     if entry.is_null() {
         return None;
     }
-    let mut names = [(core::ptr::null::<u64>(), 0); DEPTH];
+    let mut names = [const { MaybeUninit::<(*const u64, usize)>::uninit() }; DEPTH];
     let mut depth = 0;
     let mut whole = 0;
     loop {
@@ -43,7 +45,7 @@ pub(crate) unsafe fn path(path: *const bindings::path, to: &mut [u8]) -> Option<
         if len > INLINE || len == 0 {
             return None;
         }
-        *names.get_mut(depth)? = (name, len);
+        names.get_mut(depth)?.write((name, len));
         depth += 1;
         whole += len + 1;
         // SAFETY: As above.
@@ -57,7 +59,9 @@ pub(crate) unsafe fn path(path: *const bindings::path, to: &mut [u8]) -> Option<
         return None;
     }
     let mut at = 0;
-    for &(name, len) in names[..depth].iter().rev() {
+    for name in names[..depth].iter().rev() {
+        // SAFETY: The first `depth` were written above.
+        let (name, len) = unsafe { name.assume_init() };
         to[at] = b'/';
         at += 1;
         let mut word = name;

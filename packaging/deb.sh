@@ -91,7 +91,14 @@ Description: runtime security: alerts on what processes do
  are those of Falco.
 EOF
     (cd "$root" && find etc -type f -printf '/%p\n' | LC_ALL=C sort) >"$root/DEBIAN/conffiles"
-    install -m 755 packaging/deb/falco-engine.postinst "$root/DEBIAN/postinst"
+    # shellcheck disable=SC2016 # "$1" is that of the script which is made
+    {
+        printf '#!/bin/sh\nset -e\nif [ "$1" = configure ]; then\n'
+        sed '1d; s/^/    /' packaging/account.sh
+        printf 'fi\n'
+        sed 1d packaging/deb/falco-engine.postinst
+    } >"$root/DEBIAN/postinst"
+    chmod 755 "$root/DEBIAN/postinst"
     install -m 755 packaging/deb/falco-engine.prerm "$root/DEBIAN/prerm"
     install -m 755 packaging/deb/falco-engine.postrm "$root/DEBIAN/postrm"
     finish falco-engine

@@ -11,6 +11,9 @@ bin="$DESTDIR$PREFIX/bin/falco-engine"
 config="$DESTDIR$SYSCONFDIR/falco"
 unit="$DESTDIR$UNITDIR/falco.service"
 share="$DESTDIR$PREFIX/share"
+# Beside the units, whose directory is one of those that systemd knows.
+sysusers="$DESTDIR${UNITDIR%/systemd/system}/sysusers.d/falco-engine.conf"
+tmpfiles="$DESTDIR${UNITDIR%/systemd/system}/tmpfiles.d/falco-engine.conf"
 
 # Only where the running system itself is meant, not a directory that becomes a package.
 systemd() {
@@ -38,7 +41,7 @@ drop_config() {
 
 if [ "${1:-}" = --remove ]; then
     systemd disable --now falco.service 2>/dev/null || true
-    rm -f "$bin" "$unit" "$config/falco_rules.yaml" "$share/man/man8/falco-engine.8.gz" \
+    rm -f "$bin" "$unit" "$sysusers" "$tmpfiles" "$config/falco_rules.yaml" "$share/man/man8/falco-engine.8.gz" \
         "$share"/man/man5/falco{.yaml,-rules}.5.gz \
         "$share/bash-completion/completions/falco-engine" \
         "$share/zsh/site-functions/_falco-engine" "$share/fish/vendor_completions.d/falco-engine.fish"
@@ -60,4 +63,7 @@ install -m 644 rules/falco_rules.yaml "$config/falco_rules.yaml"
 install -d "$DESTDIR$UNITDIR"
 sed "s|/usr/local/bin|$PREFIX/bin|; s|/etc/falco|$SYSCONFDIR/falco|" packaging/falco.service >"$unit"
 chmod 644 "$unit"
+install -D -m 644 packaging/sysusers.conf "$sysusers"
+install -D -m 644 packaging/tmpfiles.conf "$tmpfiles"
+[ -n "$DESTDIR" ] || packaging/account.sh
 systemd daemon-reload

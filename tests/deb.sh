@@ -40,6 +40,13 @@ run --install "$work"/one/falco-engine_*.deb
 config="$root/etc/falco"
 "$root/usr/bin/falco-engine" --version >/dev/null || fail "the installed engine does not run"
 [ -e "$root/usr/lib/systemd/system/falco.service" ] || fail "there is no unit"
+[ -d "$root/var/log/falco" ] || fail "there is no directory for alerts"
+for part in sysusers.d tmpfiles.d; do
+    [ -e "$root/usr/lib/$part/falco-engine.conf" ] || fail "nothing in $part"
+done
+if command -v systemd-sysusers >/dev/null; then
+    grep -q '^falco:' "$root/etc/passwd" || fail "there is no user for the engine"
+fi
 for page in man8/falco-engine.8 man5/falco.yaml.5 man5/falco-rules.5; do
     gzip -dc "$root/usr/share/man/$page.gz" | grep -q '^\.SH NAME' || fail "no manual page $page"
 done

@@ -1,18 +1,20 @@
 //! What the replay of a capture costs: processor time for each event and peak
 //! memory of the program as it is run, with rules that never match, with Falco's
-//! stable rules and with all of them; and the allocations for each event.
+//! stable rules and with all of them, beside what Falco needs; the allocations for
+//! each event; and Debian's `sysdig` and `print` with the same filters.
 //!
 //! `cargo bench -p falco-engine --bench replay` prints one line for each set of
 //! rules, with its goal. It needs the reference beside the repository or where
 //! `FALCO_REFERENCE` says; `FALCO_CAPTURE` names another capture.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[expect(dead_code, reason = "each benchmark reads some of the counters")]
+mod counting;
+
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use bumpalo::Bump;
@@ -26,29 +28,6 @@ use falco_engine::state::State;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
-/// Counts allocations.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every request goes to the system's allocator unchanged; what is
-// counted beside it touches no memory of the caller.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        // SAFETY: the block came from `alloc` above, with the same layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 /// How often the program is run with the same rules.
 const RUNS: usize = 5;
 
@@ -59,12 +38,20 @@ const NEVER: &str = "- rule: Never
   priority: INFO
 ";
 
-/// Rules, with the goal in millions of events per second of processor time.
+/// Rules, with the goal and with what Falco 0.44 reached on the machine that the
+/// goals are for, both in millions of events per second of processor time.
 struct Case {
     name: &'static str,
     rules: Vec<PathBuf>,
     goal: f64,
+    falco: f64,
 }
+
+/// Filters that `sysdig` and `print` both know.
+const FILTERS: [&str; 2] = [
+    "evt.type = execve and proc.name = no-such-program",
+    "evt.type in (open, openat) and fd.name contains no-such-file",
+];
 
 /// Processor time of all programs that were run and waited for, and the most
 /// memory that one of them had, in KiB.
@@ -72,6 +59,52 @@ fn children() -> (Duration, i64) {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the use of resources");
     let time = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
     (Duration::from_micros(time.unsigned_abs()), usage.max_rss())
+}
+
+/// Processor time of the program until it ends.
+fn time_of(command: &mut Command) -> Duration {
+    let (before, _) = children();
+    let run = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let status = run.status().expect("a program");
+    assert!(status.success(), "{command:?} ended with {status}");
+    children().0 - before
+}
+
+/// The quickest of several runs, which other work on the machine disturbed least.
+fn quickest(mut run: impl FnMut() -> Duration) -> Duration {
+    (0..RUNS).map(|_| run()).min().unwrap_or_default()
+}
+
+/// Both programs with the same filters over the same capture, written so that
+/// `sysdig` can read it.
+fn beside_sysdig(capture: &Path, folder: &Path, events: u64) {
+    const SYSDIG: &str = "sysdig";
+    let version = Command::new(SYSDIG).arg("--version").output();
+    let Ok(version) = version.map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+    else {
+        println!("beside sysdig: skipped: it is not installed");
+        return;
+    };
+    let old = folder.join("old.scap");
+    let mut record = Command::new(env!("CARGO_BIN_EXE_falco-engine"));
+    record.args(["record", "--old-readers", "-r"]).arg(capture);
+    time_of(record.arg("-w").arg(&old));
+    for filter in FILTERS {
+        let program = |name: &str, options: &[&str]| {
+            quickest(|| time_of(Command::new(name).args(options).arg(&old).arg(filter)))
+        };
+        let ours = program(env!("CARGO_BIN_EXE_falco-engine"), &["print", "-r"]);
+        let theirs = program(SYSDIG, &["-r"]);
+        let speed = |time: Duration| events as f64 / time.as_secs_f64() / 1e6;
+        println!(
+            "print with `{filter}`: {:.2} million events per second of processor time, \
+             {}: {:.2}, ratio {:.1}",
+            speed(ours),
+            version.trim(),
+            speed(theirs),
+            theirs.as_secs_f64() / ours.as_secs_f64()
+        );
+    }
 }
 
 /// Processor time of one replay as a user runs it, the start included.
@@ -82,7 +115,6 @@ fn replay(capture: &Path, rules: &[PathBuf]) -> Duration {
         option.push(value);
         option
     };
-    let (before, _) = children();
     let mut command = Command::new(env!("CARGO_BIN_EXE_falco-engine"));
     command.args(["-c", "/dev/null", "-o", "engine.kind=replay", "-o"]);
     command.arg(option("engine.replay.capture_file", capture));
@@ -97,10 +129,7 @@ fn replay(capture: &Path, rules: &[PathBuf]) -> Duration {
     for rules in rules {
         command.arg("-r").arg(rules);
     }
-    let run = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let status = run.status().expect("falco-engine");
-    assert!(status.success(), "falco-engine ended with {status}");
-    children().0 - before
+    time_of(&mut command)
 }
 
 /// Events, and allocations of source, state and conditions for them. Alerts
@@ -118,13 +147,13 @@ fn allocations(capture: &Path, rules: &str) -> (u64, usize) {
     source.restore(&mut state).expect("a state");
     let mut scratch = Scratch::default();
     let mut arena = Bump::with_capacity(1 << 16);
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = counting::memory().allocations;
     loop {
         let batch = source.read(Duration::ZERO, &mut |num, record| {
             let event = Event::decode(record, num, 0).expect("a record");
             state.before(&event);
             if !event.is_internal() && ruleset.wants(&event) {
-                ruleset.evaluate(&state.context(&event, &arena), &mut scratch, &mut |_| {});
+                ruleset.evaluate(&state.context(&event, &arena), &mut scratch, &mut |_, _| {});
                 arena.reset();
             }
             state.after(&event);
@@ -134,7 +163,7 @@ fn allocations(capture: &Path, rules: &str) -> (u64, usize) {
             Batch::Section | Batch::End => break,
         }
     }
-    let count = ALLOCATIONS.load(Relaxed) - before;
+    let count = counting::memory().allocations - before;
     (source.counters().expect("counters").records, count)
 }
 
@@ -166,32 +195,39 @@ fn main() {
     std::fs::write(&never, NEVER).expect("a rule file");
     let upstream = |name: &str| reference.join(format!("rules/{name}_rules.yaml"));
     let all = ["falco", "falco-incubating", "falco-sandbox"].map(upstream);
-    let case = |name, rules: &[PathBuf], goal| Case {
+    let case = |name, rules: &[PathBuf], goal, falco| Case {
         name,
         rules: rules.to_vec(),
         goal,
+        falco,
     };
     // From little to much memory: what is told is the most that any run had.
     let cases = [
-        case("a rule that never matches", &[never], 8.9),
-        case("the stable rules", &all[..1], 4.5),
-        case("all rules", &all, 3.4),
+        case("a rule that never matches", &[never], 8.9, 1.79),
+        case("the stable rules", &all[..1], 4.5, 0.91),
+        case("all rules", &all, 3.4, 0.34),
     ];
     let (events, count) = allocations(&capture, NEVER);
     let each = count as f64 / events as f64;
     println!("{events} events, {each:.3} allocations each when all go through the state");
-    for Case { name, rules, goal } in cases {
+    for Case {
+        name,
+        rules,
+        goal,
+        falco,
+    } in cases
+    {
         if let Some(missing) = rules.iter().find(|path| !path.exists()) {
             println!("{name}: skipped: there is no {}", missing.display());
             continue;
         }
-        let runs = (0..RUNS).map(|_| replay(&capture, &rules));
-        let quickest = runs.min().unwrap_or_default();
+        let speed = events as f64 / quickest(|| replay(&capture, &rules)).as_secs_f64() / 1e6;
         println!(
-            "{name}: {:.2} million events per second of processor time (goal: > {goal}), \
-             at most {:.1} MiB (goal: < 13)",
-            events as f64 / quickest.as_secs_f64() / 1e6,
+            "{name}: {speed:.2} million events per second of processor time (goal: > {goal}), \
+             {:.1} times Falco's {falco}, at most {:.1} MiB (goal: < 13)",
+            speed / falco,
             children().1 as f64 / 1024.0
         );
     }
+    beside_sysdig(&capture, folder.path(), events);
 }

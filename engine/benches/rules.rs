@@ -1,14 +1,17 @@
 //! What rules cost: loading them, evaluating them, and the memory that both
-//! need. The rules are Falco's own where the reference lies beside the
-//! repository (or where `FALCO_REFERENCE` says), else those that are shipped.
+//! need. Rules and events are Falco's own and those of its captures where the
+//! reference lies beside the repository (or where `FALCO_REFERENCE` says), else
+//! the rules that are shipped and events of a made-up node.
 //!
 //! `cargo bench -p falco-engine --bench rules` prints one line for each
 //! measure, with its goal.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[expect(dead_code, reason = "each benchmark reads some of the counters")]
+mod counting;
+
 use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
@@ -18,39 +21,17 @@ use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::fields::FIELDS;
 use falco_engine::filter::table::FieldTable;
 use falco_engine::rules::{LoadOptions, RuleSource, Ruleset, Scratch};
+use falco_engine::source::capture::CaptureSource;
+use falco_engine::source::{Batch, Source};
 use falco_engine::state::State;
 
-/// Counts what is allocated.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every request goes to the system's allocator unchanged; what is
-// counted beside it touches no memory of the caller.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the block came from `alloc` above, with the same layout.
-        unsafe { System.dealloc(block, layout) }
-    }
+fn reference() -> PathBuf {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/reference");
+    std::env::var_os("FALCO_REFERENCE").map_or_else(|| beside.into(), PathBuf::from)
 }
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn upstream() -> Vec<RuleSource> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/reference");
-    let folder = std::env::var_os("FALCO_REFERENCE").map_or_else(|| beside.into(), PathBuf::from);
+    let folder = reference();
     let names = [
         "falco_rules",
         "falco-incubating_rules",
@@ -254,16 +235,16 @@ fn speed(ruleset: &Ruleset, records: &[Vec<u8>], state: &State) -> Speed {
         for event in &events {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
-                ruleset.evaluate(&context, &mut scratch, &mut |_| *alerts += 1);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, _| *alerts += 1);
                 arena.reset();
             }
         }
     };
     pass(&mut alerts);
-    let before = ALLOCATIONS.load(Relaxed);
+    let before = counting::memory().allocations;
     let mut again = 0;
     pass(&mut again);
-    let allocations = ALLOCATIONS.load(Relaxed) - before;
+    let allocations = counting::memory().allocations - before;
     const PASSES: u32 = 50;
     let took = quickest(7, || (0..PASSES).for_each(|_| pass(&mut alerts)));
     let count = f64::from(PASSES) * events.len() as f64;
@@ -273,6 +254,127 @@ fn speed(ruleset: &Ruleset, records: &[Vec<u8>], state: &State) -> Speed {
         alerts: again,
         tried,
     }
+}
+
+/// A capture whose events are in memory, in the form in which rules see them.
+struct Recording {
+    path: PathBuf,
+    records: Vec<(u64, Vec<u8>)>,
+}
+
+impl Recording {
+    /// The captures of the reference that are there.
+    fn all() -> Vec<Self> {
+        let names = ["bench-falco.scap.zst", "scen-a.scap"];
+        let paths = names.map(|name| reference().join("captures").join(name));
+        let there = paths.into_iter().filter(|path| path.exists());
+        there.map(Self::read).collect()
+    }
+
+    fn read(path: PathBuf) -> Self {
+        let (mut source, _) = Self::start(&path);
+        let mut records = Vec::new();
+        loop {
+            let batch = source.read(Duration::ZERO, &mut |num, record| {
+                records.push((num, record.to_vec()));
+            });
+            match batch.expect("events") {
+                Batch::Some | Batch::Nothing => {}
+                Batch::Section | Batch::End => return Self { path, records },
+            }
+        }
+    }
+
+    /// The capture, and what was known when it begins.
+    fn start(path: &Path) -> (CaptureSource, State) {
+        let mut source = CaptureSource::open(path).expect("a capture");
+        let mut state = State::new();
+        source.restore(&mut state).expect("a state");
+        (source, state)
+    }
+
+    /// Takes all events through the state; calls for each that rules may see.
+    fn replay(&self, mut each: impl FnMut(&Event<'_>, &State)) -> Duration {
+        let (_, mut state) = Self::start(&self.path);
+        let start = Instant::now();
+        for (num, record) in &self.records {
+            let event = Event::decode(record, *num, 0).expect("a record");
+            state.before(&event);
+            if !event.is_internal() {
+                each(&event, &state);
+            }
+            state.after(&event);
+        }
+        start.elapsed()
+    }
+}
+
+/// What one replay did.
+#[derive(Default)]
+struct Counts {
+    tried: usize,
+    /// Those of them that made no alert.
+    quiet: usize,
+    /// Allocations for these.
+    allocations: usize,
+    alerts: usize,
+}
+
+/// Evaluates the rules over recorded events on this core. What decoding and the
+/// state cost is measured by itself and taken off, because the rules need the
+/// state of each moment.
+fn recorded(ruleset: &Ruleset, recording: &Recording) {
+    let mut scratch = Scratch::default();
+    let mut arena = Bump::with_capacity(1 << 16);
+    let mut counts = Counts::default();
+    // Memory grows to what it needs once: the second time counts.
+    for _ in 0..2 {
+        counts = Counts::default();
+        recording.replay(|event, state| {
+            if ruleset.wants(event) {
+                counts.tried += 1;
+                let before = (counting::memory().allocations, counts.alerts);
+                let context = state.context(event, &arena);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, _| counts.alerts += 1);
+                arena.reset();
+                if counts.alerts == before.1 {
+                    counts.quiet += 1;
+                    counts.allocations += counting::memory().allocations - before.0;
+                }
+            }
+        });
+    }
+    let Counts {
+        tried,
+        quiet,
+        allocations,
+        ..
+    } = counts;
+    const RUNS: usize = 5;
+    let runs = (0..RUNS).map(|_| recording.replay(|_, _| {}));
+    let state = runs.min().unwrap_or_default();
+    let runs = (0..RUNS).map(|_| {
+        recording.replay(|event, state| {
+            if ruleset.wants(event) {
+                let context = state.context(event, &arena);
+                ruleset.evaluate(&context, &mut scratch, &mut |_, alert| {
+                    drop(black_box(alert))
+                });
+                arena.reset();
+            }
+        })
+    });
+    let both = runs.min().unwrap_or_default();
+    let took = both.saturating_sub(state).as_secs_f64();
+    let events = recording.records.len();
+    println!(
+        "evaluation over {}: {:.2} million events/s (goal: > 2); {tried} of {events} events \
+         tried on rules, {:.2} million/s of these",
+        recording.path.file_name().unwrap_or_default().display(),
+        events as f64 / took / 1e6,
+        tried as f64 / took / 1e6,
+    );
+    println!("allocations: {allocations} for {quiet} events tried without alert (goal: 0)");
 }
 
 /// Rules and lists as a large organisation might generate them.
@@ -304,6 +406,14 @@ fn many() -> Vec<RuleSource> {
 
 fn main() {
     let sources = upstream();
+    // Nothing but the evaluation of recorded events.
+    if std::env::args().any(|argument| argument == "recorded") {
+        let ruleset = load(&sources);
+        Recording::all()
+            .iter()
+            .for_each(|recording| recorded(&ruleset, recording));
+        return;
+    }
     // Nothing but the evaluation, for a profiler.
     if std::env::args().any(|argument| argument == "evaluate") {
         let (ruleset, records, state) = (load(&sources), mix(), state());
@@ -336,10 +446,21 @@ fn main() {
     );
 
     let ruleset = load(&sources);
+    let recordings = Recording::all();
+    if recordings.is_empty() {
+        println!(
+            "no recorded events: there are no captures in {}",
+            reference().display()
+        );
+    }
+    for recording in &recordings {
+        recorded(&ruleset, recording);
+    }
+    drop(recordings);
     let (records, state) = (mix(), state());
     let found = speed(&ruleset, &records, &state);
     println!(
-        "evaluation: {:.2} million events/s (goal: > 2), {} of {} events tried on rules",
+        "evaluation over a made-up mix: {:.2} million events/s (goal: > 2), {} of {} events tried",
         found.per_second / 1e6,
         found.tried,
         records.len()
@@ -360,15 +481,13 @@ fn main() {
     assert_eq!(found.alerts, alone.alerts);
 
     let sources = many();
-    PEAK.store(LIVE.load(Relaxed), Relaxed);
-    let before = LIVE.load(Relaxed);
     let start = Instant::now();
-    let ruleset = load(&sources);
+    let (ruleset, most) = counting::peak(|| load(&sources));
     let took = start.elapsed();
     println!(
         "10,000 rules, lists of 100,000 entries: {:.2} s (goal: < 2), {} MiB (goal: < 200)",
         took.as_secs_f64(),
-        (PEAK.load(Relaxed) - before) >> 20
+        most >> 20
     );
     let found = speed(&ruleset, &records, &state);
     println!(

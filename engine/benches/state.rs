@@ -4,42 +4,20 @@
 //! `cargo bench -p falco-engine --bench state` prints one line for each
 //! measure, with its goal.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+#[expect(dead_code, reason = "each benchmark reads some of the counters")]
+mod counting;
+
+use std::fs;
 use std::path::Path;
+use std::process::{Child, Command};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::metadata::Containers;
+use falco_engine::state::address::Address;
 use falco_engine::state::{Descriptor, FdKind, Image, Label, State, Thread};
-
-/// Counts what is allocated.
-struct Counting;
-
-static BYTES: AtomicUsize = AtomicUsize::new(0);
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every request goes to the system's allocator unchanged; what is
-// counted beside it touches no memory of the caller.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        BYTES.fetch_add(layout.size(), Relaxed);
-        LIVE.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the block came from `alloc` above, with the same layout.
-        unsafe { System.dealloc(block, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn kib(bytes: usize) -> f64 {
     bytes as f64 / 1024.0
@@ -47,7 +25,7 @@ fn kib(bytes: usize) -> f64 {
 
 /// Takes all records in, several times over; prints the speed and the bytes per event.
 fn through(what: &str, state: &mut State, records: &[Vec<u8>], rounds: usize, goal: &str) {
-    let bytes = BYTES.load(Relaxed);
+    let bytes = counting::memory().bytes;
     let start = Instant::now();
     for round in 0..rounds {
         for (num, record) in records.iter().enumerate() {
@@ -58,7 +36,7 @@ fn through(what: &str, state: &mut State, records: &[Vec<u8>], rounds: usize, go
         }
     }
     let (events, time) = (rounds * records.len(), start.elapsed());
-    let bytes = BYTES.load(Relaxed) - bytes;
+    let bytes = counting::memory().bytes - bytes;
     println!(
         "{what}: {:.2} million events/s, {:.1} bytes allocated per event ({goal})",
         events as f64 / time.as_secs_f64() / 1e6,
@@ -174,7 +152,7 @@ fn filled(threads: u32, per_process: u32) -> State {
                 }
                 1 => {
                     let end = |port| ([127, 0, 0, 1].into(), port);
-                    descriptor.label = Label::Ends((end(pid as u16), end(443)).into());
+                    descriptor.label = Address::IpPair(end(pid as u16), end(443)).into();
                 }
                 _ => descriptor.ino = pid.into(),
             }
@@ -195,9 +173,9 @@ fn filled(threads: u32, per_process: u32) -> State {
 
 fn memory(per_process: u32) {
     const COUNT: u32 = 10_000;
-    let before = LIVE.load(Relaxed);
+    let before = counting::memory().live;
     let state = filled(COUNT, per_process);
-    let used = LIVE.load(Relaxed) - before;
+    let used = counting::memory().live - before;
     let threads = state.threads().len();
     println!(
         "memory, {per_process} threads per process with 20 descriptors: {:.2} KiB per thread, \
@@ -207,15 +185,71 @@ fn memory(per_process: u32) {
     );
 }
 
-fn scan() {
+/// Processes that do nothing, ended when this is dropped.
+struct Sleepers(Vec<Child>);
+
+impl Sleepers {
+    fn start(count: usize) -> Self {
+        let sleep = |_| Command::new("sleep").arg("600").spawn();
+        Self((0..count).map_while(|at| sleep(at).ok()).collect())
+    }
+}
+
+impl Drop for Sleepers {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A proc file system of so many processes, as files, which cost less to read
+/// than what the kernel puts together.
+fn made_up(root: &Path, processes: u32) -> std::io::Result<()> {
+    for pid in 2..processes + 2 {
+        let process = root.join(format!("proc/{pid}"));
+        fs::create_dir_all(process.join("ns"))?;
+        fs::create_dir_all(process.join(format!("task/{pid}")))?;
+        let ids = "1000\t1000\t1000\t1000";
+        let status = format!(
+            "Name:\tservice\nTgid:\t{pid}\nPid:\t{pid}\nPPid:\t1\nUid:\t{ids}\nGid:\t{ids}\n\
+             NStgid:\t{pid}\nNSpid:\t{pid}\nNSpgid:\t{pid}\nNSsid:\t{pid}\nVmSize:\t4204 kB\n"
+        );
+        let columns = ["0"; 49].join(" ");
+        let files = [
+            ("status", status),
+            ("stat", format!("{pid} (service) S {columns}")),
+            ("loginuid", "1000".to_owned()),
+            ("cgroup", format!("0::/system.slice/service-{pid}\n")),
+            ("cmdline", "/usr/sbin/service\0--config\0".to_owned()),
+            ("environ", "PATH=/usr/bin\0HOME=/root\0".to_owned()),
+        ];
+        for (name, text) in files {
+            fs::write(process.join(name), text)?;
+        }
+        for (name, target) in [
+            ("cwd", "/"),
+            ("exe", "/bin/sh"),
+            ("ns/pid", "pid:[4026531836]"),
+        ] {
+            std::os::unix::fs::symlink(target, process.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The start, from the proc file system below `root`.
+fn scan(what: &str, root: &Path) {
     let containers = Arc::new(Containers::new());
-    let mut state = State::of_host(Path::new("/"), containers).expect("a thread");
+    let mut state = State::of_host(root, containers).expect("a thread");
     let start = Instant::now();
     let threads = state.scan();
     let time = start.elapsed();
     let each = time.as_secs_f64() / threads.max(1) as f64;
     println!(
-        "start: {threads} threads in {:.1} ms, {:.0} µs each, {:.2} s for 20,000 (goal: under 1 s)",
+        "start, {what}: {threads} threads in {:.1} ms, {:.0} µs each, {:.2} s for 20,000 \
+         (goal: under 1 s)",
         time.as_secs_f64() * 1e3,
         each * 1e6,
         each * 20_000.0,
@@ -229,5 +263,10 @@ fn main() {
     for per_process in [1, 4, 16] {
         memory(per_process);
     }
-    scan();
+    let sleepers = Sleepers::start(500);
+    scan("this machine with 500 processes more", Path::new("/"));
+    drop(sleepers);
+    let folder = tempfile::tempdir().expect("a folder");
+    made_up(folder.path(), 20_000).expect("files");
+    scan("made-up processes", folder.path());
 }

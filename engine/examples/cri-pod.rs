@@ -1,9 +1,11 @@
-//! Runs a pod with one container through a runtime's CRI socket, for tests of a
-//! node: `cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--command WORD…] [-- WORD…]`
+//! Runs a pod through a runtime's CRI socket, for tests of a node:
+//! `cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--count NUMBER] [--command WORD…] [-- WORD…]`
 //!
-//! The pod is on the host's network. `--command` replaces what the image would
-//! run; what follows `--` is executed in the container once it runs, its output is
-//! passed on, and its exit code is that of this command. The pod stays.
+//! The pod is on the host's network. It has one container, or NUMBER, which are
+//! started one after the other; `{}` is the number of each, from 1, in its name
+//! and in the words. `--command` replaces what the image would run; what follows
+//! `--` is executed in each container once it runs, its output is passed on, and
+//! the last exit code that is not 0 is that of this command. The pod stays.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -24,6 +26,7 @@ struct Arguments {
     pod: String,
     container: String,
     image: String,
+    count: u32,
     command: Vec<String>,
     exec: Vec<String>,
 }
@@ -36,6 +39,7 @@ fn arguments() -> Option<Arguments> {
         pod: words.next()?,
         container: words.next()?,
         image: words.next()?,
+        count: 1,
         command: Vec::new(),
         exec: Vec::new(),
     };
@@ -43,6 +47,7 @@ fn arguments() -> Option<Arguments> {
     while let Some(word) = words.next() {
         match word.as_str() {
             "--" => arguments.exec.extend(words.by_ref()),
+            "--count" if !in_command => arguments.count = words.next()?.parse().ok()?,
             "--command" if !in_command => in_command = true,
             _ if in_command => arguments.command.push(word),
             _ => return None,
@@ -86,7 +91,7 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
             namespace: arguments.namespace,
             attempt: 0,
         }),
-        labels: labels.clone(),
+        labels,
         linux: Some(api::LinuxPodSandboxConfig {
             // As a kubelet names it for the systemd driver.
             cgroup_parent: format!("kubepods-besteffort-pod{uid}.slice"),
@@ -101,60 +106,99 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
         config: Some(sandbox.clone()),
     };
     let pod: api::RunPodSandboxResponse = call(&channel, "RunPodSandbox", &request).await?;
-    let mut container_labels = labels;
-    container_labels.insert(
-        "io.kubernetes.container.name".to_owned(),
-        arguments.container.clone(),
-    );
-    let request = api::CreateContainerRequest {
-        pod_sandbox_id: pod.pod_sandbox_id.clone(),
-        config: Some(api::ContainerConfig {
-            metadata: Some(api::ContainerMetadata {
-                name: arguments.container,
-                attempt: 0,
-            }),
-            image: Some(api::ImageSpec {
-                image: arguments.image.clone(),
-                user_specified_image: arguments.image,
-            }),
-            command: arguments.command,
-            labels: container_labels,
-            linux: Some(api::LinuxContainerConfig {
-                security_context: Some(api::LinuxContainerSecurityContext {
-                    privileged: false,
-                    namespace_options: Some(host_network),
-                }),
-            }),
-            ..Default::default()
-        }),
-        sandbox_config: Some(sandbox),
-    };
-    let created: api::CreateContainerResponse = call(&channel, "CreateContainer", &request).await?;
-    let container_id = created.container_id;
-    let request = api::StartContainerRequest {
-        container_id: container_id.clone(),
-    };
-    let _: api::Empty = call(&channel, "StartContainer", &request).await?;
-    eprintln!("pod {} container {container_id}", pod.pod_sandbox_id);
-    if arguments.exec.is_empty() {
-        return Ok(0);
+    let mut exit_code = 0;
+    for number in 1..=arguments.count {
+        let container = Container {
+            pod: &pod.pod_sandbox_id,
+            sandbox: &sandbox,
+            namespaces: &host_network,
+            name: numbered(&arguments.container, number),
+            image: &arguments.image,
+            command: arguments
+                .command
+                .iter()
+                .map(|word| numbered(word, number))
+                .collect(),
+        };
+        let exec = arguments.exec.iter().map(|word| numbered(word, number));
+        match container.run(&channel, exec.collect()).await? {
+            0 => {}
+            code => exit_code = code,
+        }
     }
-    let request = api::ExecSyncRequest {
-        container_id,
-        cmd: arguments.exec,
-        timeout: LIMIT.as_secs().cast_signed(),
-    };
-    let done: api::ExecSyncResponse = call(&channel, "ExecSync", &request).await?;
-    // Nobody is left to tell when the output is closed.
-    let _ = std::io::stdout().write_all(&done.stdout);
-    let _ = std::io::stderr().write_all(&done.stderr);
-    Ok(done.exit_code)
+    Ok(exit_code)
+}
+
+fn numbered(word: &str, number: u32) -> String {
+    word.replace("{}", &number.to_string())
+}
+
+/// One of the containers.
+struct Container<'a> {
+    pod: &'a str,
+    sandbox: &'a api::PodSandboxConfig,
+    namespaces: &'a api::NamespaceOption,
+    name: String,
+    image: &'a str,
+    command: Vec<String>,
+}
+
+impl Container<'_> {
+    /// Starts it, and executes something in it.
+    async fn run(self, channel: &Channel, exec: Vec<String>) -> Result<i32, Error> {
+        let mut labels = self.sandbox.labels.clone();
+        labels.insert("io.kubernetes.container.name".to_owned(), self.name.clone());
+        let request = api::CreateContainerRequest {
+            pod_sandbox_id: self.pod.to_owned(),
+            config: Some(api::ContainerConfig {
+                metadata: Some(api::ContainerMetadata {
+                    name: self.name,
+                    attempt: 0,
+                }),
+                image: Some(api::ImageSpec {
+                    image: self.image.to_owned(),
+                    user_specified_image: self.image.to_owned(),
+                }),
+                command: self.command,
+                labels,
+                linux: Some(api::LinuxContainerConfig {
+                    security_context: Some(api::LinuxContainerSecurityContext {
+                        privileged: false,
+                        namespace_options: Some(self.namespaces.clone()),
+                    }),
+                }),
+                ..Default::default()
+            }),
+            sandbox_config: Some(self.sandbox.clone()),
+        };
+        let created: api::CreateContainerResponse =
+            call(channel, "CreateContainer", &request).await?;
+        let container_id = created.container_id;
+        let request = api::StartContainerRequest {
+            container_id: container_id.clone(),
+        };
+        let _: api::Empty = call(channel, "StartContainer", &request).await?;
+        eprintln!("pod {} container {container_id}", self.pod);
+        if exec.is_empty() {
+            return Ok(0);
+        }
+        let request = api::ExecSyncRequest {
+            container_id,
+            cmd: exec,
+            timeout: LIMIT.as_secs().cast_signed(),
+        };
+        let done: api::ExecSyncResponse = call(channel, "ExecSync", &request).await?;
+        // Nobody is left to tell when the output is closed.
+        let _ = std::io::stdout().write_all(&done.stdout);
+        let _ = std::io::stderr().write_all(&done.stderr);
+        Ok(done.exit_code)
+    }
 }
 
 fn main() -> ExitCode {
     let Some(arguments) = arguments() else {
         eprintln!(
-            "usage: cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--command WORD…] [-- WORD…]"
+            "usage: cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--count NUMBER] [--command WORD…] [-- WORD…]"
         );
         return ExitCode::from(2);
     };

@@ -3,7 +3,7 @@
 //! (`qemu -icount shift=0`) ticks are instructions; the guest's own clock is
 //! not: it guesses how fast they come.
 //!
-//! `syscall_cost none|idle|attached|all`
+//! `syscall_cost none|idle|attached|all [WORK]`
 //!
 //! | argument | the device | the interest |
 //! | --- | --- | --- |
@@ -12,15 +12,20 @@
 //! | `attached` | open, set up | a call that is not made |
 //! | `all` | open, set up | all system calls and hooks |
 //!
-//! Prints one line for each of a few things that programs do: the mode, its
-//! name, ticks. With `all` the records are read between the measurements, and
-//! the cost of that is printed.
+//! Prints one line for each of a few things that programs do, or for one of
+//! them: the mode, its name, ticks. With `all` the records are read between the
+//! measurements, and the cost of that is printed.
+//!
+//! The kernel itself works in bursts (its console alone takes a hundred thousand
+//! instructions for a letter). So batches are shorter than the time between
+//! two of them, nothing is measured until the kernel had time to finish what
+//! was begun, and nothing is printed before all is measured.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::net::{Ipv4Addr, UdpSocket};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use falco_abi::control::DEVICE_PATH;
@@ -30,32 +35,120 @@ use falco_engine::source::{Source, interest, kmod::KmodSource};
 
 /// Measurements, of which the least counts: what interrupts and other tasks add
 /// only ever makes it more.
-const BATCHES: u32 = 40;
+const BATCHES: u32 = 200;
+
+/// Time for what the kernel still has to do.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// The program that is started: the least that the kernel takes for one.
+const PROGRAM: &str = "/tmp/least-program";
 
 /// What is measured: its name, how often in one batch, and how to do it.
 type Work = (&'static str, u32, fn(&Things) -> anyhow::Result<()>);
 
 const WORKS: [Work; 5] = [
-    ("getpid", 500, |_| {
+    ("getpid", 200, |_| {
         std::hint::black_box(nix::unistd::getpid());
         Ok(())
     }),
-    ("open+close", 100, |_| {
+    ("open+close", 20, |_| {
         drop(File::open("/etc/passwd")?);
         Ok(())
     }),
-    ("write 64 bytes", 200, |things| {
+    ("write 64 bytes", 100, |things| {
         Ok((&things.null).write_all(&[b'x'; 64])?)
     }),
-    ("connect", 100, |things| {
+    ("connect", 50, |things| {
         Ok(things.socket.connect((Ipv4Addr::LOCALHOST, 9))?)
     }),
-    ("spawn+exec+exit", 2, |_| {
-        let ended = Command::new("/bin/busybox").arg("true").status()?;
-        anyhow::ensure!(ended.success(), "busybox: {ended}");
+    ("vfork+exec+exit", 1, |_| {
+        let child = start_program();
+        let ended = nix::sys::wait::waitpid(nix::unistd::Pid::from_raw(child), None)?;
+        anyhow::ensure!(
+            matches!(ended, nix::sys::wait::WaitStatus::Exited(_, 0)),
+            "{PROGRAM}: {ended:?}"
+        );
         Ok(())
     }),
 ];
+
+/// `exit_group(0)` as a program of one page.
+#[cfg(target_arch = "x86_64")]
+fn write_program() -> std::io::Result<()> {
+    const AT: u64 = 0x40_0000;
+    const HEADERS: u64 = 64 + 56;
+    // xor edi, edi; mov eax, 231; syscall
+    let code = [0x31, 0xFF, 0xB8, 231, 0, 0, 0, 0x0F, 0x05];
+    let size = HEADERS + code.len() as u64;
+    let mut file = b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\x3E\0\x01\0\0\0".to_vec();
+    // Entry, program headers, section headers.
+    for word in [AT + HEADERS, 64, 0] {
+        file.extend(word.to_le_bytes());
+    }
+    // Flags; sizes and counts of the headers.
+    file.extend([0; 4]);
+    for half in [64_u16, 56, 1, 64, 0, 0] {
+        file.extend(half.to_le_bytes());
+    }
+    // PT_LOAD, readable and executable, all of the file.
+    file.extend(1_u32.to_le_bytes());
+    file.extend(5_u32.to_le_bytes());
+    for word in [0, AT, AT, size, size, 4096] {
+        file.extend(word.to_le_bytes());
+    }
+    file.extend(code);
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o755)
+        .open(PROGRAM)?
+        .write_all(&file)
+}
+
+/// Starts [`PROGRAM`] with nothing but the two system calls; its process id.
+#[cfg(target_arch = "x86_64")]
+fn start_program() -> i32 {
+    const PATH: &[u8] = b"/tmp/least-program\0";
+    let arguments = [PATH.as_ptr(), std::ptr::null()];
+    let environment = [std::ptr::null::<u8>()];
+    let child: i64;
+    // SAFETY: The child has our memory and our stack until it runs another
+    // program: it makes two system calls and touches neither.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test eax, eax",
+            "jnz 2f",
+            "mov eax, {execve}",
+            "syscall",
+            "mov edi, 127",
+            "mov eax, {exit}",
+            "syscall",
+            "2:",
+            execve = const libc::SYS_execve,
+            exit = const libc::SYS_exit,
+            inlateout("rax") libc::SYS_vfork => child,
+            in("rdi") PATH.as_ptr(),
+            in("rsi") arguments.as_ptr(),
+            in("rdx") environment.as_ptr(),
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    i32::try_from(child).unwrap_or(-1)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn write_program() -> std::io::Result<()> {
+    std::fs::copy("/bin/busybox", PROGRAM).map(|_| ())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn start_program() -> i32 {
+    let child = std::process::Command::new(PROGRAM).arg("true").spawn();
+    child.map_or(-1, |child| child.id().cast_signed())
+}
 
 /// What is made once, before anything is measured.
 struct Things {
@@ -65,6 +158,7 @@ struct Things {
 
 fn main() -> anyhow::Result<()> {
     let mode = std::env::args().nth(1).unwrap_or_else(|| "none".to_owned());
+    let only = std::env::args().nth(2);
     let number = |name: &str| {
         SYSCALLS
             .iter()
@@ -91,8 +185,14 @@ fn main() -> anyhow::Result<()> {
         null: OpenOptions::new().write(true).open("/dev/null")?,
         socket: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?,
     };
+    write_program()?;
     let mut read = Read::default();
+    let mut lines = String::new();
     for (name, times, work) in WORKS {
+        if only.as_ref().is_some_and(|only| only != name) {
+            continue;
+        }
+        std::thread::sleep(SETTLE);
         let mut least = u64::MAX;
         for _ in 0..BATCHES {
             let start = ticks();
@@ -104,8 +204,10 @@ fn main() -> anyhow::Result<()> {
                 read.all(source)?;
             }
         }
-        println!("{mode}\t{name}\t{:.1}", least as f64 / f64::from(times));
+        let each = least as f64 / f64::from(times);
+        lines.push_str(&format!("{mode}\t{name}\t{each:.1}\n"));
     }
+    print!("{lines}");
     if let (Some(source), "all") = (&source, mode.as_str()) {
         println!(
             "{mode}\treading one of {} records of {} bytes\t{:.1}",

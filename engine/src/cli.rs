@@ -136,6 +136,24 @@ pub struct Cli {
     )]
     pub options: Vec<String>,
 
+    /// The same as -o base_syscalls.all=true
+    #[arg(short = 'A')]
+    pub all_syscalls: bool,
+
+    /// The same as -o buffer_format_base64=true
+    #[arg(short = 'b')]
+    pub base64: bool,
+
+    /// The same as -o falco_libs.snaplen=BYTES
+    #[arg(short = 'S', long = "snaplen", value_name = "BYTES")]
+    pub snaplen: Option<u64>,
+
+    /// Append the program's numbers to FILE, as often as metrics.interval says
+    ///
+    /// The same as -o metrics.enabled=true -o metrics.output_file=FILE.
+    #[arg(short = 's', value_name = "FILE")]
+    pub statistics: Option<PathBuf>,
+
     /// Write every alert at once, whatever buffered_outputs says
     #[arg(short = 'U', long = "unbuffered")]
     pub unbuffered: bool,
@@ -224,7 +242,7 @@ impl Cli {
     /// Reads the configuration with everything that the command line changes
     /// in it.
     pub fn load_config(&self) -> Result<Loaded, Invalid> {
-        let mut loaded = config::load(&self.config, &self.options)?;
+        let mut loaded = config::load(&self.config, &self.all_options())?;
         if self.unbuffered {
             loaded.config.outputs.buffered = false;
         }
@@ -239,9 +257,29 @@ impl Cli {
     /// says alone.
     pub fn load_config_if_there(&self) -> Result<Loaded, Invalid> {
         if self.config == Path::new(DEFAULT_FILE) && !self.config.exists() {
-            return config::from_text(DEFAULT_FILE, "", &self.options);
+            return config::from_text(DEFAULT_FILE, "", &self.all_options());
         }
         self.load_config()
+    }
+
+    /// The options `-o`, and behind them those that set a key in few words.
+    fn all_options(&self) -> Vec<String> {
+        let mut all = self.options.clone();
+        let mut set = |key: &str, value: &str| all.push(format!("{key}={value}"));
+        if self.all_syscalls {
+            set("base_syscalls.all", "true");
+        }
+        if self.base64 {
+            set("buffer_format_base64", "true");
+        }
+        if let Some(bytes) = self.snaplen {
+            set("falco_libs.snaplen", &bytes.to_string());
+        }
+        if let Some(file) = &self.statistics {
+            set("metrics.enabled", "true");
+            set("metrics.output_file", &file.to_string_lossy());
+        }
+        all
     }
 
     /// Why what the options ask for cannot be done.

@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use falco_abi::event::{ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source};
+use falco_abi::event::{
+    ALL, Category, Event as Kind, EventInfo, Param, ParamType, Source, asyncevent, container,
+    ptrace,
+};
+use falco_abi::flags;
 use falco_abi::record::{
     HEADER_SIZE, MAX_SLOTS, NO_SYSCALL, RECORD_ALIGN, RecordHeader, Span, flag,
 };
@@ -181,6 +185,7 @@ impl<'a> Event<'a> {
                 Kind::TaskNew
                     | Kind::Asyncevent
                     | Kind::Container
+                    | Kind::ContainerRemoved
                     | Kind::CpuHotplug
                     | Kind::Notification
                     | Kind::Infra
@@ -189,6 +194,38 @@ impl<'a> Event<'a> {
                     | Kind::Groupadded
                     | Kind::Groupdeleted
             )
+    }
+
+    /// What a recorder tells of a container, as JSON.
+    pub fn container(&self) -> Option<&'a [u8]> {
+        match self.kind {
+            Kind::Container => self.bytes(container::Slot::json as usize),
+            Kind::Asyncevent
+                if self.bytes(asyncevent::Slot::name as usize) == Some(b"container") =>
+            {
+                self.bytes(asyncevent::Slot::data as usize)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether the number in this slot is a signal, by what else the event tells:
+    /// a process goes on with it.
+    pub fn is_signal(&self, slot: usize) -> bool {
+        if self.kind != Kind::Ptrace || slot != ptrace::Slot::data as usize {
+            return false;
+        }
+        let Some(request) = self.number(ptrace::Slot::request as usize) else {
+            return false;
+        };
+        let entries = flags::PTRACE_REQUESTS.entries.iter();
+        let mut named = entries.filter(|(_, number)| u64::from(*number) == request);
+        named.any(|(name, _)| {
+            matches!(
+                *name,
+                "PTRACE_CONT" | "PTRACE_SINGLESTEP" | "PTRACE_DETACH" | "PTRACE_SYSCALL"
+            )
+        })
     }
 
     /// Result of the call: the parameter `res`, the returned descriptor or id.
@@ -210,7 +247,9 @@ impl<'a> Event<'a> {
             }
             slots
         };
-        self.int(usize::from(SLOTS[self.kind as usize]))
+        // Of the types of these slots none is a span.
+        let slot = usize::from(SLOTS[self.kind as usize]);
+        self.slot(slot).map(u64::cast_signed)
     }
 
     fn slot(&self, slot: usize) -> Option<u64> {

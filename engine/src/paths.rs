@@ -4,9 +4,10 @@
 use bumpalo::Bump;
 use bumpalo::collections::Vec as BumpVec;
 use falco_abi::event::{
-    Event as Kind, ParamType, access, chmod, chown, chroot, creat, fchmod, fchmodat, fchmodat2,
-    fchown, fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open, openat,
-    openat2, rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink, unlinkat,
+    ALL, Event as Kind, ParamType, access, chmod, chown, chroot, creat, fchmod, fchmodat,
+    fchmodat2, fchown, fchownat, lchown, link, linkat, mkdir, mkdirat, mknod, mknodat, mount, open,
+    openat, openat2, rename, renameat, renameat2, rmdir, symlink, symlinkat, umount2, unlink,
+    unlinkat,
 };
 
 use crate::event::Event;
@@ -37,8 +38,52 @@ macro_rules! slots {
     };
 }
 
+/// Paths of one kind of events.
+#[derive(Clone, Copy)]
+struct Paths {
+    one: Option<Slots>,
+    two: Option<(Slots, Slots)>,
+    other: Option<Slots>,
+}
+
+fn paths(kind: Kind) -> &'static Paths {
+    static PATHS: [Paths; ALL.len()] = {
+        let none = Paths {
+            one: None,
+            two: None,
+            other: None,
+        };
+        let mut all = [none; ALL.len()];
+        let mut at = 0;
+        while at < ALL.len() {
+            all[ALL[at] as usize] = Paths {
+                one: one_of(ALL[at]),
+                two: two_of(ALL[at]),
+                other: other_of(ALL[at]),
+            };
+            at += 1;
+        }
+        all
+    };
+    &PATHS[kind as usize]
+}
+
 /// The one path of a call.
 pub(crate) fn one(kind: Kind) -> Option<Slots> {
+    paths(kind).one
+}
+
+/// Source and target of a call with two paths.
+pub(crate) fn two(kind: Kind) -> Option<(Slots, Slots)> {
+    paths(kind).two
+}
+
+/// The path of a call that `fs.path.*` leaves out.
+fn other(kind: Kind) -> Option<Slots> {
+    paths(kind).other
+}
+
+const fn one_of(kind: Kind) -> Option<Slots> {
     Some(match kind {
         Kind::Open => slots!(open, name, base),
         Kind::Openat => slots!(openat, name, base),
@@ -62,8 +107,7 @@ pub(crate) fn one(kind: Kind) -> Option<Slots> {
     })
 }
 
-/// Source and target of a call with two paths.
-pub(crate) fn two(kind: Kind) -> Option<(Slots, Slots)> {
+const fn two_of(kind: Kind) -> Option<(Slots, Slots)> {
     Some(match kind {
         Kind::Rename => (
             slots!(rename, oldpath, oldbase),
@@ -93,8 +137,7 @@ pub(crate) fn two(kind: Kind) -> Option<(Slots, Slots)> {
     })
 }
 
-/// The path of a call that `fs.path.*` leaves out.
-fn other(kind: Kind) -> Option<Slots> {
+const fn other_of(kind: Kind) -> Option<Slots> {
     Some(match kind {
         Kind::Access => slots!(access, name, base),
         Kind::Mknod => slots!(mknod, path, base),
@@ -168,6 +211,15 @@ fn is_clean(path: &[u8]) -> bool {
     if !path.starts_with(b"/") || (path.len() > 1 && path.ends_with(b"/")) {
         return false;
     }
+    // Nearly all paths are without `//` and `/.`. Without an early end this is
+    // done for many bytes at once.
+    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
+    let suspect = pairs.fold(false, |found, (&byte, &next)| {
+        found | (byte == b'/') & ((next == b'/') | (next == b'.'))
+    });
+    if !suspect {
+        return true;
+    }
     // `//`, `/.` at the end of a part, `/..` at the end of a part.
     let part_ends = |rest: &[u8]| matches!(rest, [] | [b'/', ..]);
     !path.iter().enumerate().any(|(at, &byte)| {
@@ -178,6 +230,19 @@ fn is_clean(path: &[u8]) -> bool {
                 _ => false,
             }
     })
+}
+
+/// `path` from the directory `base`, if it does not start from the root.
+pub(crate) fn absolute<'a>(
+    arena: &'a Bump,
+    path: &'a [u8],
+    base: impl FnOnce() -> Option<&'a [u8]>,
+) -> &'a [u8] {
+    let base = match path {
+        [b'/', ..] => None,
+        _ => base(),
+    };
+    join(arena, base.unwrap_or_default(), path)
 }
 
 /// `path` from the directory `base`, without `.`, `..`, and empty parts.

@@ -149,8 +149,13 @@ impl fmt::Display for Node {
 
 impl Scalar {
     /// True or false, in all spellings of YAML 1.1, which Falco's own parser
-    /// takes.
+    /// takes: small or capital letters, or a capital one at the start.
     pub fn boolean(&self) -> Option<bool> {
+        let is_small = |text: &str| !text.contains(|c: char| c.is_ascii_uppercase());
+        let is_capital = !self.text.contains(|c: char| c.is_ascii_lowercase());
+        if !is_capital && !self.text.get(1..).is_some_and(is_small) {
+            return None;
+        }
         match self.text.to_ascii_lowercase().as_str() {
             "true" | "yes" | "on" | "y" => Some(true),
             "false" | "no" | "off" | "n" => Some(false),

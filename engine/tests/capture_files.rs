@@ -287,6 +287,190 @@ fn every_version_of_the_process_list() {
     }
 }
 
+/// An entry of a list of interfaces without its length.
+fn interface(ty: u16, name: &str, address: &str) -> Body {
+    let octets = |text: &str| match text.parse().expect("an address") {
+        std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+        std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let zero = if address.contains(':') {
+        "::"
+    } else {
+        "0.0.0.0"
+    };
+    let body = Body::default().u16(ty).u16(name.len() as u16);
+    let body = [address, zero, zero]
+        .iter()
+        .fold(body, |body, part| body.raw(&octets(part)));
+    let body = if ty <= 2 { body.u64(1000) } else { body };
+    body.raw(name.as_bytes())
+}
+
+#[test]
+fn every_version_of_the_interface_list() {
+    let entries = [
+        interface(1, "eth0", "10.0.0.1"),
+        interface(2, "eth1", "fd00::1"),
+        interface(3, "old0", "10.0.0.2"),
+        interface(4, "old1", "fd00::2"),
+    ];
+    for ty in [0x205, 0x219, 0x8011_ABCD] {
+        let body = entries
+            .iter()
+            .fold(Body::default(), |body, entry| match ty {
+                // Its length is that of what follows.
+                0x219 => body.u32(entry.0.len() as u32).raw(&entry.0),
+                _ => body.raw(&entry.0),
+            });
+        let mut file = File::new().block(ty, &body);
+        for (num, own) in ["10.0.0.1", "fd00::1", "10.0.0.2", "fd00::2"]
+            .iter()
+            .enumerate()
+        {
+            // Sent by somebody to an address of ours: what was recorded does not
+            // tell which side the thread is on.
+            let v6 = own.contains(':');
+            let (other, family) = if v6 { ("fd00::9", 10) } else { ("10.0.0.9", 2) };
+            let end = |text: &str, port: u16| {
+                let address = match text.parse().expect("an address") {
+                    std::net::IpAddr::V4(ip) => ip.octets().to_vec(),
+                    std::net::IpAddr::V6(ip) => ip.octets().to_vec(),
+                };
+                [address, port.to_le_bytes().to_vec()].concat()
+            };
+            let tuple = [vec![family], end(other, 4000), end(own, 80)].concat();
+            let fd = number(10 + num as i64);
+            file = file.event(V2, 31, 10, &[number(1), b"x".to_vec(), fd, word(1), tuple]);
+        }
+        let lines = shown(&file, "%fd.lip %fd.rip %fd.is_server");
+        assert_eq!(
+            lines,
+            [
+                "10.0.0.1 10.0.0.9 true",
+                "fd00::1 fd00::9 true",
+                "10.0.0.2 10.0.0.9 true",
+                "fd00::2 fd00::9 true",
+            ],
+            "{ty:x}"
+        );
+    }
+    // An unknown kind of entry has an end only where its length says it.
+    let unknown = Body::default().u16(9).u16(0).raw(&[7; 9]);
+    let sized = Body::default().u32(13).raw(&unknown.0);
+    let known = interface(1, "eth0", "10.0.0.1");
+    let sized = sized.u32(known.0.len() as u32).raw(&known.0);
+    let file = File::new()
+        .block(0x219, &sized)
+        .event(V2, 203, 10, &[word(5)]);
+    assert_eq!(shown(&file, "%evt.type"), ["getuid"]);
+    let file = File::new().block(0x205, &unknown);
+    assert!(error(&file).message.contains("list of interfaces"));
+}
+
+#[test]
+fn every_version_of_the_user_list() {
+    let user = Body::default().u8(0).u32(5).u32(6);
+    let user = user.text("games").text("/g").text("/bin/no");
+    let group = Body::default().u8(1).u32(6).text("players");
+    for ty in [0x206, 0x220, 0x8012_ABCD] {
+        let body = match ty {
+            0x220 => Body::default()
+                .entry(&user.clone().raw(b"later"))
+                .entry(&group),
+            _ => Body::default().raw(&user.0).raw(&group.0),
+        };
+        let file =
+            File::new()
+                .block(ty, &body)
+                .process(9, 10, "one")
+                .event(V2, 203, 10, &[word(5)]);
+        let lines = shown(&file, "%user.name %user.homedir %user.shell %group.name");
+        assert_eq!(lines, ["games /g /bin/no players"], "{ty:x}");
+    }
+}
+
+#[test]
+fn every_version_of_the_descriptor_list() {
+    let ends = |size: usize| {
+        let address = |last: u8| {
+            let mut address = vec![0xFD; size];
+            address[size - 1] = last;
+            address
+        };
+        let body = Body::default().raw(&address(1)).raw(&address(2));
+        (body, address(3))
+    };
+    let name = || Body::default().text("/some/path");
+    // The kind, what follows, and what is known by it.
+    let mut kinds: Vec<(u8, Body, &str)> = vec![
+        (1, name(), "/some/path file"),
+        (2, name(), "/some/path directory"),
+        (7, name(), "/some/path pipe"),
+        (
+            8,
+            Body::default().u64(1).u64(2).text("/run/x"),
+            "/run/x unix",
+        ),
+        (9, name(), "/some/path event"),
+        (11, name(), "/some/path signalfd"),
+        (12, name(), "/some/path eventpoll"),
+        (13, name(), "/some/path inotify"),
+        (14, name(), "/some/path timerfd"),
+        (15, name(), "/some/path netlink"),
+        (16, Body::default().u32(1).text("/f"), "/f file"),
+        (17, name(), "/some/path bpf"),
+        (18, name(), "/some/path userfaultfd"),
+        (19, name(), "/some/path io_uring"),
+        (20, name(), "/some/path memfd"),
+        (21, name(), "/some/path pidfd"),
+    ];
+    for (v4, size) in [(true, 4), (false, 16)] {
+        let (both, one) = ends(size);
+        // Addresses come before ports.
+        let (source, destination) = both.0.split_at(size);
+        let pair = Body::default()
+            .raw(source)
+            .raw(destination)
+            .u16(1)
+            .u16(2)
+            .u8(2);
+        let bound = Body::default().raw(&one).u16(80).u8(2);
+        let shown = match v4 {
+            true => [
+                "253.253.253.1:1->253.253.253.2:2 ipv4",
+                "253.253.253.3:80 ipv4",
+            ],
+            false => [
+                "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fd01:1->fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fd02:2 ipv6",
+                "fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fdfd:fd03:80 ipv6",
+            ],
+        };
+        kinds.push((if v4 { 3 } else { 4 }, pair, shown[0]));
+        kinds.push((if v4 { 5 } else { 6 }, bound, shown[1]));
+    }
+    for ty in [0x203, 0x218, 0x8001_ABCD] {
+        for (kind, rest, expected) in &kinds {
+            let entry = Body::default().u64(3).u64(99).u8(*kind).raw(&rest.0);
+            let body = Body::default().u64(10);
+            let body = match ty {
+                0x218 => body.entry(&entry),
+                _ => body.raw(&entry.0),
+            };
+            let file = File::new().process(9, 10, "one").block(ty, &body).event(
+                V2,
+                7,
+                10,
+                &[number(2), b"hi".to_vec(), number(3), word(9)],
+            );
+            assert_eq!(
+                shown(&file, "%fd.name %fd.type"),
+                [*expected],
+                "{ty:x} {kind}"
+            );
+        }
+    }
+}
+
 #[test]
 fn every_form_of_an_event() {
     for form in [V1, V1_FLAGS, V2, V2_FLAGS, LARGE, LARGE_FLAGS] {

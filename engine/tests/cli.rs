@@ -182,6 +182,7 @@ fn an_unwritable_output_file_is_named() {
         &[
             "-c",
             "falco.yaml",
+            "--dry-run",
             "-o",
             "file_output.enabled=true",
             "-o",
@@ -326,8 +327,73 @@ fn rules_are_described() {
     let explained = engine(&directory, &["-c", "falco.yaml", "--explain", "R"]);
     assert_says(
         &stdout(&explained),
-        &["proc.name in (a, b)", "events (1):\n  open\n"],
+        &[
+            "proc.name in (a, b)",
+            "events (1):\n  open\n",
+            "on open, where this rule alone is of interest:\n  tried on every event\n",
+            "proc.name in hash set of 2 (\"a\", \"b\")\n",
+        ],
     );
+    let off = engine(
+        &directory,
+        &["-c", "falco.yaml", "--explain", "R", "-D", "R"],
+    );
+    assert_says(&stdout(&off), &["the rule is off", "proc.name in (a, b)"]);
+}
+
+/// What rules have in common is told, with the structures that find it.
+#[test]
+fn what_rules_share_is_explained() {
+    let mut text =
+        "- macro: bad_path\n  condition: fd.name startswith /a or fd.name startswith /b\n\
+                    - macro: said\n  condition: proc.cmdline contains one or proc.cmdline contains \
+                    two or proc.cmdline contains three\n"
+            .to_owned();
+    for at in 0..8 {
+        text += &format!(
+            "- rule: Name {at}\n  desc: d\n  condition: evt.type = open and proc.name = n{at} \
+             and said\n  output: o\n  priority: INFO\n\
+             - rule: Path {at}\n  desc: d\n  condition: evt.type = open and bad_path and \
+             proc.pname != p{at}\n  output: o\n  priority: INFO\n"
+        );
+    }
+    let directory = with_rules(&text);
+    let explain = |name| {
+        stdout(&engine(
+            &directory,
+            &["-c", "falco.yaml", "--explain", name],
+        ))
+    };
+    assert_says(
+        &explain("Name 3"),
+        &[
+            "looked up by the value of proc.name in a hash table of 8 values for 8 rules",
+            "proc.name = \"n3\"  [hash table of proc.name: 8 values for 8 checks]",
+            "proc.cmdline contains one of 3 (Aho-Corasick automaton)  [answered once for",
+        ],
+    );
+    assert_says(
+        &explain("Path 3"),
+        &[
+            "tried with 8 rules if this holds:",
+            "fd.name startswith one of 2 (trie)  [answered once for",
+        ],
+    );
+}
+
+/// Several files are validated together, each has its own verdict; with `-L` or
+/// `-l` what they define is told behind it.
+#[test]
+fn files_are_validated_and_described() {
+    let directory = with_rules(&rule("evt.type = open"));
+    let more = directory.path().join("more.yaml");
+    fs::write(&more, "- rule: R\n  condition: and\n  append: true\n").unwrap();
+    let both = engine(&directory, &["-V", "rules.yaml", "-V", "more.yaml", "-L"]);
+    assert_eq!(both.status.code(), Some(1));
+    assert!(stdout(&both).ends_with("rules.yaml: Ok\nmore.yaml: Invalid\n"));
+    let one = engine(&directory, &["-V", "rules.yaml", "-l", "R"]);
+    assert_eq!(one.status.code(), Some(0));
+    assert_says(&stdout(&one), &["rules.yaml: Ok\n\nRule  ", "\nR      "]);
 }
 
 /// Names of the rules that are enabled.
@@ -377,7 +443,7 @@ fn tables_are_listed() {
     let list = |arguments: &[&str]| stdout(&engine(&directory, arguments));
     assert_says(
         &list(&["--list"]),
-        &["Field Class:", "proc.name", "evt.arg[N|KEY]"],
+        &["Field Class:", "proc.name", "evt.arg[N]|.NAME"],
     );
     assert_says(&list(&["--list", "syscall", "-N"]), &["proc.name\n"]);
     assert_eq!(list(&["--list", "k8s_audit"]), "");

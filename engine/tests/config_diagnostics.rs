@@ -260,11 +260,9 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             "falco.yaml:1:1: warning: unknown key grpc",
         ),
         (
-            "capture: {enabled: true, mode: rules}\n",
-            "falco.yaml:1:20: warning: key capture.enabled is not supported yet: no capture is \
-             written",
+            "capture: {enabled: true, mode: rules, before_events: 5}\n",
+            "",
         ),
-        ("capture: {enabled: no, mode: all_rules}\n", ""),
         (
             "metrics: {enabled: true, libbpf_stats_enabled: true}\n",
             "falco.yaml:1:48: warning: key metrics.libbpf_stats_enabled has no effect: there are no \
@@ -454,6 +452,7 @@ fn container_engines_are_those_of_the_plugin() {
 fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
     match (name, kind) {
         ("engine.kind", _) => "kmod".into(),
+        ("static_fields", _) => "{env: prod, n: 5}".into(),
         ("rules_file", _) => "[a]".into(),
         ("rules", _) => "[{disable: {tag: some}}]".into(),
         ("plugins", _) => "[{name: container, init_config: {label_max_len: 7}}]".into(),
@@ -470,8 +469,6 @@ fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
         (_, Kind::Text(_)) => "/some/thing".into(),
         (_, Kind::Choice { words, .. }) => (*words.last().unwrap()).into(),
         (_, Kind::Texts(_)) => "[some, thing]".into(),
-        (_, Kind::List) => "[{name: some}]".into(),
-        (_, Kind::Map) => "{some: thing}".into(),
         (_, Kind::Special { form, .. }) => panic!("{name}: no value for {form}"),
     }
 }
@@ -499,6 +496,35 @@ fn every_key_of_the_table_is_read_and_warned_of_once() {
         lines(loaded.warnings.iter())
     );
     assert!(config::KEYS.len() > 100);
+}
+
+#[test]
+fn every_key_that_does_something_changes_the_configuration() {
+    // What some switches need before they can be turned on.
+    let needed = "program_output: {program: a}\nhttp_output: {url: b}\n\
+                  remote_syslog_output: {address: c}\n";
+    let shown = |options: &[String]| {
+        let loaded = from_text("falco.yaml", needed, options);
+        let mut config = loaded.unwrap().config;
+        // Where it was written is told by places, not by what it says.
+        config.sources.clear();
+        format!("{config:?}")
+    };
+    let defaults = shown(&[]);
+    for key in config::KEYS {
+        if !matches!(key.support, Support::Full) || key.name == "config_files" {
+            continue;
+        }
+        let value = match key.name {
+            "engine.kind" => "replay".into(),
+            name => other_value(name, &key.kind, key.default),
+        };
+        if value == key.default {
+            continue;
+        }
+        let option = format!("{}={value}", key.name);
+        assert_ne!(shown(&[option]), defaults, "{} does nothing", key.name);
+    }
 }
 
 /// The keys below `prefix` as nested maps.

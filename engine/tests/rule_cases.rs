@@ -13,8 +13,8 @@ use falco_engine::filter::table::FieldTable;
 use falco_engine::output::{Alert, FieldValue};
 use falco_engine::rules::model::priority;
 use falco_engine::rules::{
-    AppendOutput, LoadOptions, Match, Placement, RuleSource, Ruleset, Scratch, Selection, Selector,
-    Severity,
+    AppendOutput, Diagnostic, LoadOptions, Match, Placement, RuleSource, Ruleset, Scratch,
+    Selection, Selector, Severity,
 };
 use falco_engine::state::State;
 use serde::Deserialize;
@@ -48,6 +48,15 @@ struct Case {
     /// Conditions that are errors, with the errors' messages.
     #[serde(default)]
     errors: serde_yaml::Mapping,
+    /// Files with the codes of what is reported about them.
+    #[serde(default)]
+    codes: serde_yaml::Mapping,
+    /// The same of rules with these conditions, behind `evt.type = open and`.
+    #[serde(default)]
+    condition_codes: serde_yaml::Mapping,
+    /// The same of rules with these outputs.
+    #[serde(default)]
+    output_codes: serde_yaml::Mapping,
 }
 
 #[derive(Default, Deserialize)]
@@ -126,14 +135,16 @@ fn rule_cases() {
 
 /// Conditions of the case, each of which is one row of a table.
 fn rows(case: &Case) -> usize {
-    case.holds.len() + case.fails.len() + case.errors.len()
+    let codes = [&case.codes, &case.condition_codes, &case.output_codes];
+    let codes: usize = codes.into_iter().map(serde_yaml::Mapping::len).sum();
+    case.holds.len() + case.fails.len() + case.errors.len() + codes
 }
 
 fn run_rows(case: &Case) -> Result<(), String> {
     let mut failures = Vec::new();
     let mut check = |condition: &str, expected: &str, got: &str| {
         if let Err(difference) = same(expected, got) {
-            failures.push(format!("condition: {condition:?}\n{difference}"));
+            failures.push(format!("{condition:?}\n{difference}"));
         }
     };
     for (conditions, expected) in [(&case.holds, "true"), (&case.fails, "false")] {
@@ -151,10 +162,53 @@ fn run_rows(case: &Case) -> Result<(), String> {
         let got = load_condition(case, condition).err().unwrap_or_default();
         check(condition, expected.as_str().unwrap_or_default(), &got);
     }
+    let quoted = |text: &str| serde_json::to_string(text).expect("a string");
+    let with_condition = |text: &str| {
+        let condition = quoted(&format!("evt.type = open and {text}"));
+        format!("- {{rule: r, desc: d, condition: {condition}, output: o, priority: INFO}}\n")
+    };
+    let with_output = |text: &str| {
+        let output = quoted(text);
+        format!(
+            "- {{rule: r, desc: d, condition: evt.type = open, output: {output}, priority: INFO}}\n"
+        )
+    };
+    for (texts, file) in [
+        (&case.codes, &ToOwned::to_owned as &dyn Fn(&str) -> String),
+        (&case.condition_codes, &with_condition),
+        (&case.output_codes, &with_output),
+    ] {
+        for (text, expected) in texts {
+            let text = text.as_str().unwrap_or_default();
+            check(
+                text,
+                expected.as_str().unwrap_or_default(),
+                &codes(case, &file(text)),
+            );
+        }
+    }
     match failures.is_empty() {
         true => Ok(()),
         false => Err(failures.join("\n")),
     }
+}
+
+/// The codes of the errors, or else of the warnings that Falco has, too.
+fn codes(case: &Case, file: &str) -> String {
+    let mut sources = sources(case);
+    sources.push(RuleSource {
+        path: "file".to_owned(),
+        text: file.to_owned(),
+    });
+    let loaded = Ruleset::load(&sources, &FieldTable::new(FIELDS), &options(case));
+    let is_error = |d: &&Diagnostic| d.severity() == Severity::Error;
+    let mut codes: Vec<_> = match loaded.diagnostics.iter().any(|d| is_error(&d)) {
+        true => loaded.diagnostics.iter().filter(is_error).collect(),
+        false => loaded.diagnostics.iter().collect(),
+    };
+    codes.retain(|d| d.code.is_falcos());
+    let codes = codes.into_iter().map(|d| d.code.name());
+    codes.collect::<Vec<_>>().join(" ")
 }
 
 fn run(case: &Case) -> Result<(), String> {
@@ -301,7 +355,7 @@ fn evaluate(ruleset: &Ruleset, events: &[EventText]) -> Result<Vec<Alert>, Strin
         state.before(&event);
         let arena = Bump::new();
         let context = state.context(&event, &arena);
-        ruleset.evaluate(&context, &mut scratch, &mut |alert| alerts.push(alert));
+        ruleset.evaluate(&context, &mut scratch, &mut |_, alert| alerts.push(alert));
         state.after(&event);
     }
     Ok(alerts)

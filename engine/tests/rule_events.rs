@@ -42,6 +42,10 @@ fn events_of_conditions() {
         ("evt.type in (open, read, procexit)", "procexit open read"),
         ("evt.type = anyof (open, read)", "open read"),
         ("proc.name = x", "all"),
+        (
+            "evt.type in (container, container_removed)",
+            "container container_removed",
+        ),
         ("evt.type = open and proc.name = x", "open"),
         ("evt.type = open or proc.name = x", "all"),
         ("evt.type = open or evt.type = read", "open read"),

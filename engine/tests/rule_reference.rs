@@ -2,9 +2,11 @@
 //! its own rule files. They are no part of this repository: without them,
 //! nothing is tested here.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
+use falco_engine::app::listing::Format;
 use falco_engine::filter::fields::FIELDS;
 use falco_engine::filter::table::FieldTable;
 use falco_engine::rules::describe::Description;
@@ -214,4 +216,46 @@ fn rule_schema() {
     };
     let theirs: Value = serde_json::from_str(&theirs).expect("JSON");
     assert_eq!(falco_engine::rules::schema::schema(), theirs);
+}
+
+/// Events that are listed otherwise here: calls that have parameters of their own
+/// or none, where Falco has the number of the call, and parameters with other types
+/// or names of values.
+const OTHER_EVENTS: [&str; 9] = [
+    "accept4",
+    "exit",
+    "exit_group",
+    "fchmodat2",
+    "fcntl",
+    "prctl",
+    "ptrace",
+    "semget",
+    "shutdown",
+];
+
+#[test]
+fn events() {
+    let Some(theirs) = reference("listings/list-events.txt") else {
+        return;
+    };
+    let own = falco_engine::app::listing::events(Format::Text, false);
+    let own: BTreeSet<&str> = own.lines().collect();
+    let name = |line: &str| line[2..].split('(').next().unwrap_or_default().to_owned();
+    // Rules see no call that begins.
+    let is_exit = |line: &&str| {
+        line.starts_with("< ") || {
+            let exit = format!("< {}(", name(line));
+            line.starts_with("> ") && !theirs.contains(&exit)
+        }
+    };
+    let missing: Vec<_> = theirs
+        .lines()
+        .filter(is_exit)
+        .filter(|line| !own.contains(line) && !OTHER_EVENTS.contains(&name(line).as_str()))
+        .collect();
+    assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+    for name in OTHER_EVENTS {
+        let start = format!("< {name}(");
+        assert!(own.iter().any(|line| line.starts_with(&start)), "{name}");
+    }
 }

@@ -1,123 +1,18 @@
 //! Asking a runtime, with runtimes that answer, hang, talk nonsense, come late.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+mod runtime;
+
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use falco_engine::metadata::cri::api;
-use falco_engine::metadata::endpoint::Limits;
-use falco_engine::metadata::engines::{Engine, Engines};
-use falco_engine::metadata::grpc::{NOT_FOUND, frame, unframe};
-use falco_engine::metadata::runtimes::Runtimes;
-use falco_engine::metadata::{Container, Containers, Runtime};
-use http::{HeaderMap, HeaderValue, Response};
-use tokio::io::AsyncWriteExt;
-use tokio::net::{UnixListener, UnixStream};
-
-const LIMITS: Limits = Limits {
-    answer: Duration::from_millis(300),
-    rest: Duration::from_millis(20),
-    longest_rest: Duration::from_millis(100),
-};
-
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// What the runtime at a socket does with a connection.
-#[derive(Clone, Copy)]
-enum Manner {
-    /// Answers.
-    Well,
-    /// Takes connections, says nothing.
-    Hangs,
-    /// Says something that is not HTTP.
-    Garbage,
-    /// Answers with messages that are none.
-    BadMessages,
-    /// Ends the connection in the middle of the second answer.
-    HangsUp,
-}
-
-fn socket(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("cri-{}-{name}.sock", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    path
-}
-
-/// Starts a runtime; gives how often it was asked.
-fn serve(path: &Path, manner: Manner) -> Arc<AtomicUsize> {
-    let asked = Arc::new(AtomicUsize::new(0));
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let listener = {
-        let _guard = runtime.enter();
-        UnixListener::bind(path).unwrap()
-    };
-    let count = Arc::clone(&asked);
-    std::thread::spawn(move || {
-        runtime.block_on(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(connection(stream, manner, Arc::clone(&count)));
-            }
-        });
-    });
-    asked
-}
-
-async fn connection(mut stream: UnixStream, manner: Manner, asked: Arc<AtomicUsize>) {
-    match manner {
-        Manner::Hangs => std::future::pending().await,
-        Manner::Garbage => {
-            let _ = stream.write_all(&[0xA5; 4096]).await;
-            return;
-        }
-        _ => {}
-    }
-    let Ok(mut connection) = h2::server::handshake(stream).await else {
-        return;
-    };
-    while let Some(Ok((request, mut respond))) = connection.accept().await {
-        let count = asked.fetch_add(1, Ordering::Relaxed);
-        if matches!(manner, Manner::HangsUp) && count % 2 == 1 {
-            return;
-        }
-        tokio::spawn(async move {
-            let path = request.uri().path().to_owned();
-            let mut body = request.into_body();
-            let mut bytes = Vec::new();
-            while let Some(Ok(chunk)) = body.data().await {
-                bytes.extend_from_slice(&chunk);
-            }
-            let answer = match manner {
-                Manner::BadMessages => Some(Bytes::from_static(b"\0\0\0\0\x04\xff\xff\xff\xff")),
-                _ => answer(path.rsplit('/').next().unwrap(), &bytes),
-            };
-            let response = Response::builder().header("content-type", "application/grpc");
-            let Some(answer) = answer else {
-                // As gRPC servers do it when there is nothing but an error.
-                let code = HeaderValue::from(NOT_FOUND);
-                let response = response.header("grpc-status", code).body(()).unwrap();
-                let _ = respond.send_response(response, true);
-                return;
-            };
-            let response = response.body(()).unwrap();
-            let mut stream = respond.send_response(response, false).unwrap();
-            stream.send_data(answer, false).unwrap();
-            let mut trailers = HeaderMap::new();
-            trailers.insert("grpc-status", HeaderValue::from_static("0"));
-            stream.send_trailers(trailers).unwrap();
-        });
-    }
-}
-
-fn map<const N: usize>(pairs: [(&str, &str); N]) -> BTreeMap<String, String> {
-    pairs.map(|(k, v)| (k.into(), v.into())).into()
-}
+use falco_engine::metadata::engines::Engine;
+use falco_engine::metadata::grpc::{frame, unframe};
+use falco_engine::metadata::{Containers, Runtime};
+use runtime::{LIMITS, Manner, PATIENCE, Reply, pairs, socket, until, wait};
 
 fn sandbox(id: &str) -> api::PodSandboxStatus {
     api::PodSandboxStatus {
@@ -140,7 +35,7 @@ fn sandbox(id: &str) -> api::PodSandboxStatus {
                 }),
             }),
         }),
-        labels: map([("app", "web")]),
+        labels: pairs([("app", "web")]),
         ..Default::default()
     }
 }
@@ -155,11 +50,11 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
         "ContainerStatus" => {
             let request: api::ContainerStatusRequest = unframe(request).unwrap();
             let info = match request.container_id.as_str() {
-                "web" => map([(
+                "web" => pairs([(
                     "info",
                     r#"{"sandboxID":"sand","config":{"linux":{"security_context":{"privileged":true}}}}"#,
                 )]),
-                "plain" => map([]),
+                "plain" => pairs([]),
                 _ => return None,
             };
             Some(frame(&api::ContainerStatusResponse {
@@ -176,7 +71,7 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
                     image_ref: "docker.io/library/nginx@sha256:0011".into(),
                     image_id: format!("sha256:{}", "a".repeat(64)),
                     started_at: 5,
-                    labels: map([("tier", "front")]),
+                    labels: pairs([("tier", "front")]),
                     mounts: vec![api::Mount {
                         container_path: "/data".into(),
                         host_path: "/srv".into(),
@@ -216,20 +111,27 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
     }
 }
 
-fn containers(sockets: &[&PathBuf]) -> Arc<Containers> {
-    let paths = sockets.iter().map(|path| path.display().to_string());
-    let engines = Engines::at(Engine::Cri, paths.collect());
-    let containers = Arc::new(Containers::new());
-    Runtimes::start(Path::new("/"), engines, LIMITS, &containers).unwrap();
-    containers
+fn serve(path: &PathBuf, manner: Manner) -> runtime::Server {
+    runtime::serve(path, manner, |method, _, request| match method {
+        "GetContainerEvents" => Reply::Stream(events()),
+        _ => answer(method, request).into(),
+    })
 }
 
-fn wait(container: &Container, what: impl Fn(&Container) -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !what(container) {
-        assert!(Instant::now() < end, "nothing came");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+/// One container is made, one goes.
+fn events() -> Vec<Bytes> {
+    [("plain", api::CREATED), ("gone", 3)]
+        .map(|(id, kind)| {
+            frame(&api::ContainerEventResponse {
+                container_id: id.into(),
+                container_event_type: kind,
+            })
+        })
+        .into()
+}
+
+fn containers(sockets: &[&PathBuf]) -> Arc<Containers> {
+    runtime::containers(Engine::Cri, sockets)
 }
 
 #[test]
@@ -302,6 +204,49 @@ fn others_are_asked_when_one_hangs_or_talks_nonsense() {
     }
 }
 
+/// What was logged as a warning.
+struct Warnings(Mutex<Vec<String>>);
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.lock().unwrap().push(record.args().to_string());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+static WARNINGS: Warnings = Warnings(Mutex::new(Vec::new()));
+
+#[test]
+fn trouble_is_told_once() {
+    // Nobody else in this program logs to it.
+    let _ = log::set_logger(&WARNINGS);
+    log::set_max_level(log::LevelFilter::Warn);
+    for (name, manner) in [
+        ("told-hangs", Manner::Hangs),
+        ("told-garbage", Manner::Garbage),
+        ("told-messages", Manner::BadMessages),
+    ] {
+        let path = socket(name);
+        let _server = serve(&path, manner);
+        let containers = containers(&[&path]);
+        for round in 0..5 {
+            containers.get(&format!("{name}-{round}"), Runtime::Cri);
+            assert!(containers.settle(PATIENCE), "{name}");
+            std::thread::sleep(LIMITS.longest_rest);
+        }
+        let all = WARNINGS.0.lock().unwrap();
+        let told = all.iter().filter(|line| line.contains(name)).count();
+        assert_eq!(told, 1, "{name}: {all:?}");
+    }
+}
+
 #[test]
 fn a_runtime_that_hangs_costs_its_time_limit() {
     let path = socket("alone");
@@ -323,7 +268,7 @@ fn a_runtime_that_hangs_costs_its_time_limit() {
 #[test]
 fn a_connection_is_made_again() {
     let path = socket("ends");
-    let asked = serve(&path, Manner::HangsUp);
+    let asked = serve(&path, Manner::HangsUp).asked;
     let containers = containers(&[&path]);
     let web = containers.get("web", Runtime::Cri);
     // Each answer is followed by an end: only the version comes through.
@@ -348,11 +293,57 @@ fn a_runtime_comes_late() {
 #[test]
 fn nobody_asks_this_interface_for_others() {
     let path = socket("others");
-    let asked = serve(&path, Manner::Well);
+    let server = serve(&path, Manner::Well);
     let containers = containers(&[&path]);
     let docker = containers.get("web", Runtime::Docker);
     assert!(containers.settle(PATIENCE));
     assert!(docker.info().is_none());
-    // One request for the version, when the connection was made.
-    assert!(asked.load(Ordering::Relaxed) <= 1);
+    // The version, when the connection was made, and of what was announced the
+    // container and its sandbox.
+    assert!(server.asked.load(Ordering::Relaxed) <= 4);
+}
+
+#[test]
+fn a_container_is_fetched_when_it_is_announced() {
+    let path = socket("announced");
+    let _server = serve(&path, Manner::Well);
+    let containers = containers(&[&path]);
+    // Nobody has seen a process of it.
+    until(|| {
+        containers
+            .lookup("plain")
+            .is_some_and(|c| c.info().is_some())
+    });
+    let plain = containers.lookup("plain").unwrap();
+    assert_eq!(plain.info().unwrap().name, "nginx");
+    assert_eq!(plain.runtime(), Runtime::Containerd);
+    assert!(containers.lookup("gone").is_none());
+}
+
+#[test]
+fn a_runtime_vanishes_and_returns() {
+    let path = socket("returns");
+    let server = serve(&path, Manner::Well);
+    let containers = containers(&[&path]);
+    let web = containers.get("web", Runtime::Cri);
+    assert!(containers.settle(PATIENCE));
+    assert!(web.info().is_some());
+    server.stop();
+    let meanwhile = containers.get("plain", Runtime::Cri);
+    let _thread = Arc::clone(&meanwhile);
+    assert!(
+        containers.settle(PATIENCE),
+        "somebody waits for who is away"
+    );
+    let away = containers.get("sand", Runtime::Cri);
+    let _thread = Arc::clone(&away);
+    assert!(containers.settle(PATIENCE));
+    assert!(away.info().is_none());
+    let _server = serve(&path, Manner::Well);
+    wait(&away, |c| c.info().is_some());
+    wait(&meanwhile, |c| c.info().is_some());
+    // The first one after the return does not suffer from what was before.
+    let first = containers.get("unknown", Runtime::Cri);
+    assert!(containers.settle(PATIENCE));
+    assert!(first.info().is_none());
 }

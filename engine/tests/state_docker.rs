@@ -20,6 +20,7 @@ fn start(root: &Path, engines: Engines) -> Arc<Containers> {
         answer: Duration::from_millis(300),
         rest: Duration::from_millis(20),
         longest_rest: Duration::from_millis(100),
+        listen: Duration::from_millis(20),
     };
     let containers = Arc::new(Containers::new());
     Runtimes::start(root, engines, limits, &containers).unwrap();

@@ -1,16 +1,16 @@
 //! What the state makes of events, and what it takes from the proc file system.
 
-use std::path::{Path, PathBuf};
+mod machine;
+
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
-use falco_engine::metadata::Containers;
-use falco_engine::state::{State, UNSET};
-
-const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
+use falco_engine::state::{Purging, State, UNSET};
+use machine::{ID, Root};
 
 fn apply(state: &mut State, record: RecordBuilder) {
     let record = record.build();
@@ -216,50 +216,6 @@ fn a_pid_namespace_has_a_first_process() {
     assert_eq!(state.thread(40).unwrap().pidns_start, 3000);
 }
 
-/// A directory in place of the root of the host.
-struct Root(PathBuf);
-
-impl Root {
-    fn new(name: &str) -> Self {
-        let root = std::env::temp_dir().join(format!("state-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_dir_all(&root);
-        std::fs::create_dir_all(root.join("etc")).unwrap();
-        std::fs::create_dir_all(root.join("proc")).unwrap();
-        Self(root)
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.0.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn process(&self, tid: u32, pid: u32, ptid: u32, comm: &str) {
-        let status = format!("Tgid:\t{pid}\nPPid:\t{ptid}\nUid:\t0\t33\t0\t0\nNSpid:\t{tid}\t3\n");
-        let stat = format!("{tid} ({comm}) S 1 1 1 0 1 0 1 0 1 0 0 0 0 0 20 0 1 0 100 1 1");
-        // Threads that are not the first are reachable, but not listed.
-        self.write(&format!("proc/{tid}/status"), &status);
-        self.write(&format!("proc/{tid}/stat"), &stat);
-        self.write(&format!("proc/{pid}/task/{tid}/comm"), comm);
-        if tid == pid {
-            self.write(&format!("proc/{tid}/cmdline"), &format!("{comm}\0-x\0"));
-            self.write(&format!("proc/{tid}/loginuid"), "1000");
-            let cgroup = format!("0::/system.slice/docker-{ID}.scope\n");
-            self.write(&format!("proc/{tid}/cgroup"), &cgroup);
-        }
-    }
-
-    fn state(&self) -> State {
-        State::of_host(&self.0, Arc::new(Containers::new())).unwrap()
-    }
-}
-
-impl Drop for Root {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn threads_are_found_at_the_start() {
     let root = Root::new("scan");
@@ -340,10 +296,19 @@ fn threads_whose_end_was_lost_go() {
     let mut state = root.state();
     state.scan();
     std::fs::remove_dir_all(root.0.join("proc/9")).unwrap();
-    for _ in 0..3 {
-        state.sweep();
-        assert!(state.thread(10).is_some());
+    // One half each second; what is gone is known for three seconds.
+    state.set_purging(Purging {
+        interval: 2,
+        timeout: 0,
+    });
+    for _ in 0..4 {
+        state.sweep(1);
+        assert!(state.thread(9).is_some());
     }
+    for _ in 0..3 {
+        state.sweep(1);
+    }
+    assert!(state.thread(10).is_some());
     assert!(state.thread(9).is_none());
     assert_eq!(state.counters().swept, 1);
 }
@@ -367,6 +332,18 @@ fn this_machine() {
     // Between fork and exec it still is this program.
     assert!(text(found.exepath()).starts_with('/'));
     assert_eq!(state.threads().len(), threads);
+}
+
+#[test]
+fn threads_of_a_process_are_in_one_directory() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, task_new(10, 12, 10, 1));
+    let chdir = RecordBuilder::new(Kind::Chdir, 11).header(|h| h.pid = 10);
+    apply(&mut state, chdir.number("res", 0).bytes("cwd", b"/tmp/x"));
+    for tid in [10, 11, 12] {
+        assert_eq!(text(&state.thread(tid).unwrap().cwd), "/tmp/x/", "{tid}");
+    }
 }
 
 #[test]
@@ -431,4 +408,69 @@ fn calls_that_change_a_process_are_followed() {
     );
     let caps = state.thread(20).unwrap().caps;
     assert_eq!((caps.effective, caps.permitted), (7, 15));
+}
+
+fn opens(pid: u32, num: i64) -> RecordBuilder {
+    RecordBuilder::new(Kind::Openat, pid)
+        .number("fd", num)
+        .bytes("name", b"/etc/hosts")
+}
+
+fn name_of(state: &State, pid: u32, num: u32) -> Option<&[u8]> {
+    let files = state.threads().files(state.thread(pid)?)?;
+    files.get(num).map(|descriptor| descriptor.name())
+}
+
+#[test]
+fn open_files_are_kept_from_when_they_are_wanted() {
+    let mut state = state();
+    apply(&mut state, opens(10, 3));
+    assert_eq!(name_of(&state, 10, 3), Some(&b"/etc/hosts"[..]));
+    state.keep_open_files(true);
+    assert_eq!(name_of(&state, 10, 3), Some(&b"/etc/hosts"[..]));
+    // What changed meanwhile would be missed.
+    state.keep_open_files(false);
+    assert_eq!(state.threads().file_tables(), 0);
+    apply(&mut state, opens(10, 4));
+    state.keep_open_files(true);
+    apply(&mut state, opens(10, 5));
+    let known = [3, 4, 5].map(|num| name_of(&state, 10, num).is_some());
+    assert_eq!(known, [false, false, true]);
+}
+
+#[test]
+fn what_was_open_is_read_when_it_is_wanted() {
+    use std::os::fd::AsRawFd;
+    let mut state = State::of_host(Path::new("/"), Arc::default()).unwrap();
+    state.keep_open_files(false);
+    state.scan();
+    let file = std::fs::File::open("/proc/self/status").unwrap();
+    let (pid, num) = (std::process::id(), file.as_raw_fd());
+    let close = |num| {
+        RecordBuilder::new(Kind::Close, pid)
+            .number("res", 0)
+            .number("fd", num)
+    };
+    apply(&mut state, close(9999));
+    assert_eq!(name_of(&state, pid, num as u32), None);
+    state.keep_open_files(true);
+    apply(&mut state, close(9999));
+    let name = name_of(&state, pid, num as u32).map(text);
+    assert_eq!(name, Some(&*format!("/proc/{pid}/status")));
+}
+
+#[test]
+fn another_machine_has_the_same_limits() {
+    let mut state = state();
+    state.set_thread_limit(2);
+    state.choose_hostname("node");
+    state.restart();
+    assert!(state.threads().is_empty());
+    state.set_hostname("recorder");
+    assert_eq!(state.hostname(), "node");
+    for pid in [1, 2, 3] {
+        apply(&mut state, execve(pid, "a", ""));
+    }
+    assert_eq!(state.threads().len(), 2);
+    assert!(state.threads().refused() > 0);
 }

@@ -1,5 +1,7 @@
 //! The table of fields against the reference, and what fields give for records.
 
+mod shown;
+
 use std::collections::HashSet;
 
 use bumpalo::Bump;
@@ -7,51 +9,42 @@ use falco_abi::event::{ALL, Event as Kind, sockaddr};
 use falco_abi::flags::open;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::field::{FieldArg, FieldType, Value};
-use falco_engine::filter::fields::{FIELDS, find};
+use falco_engine::filter::fields::FIELDS;
 use falco_engine::metadata::{Info, Mount, Pod};
 use falco_engine::state::State;
 use falco_engine::state::users::Users;
+use shown::check;
 
-/// What a value is, for comparing and printing.
-fn show(value: Option<Value<'_>>) -> String {
-    match value {
-        None => "<NA>".into(),
-        Some(Value::Bool(b)) => b.to_string(),
-        Some(Value::Int(n)) => n.to_string(),
-        Some(Value::Uint(n)) => n.to_string(),
-        Some(Value::Double(n)) => n.to_string(),
-        Some(Value::Text(t) | Value::Bytes(t)) => String::from_utf8_lossy(t).into_owned(),
-        Some(Value::Ip(ip)) => ip.to_string(),
-        Some(Value::List(all)) => {
-            let all: Vec<_> = all.iter().map(|v| show(Some(*v))).collect();
-            format!("({})", all.join(","))
-        }
-    }
-}
-
-/// Reads `field`, `field[argument]` or `evt.arg.name`.
-fn read(state: &State, record: &[u8], field: &str) -> String {
-    let (name, arg) = match field.strip_suffix(']').and_then(|f| f.split_once('[')) {
-        Some((name, arg)) => match arg.parse() {
-            Ok(index) => (name, FieldArg::Index(index)),
-            Err(_) => (name, FieldArg::Key(arg.into())),
-        },
-        None => match field.strip_prefix("evt.arg.") {
-            Some(arg) => ("evt.arg", FieldArg::Key(arg.into())),
-            None => (field, FieldArg::None),
-        },
-    };
-    let event = Event::decode(record, 7, 1_000_000_000).unwrap();
-    let arena = Bump::new();
-    let context = state.context(&event, &arena);
-    let field = find(name).unwrap_or_else(|| panic!("no field {name}"));
-    show((field.get)(&context, &arg))
-}
-
-fn check(state: &State, record: &[u8], expected: &[(&str, &str)]) {
-    for (field, value) in expected {
-        assert_eq!(read(state, record, field), *value, "{field}");
-    }
+/// What only recorders tell: the scene of the live node (`examples/fields`) has
+/// the other fields of `evt`.
+#[test]
+fn events_of_recorders() {
+    let state = state();
+    let told = RecordBuilder::new(Kind::Asyncevent, 0).bytes("name", b"something");
+    check(
+        &state,
+        &told.build(),
+        &[
+            ("evt.type", "asyncevent"),
+            ("evt.is_async", "true"),
+            ("evt.asynctype", "something"),
+            ("evt.count.procinfo", "<NA>"),
+        ],
+    );
+    let used = RecordBuilder::new(Kind::Procinfo, 10).number("cpu_usr", 1);
+    check(
+        &state,
+        &used.build(),
+        &[
+            ("evt.is_async", "true"),
+            ("evt.asynctype", "procinfo"),
+            ("evt.count.procinfo", "1"),
+            ("evt.count.threadinfo", "1"),
+            ("thread.cpu", "0"),
+            ("thread.cpu.user", "0"),
+            ("thread.cpu.system", "0"),
+        ],
+    );
 }
 
 /// A shell in a directory, and the program that it runs.

@@ -35,5 +35,5 @@ fuzz_target!(|text: &str| {
     let arena = Bump::new();
     let context = state.context(&event, &arena);
     let mut scratch = Scratch::default();
-    ruleset.evaluate(&context, &mut scratch, &mut |alert| drop(alert));
+    ruleset.evaluate(&context, &mut scratch, &mut |_, alert| drop(alert));
 });

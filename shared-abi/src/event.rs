@@ -2336,6 +2336,10 @@ events! {
         pid: Pid, Hook;
         limit: Uint(4), Hook;
     }
+    /// A container is gone; its description as JSON.
+    ContainerRemoved container_removed "container_removed" Process Other large_payload {
+        json: Text, Source::None;
+    }
 }
 
 impl Event {

@@ -96,7 +96,7 @@ impl Span {
 /// `len` rounded up to a whole number of [`RECORD_ALIGN`].
 #[inline]
 pub const fn padded(len: usize) -> usize {
-    (len + RECORD_ALIGN - 1) & !(RECORD_ALIGN - 1)
+    len.wrapping_add(RECORD_ALIGN - 1) & !(RECORD_ALIGN - 1)
 }
 
 const _: () = {

@@ -11,8 +11,7 @@
 //! The producer's page is mapped read-only by the reader; of all that the
 //! reader can write the producer takes `consumed` alone, and distrusts it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
+use super::atomic::{fence, AtomicU64, Ordering};
 use super::event::CLASSES;
 use super::record::{padded, MAX_RECORD};
 
@@ -72,20 +71,18 @@ pub struct ProducerPage {
 impl ProducerPage {
     /// An empty ring's page. The kernel has zeroed memory instead.
     #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
-        // A constant, so that it can be repeated; each use is a new atomic.
-        #[allow(clippy::declare_interior_mutable_const)]
-        const ZERO: AtomicU64 = AtomicU64::new(0);
+    pub fn new() -> Self {
+        let zero = || AtomicU64::new(0);
         Self {
-            magic: ZERO,
-            size: ZERO,
-            cpu: ZERO,
+            magic: zero(),
+            size: zero(),
+            cpu: zero(),
             _constant: [0; 5],
-            reserved: ZERO,
-            committed: ZERO,
-            records: ZERO,
+            reserved: zero(),
+            committed: zero(),
+            records: zero(),
             _producer: [0; 5],
-            lost: [const { [ZERO; CLASSES] }; LOSSES],
+            lost: core::array::from_fn(|_| core::array::from_fn(|_| zero())),
         }
     }
 }
@@ -93,7 +90,7 @@ impl ProducerPage {
 impl ConsumerPage {
     /// The page of a reader that has read nothing.
     #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             consumed: AtomicU64::new(0),
             _consumer: [0; 7],
@@ -147,13 +144,16 @@ pub fn reserve(
     }
     let len = padded(len) as u64;
     let kept = if priority { 0 } else { priority_room(size) };
-    if used + len + kept > size {
+    // None of these is near the end of the numbers.
+    if used.wrapping_add(len).wrapping_add(kept) > size {
         return Err(Loss::Full);
     }
-    producer.reserved.store(start + len, Ordering::Relaxed);
+    producer
+        .reserved
+        .store(start.wrapping_add(len), Ordering::Relaxed);
     // The timestamp is taken after this store: a reader that sees the clock
     // past a record's time also sees that the record was begun.
-    core::sync::atomic::fence(Ordering::Release);
+    fence(Ordering::Release);
     Ok(Reservation {
         start,
         len: len as u32,
@@ -164,9 +164,11 @@ pub fn reserve(
 #[inline]
 pub fn commit(producer: &ProducerPage, reservation: Reservation) {
     let records = producer.records.load(Ordering::Relaxed);
-    producer.records.store(records + 1, Ordering::Relaxed);
+    producer
+        .records
+        .store(records.wrapping_add(1), Ordering::Relaxed);
     producer.committed.store(
-        reservation.start + u64::from(reservation.len),
+        reservation.start.wrapping_add(u64::from(reservation.len)),
         Ordering::Release,
     );
 }
@@ -176,11 +178,11 @@ pub fn commit(producer: &ProducerPage, reservation: Reservation) {
 #[inline]
 pub const fn split(position: u64, len: usize, size: u64) -> (usize, usize, usize) {
     let offset = (position & (size - 1)) as usize;
-    let before_end = size as usize - offset;
+    let before_end = (size as usize).wrapping_sub(offset);
     if len <= before_end {
         (offset, len, 0)
     } else {
-        (offset, before_end, len - before_end)
+        (offset, before_end, len.wrapping_sub(before_end))
     }
 }
 
@@ -191,13 +193,3 @@ pub fn count_loss(producer: &ProducerPage, loss: Loss, class: usize) {
     let counter = &producer.lost[loss as usize][class];
     counter.fetch_add(1, Ordering::Relaxed);
 }
-
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(offset_of!(ProducerPage, reserved) == 64);
-    assert!(offset_of!(ProducerPage, committed) == 72);
-    assert!(offset_of!(ProducerPage, lost) == 128);
-    assert!(size_of::<ProducerPage>() <= 4096);
-    assert!(size_of::<ConsumerPage>() == 64);
-    assert!(RING_MIN.is_power_of_two() && RING_DEFAULT.is_power_of_two());
-};

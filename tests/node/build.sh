@@ -152,6 +152,17 @@ part_files() {
     inside systemctl mask getty.target console-getty.service serial-getty@ttyS0.service \
         apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
         fstrim.timer systemd-tmpfiles-clean.timer systemd-networkd-wait-online.service
+    # A node has containerd; the job that wants more starts it.
+    inside systemctl disable docker.service docker.socket podman.service podman.socket \
+        podman-restart.service podman-auto-update.timer netavark-dhcp-proxy.service \
+        netavark-dhcp-proxy.socket
+    part_user "$new"
+}
+
+# Somebody who is not root, and may run containers of her own.
+part_user() {
+    grep -q '^ann:' "$1/etc/passwd" || inside useradd --create-home --shell /bin/bash ann
+    printf 'ann:100000:65536\n' | tee "$1/etc/subuid" >"$1/etc/subgid"
 }
 
 kernel_of() {

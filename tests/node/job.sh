@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress or cost
+#   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress, cost or latency
 #
 # The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
 # than those of this checkout.
@@ -17,13 +17,23 @@ cp -a "$NODE_DIR/$name/." "$job/"
 cp "$NODE_DIR/checks.sh" "$job/"
 case "$name" in
 fast)
-    cp "$engine" "$TOP"/target/release/examples/{calls,promises,refusals,storm} "$job/"
+    cp "$engine" "$TOP"/target/release/examples/{calls,fields,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
+    # For the layers of containers' files: a module of the node's kernel.
+    node="$("$NODE_DIR/build.sh" kernel)"
+    xz --decompress --stdout \
+        "$node/root/usr/lib/modules/$(node_kernel "$node")/kernel/fs/overlayfs/overlay.ko.xz" \
+        >"$job/overlay.ko"
     ;;
 runtimes)
     cp "$engine" "$TOP/target/release/examples/cri-pod" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    # What the engine's image is made from.
+    mkdir -p "$job/image/packaging" "$job/image/target/release"
+    cp -a "$TOP/rules" "$job/image/"
+    cp -a "$TOP/packaging/container" "$job/image/packaging/"
+    cp "$engine" "$job/image/target/release/falco-engine"
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"
@@ -34,8 +44,13 @@ cost)
     cp "$TOP/target/release/examples/syscall_cost" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
+latency)
+    cp "$engine" "$TOP/target/release/examples/latency" "$job/"
+    cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    ;;
 scenario)
-    cp "$TOP/target/release/examples/cri-pod" "$job/"
+    cp "$TOP"/target/release/examples/{cri-pod,latency} "$job/"
+    cp "$NODE_DIR/latency/rules.yaml" "$job/latency.yaml"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.
     mkdir "$job/src"

@@ -8,11 +8,9 @@ use std::rc::Rc;
 use serde_json::{Value, json};
 
 use super::listing::pretty;
-use super::startup::{read_rules, rule_options};
+use super::startup::{fields, read_rules, rule_options};
 use crate::cli::Cli;
 use crate::config::Config;
-use crate::filter::fields::FIELDS;
-use crate::filter::table::FieldTable;
 use crate::rules::collect::MAX_NODES;
 use crate::rules::describe::{Description, as_text};
 use crate::rules::diagnostic::Location;
@@ -40,7 +38,7 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&paths, &options);
+    } = read_rules(&paths, &fields(config), &options);
     let code = match ruleset {
         None => ExitCode::FAILURE,
         Some(_) => ExitCode::SUCCESS,
@@ -51,7 +49,7 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
             .map(|source| load_result(&source, &diagnostics))
             .collect();
         let mut all = json!({ "falco_load_results": results });
-        if cli.list_rules || cli.list_rule.is_some() {
+        if wants_description(cli) && ruleset.is_some() {
             all["falco_describe_results"] = described(cli, config, &paths).unwrap_or_default();
         }
         println!("{all}");
@@ -60,15 +58,33 @@ pub(super) fn validate(cli: &Cli, config: &Config) -> ExitCode {
     for diagnostic in &diagnostics {
         println!("{diagnostic}");
     }
-    let verdict = match (ruleset, diagnostics.is_empty()) {
-        (None, _) => "Invalid",
-        (Some(_), true) => "Ok",
-        (Some(_), false) => "Ok, with warnings",
-    };
     for path in &cli.validate {
-        println!("{}: {verdict}", path.display());
+        println!("{}: {}", path.display(), verdict(path, &diagnostics));
+    }
+    if wants_description(cli) && ruleset.is_some() {
+        let (sources, _) = files::read(&paths);
+        let fields = fields(config);
+        let all = Description::new(&sources, &fields, &[]);
+        let only = cli.list_rule.as_deref();
+        print!("\n{}", as_text(all.names_and_descriptions(only)));
     }
     code
+}
+
+fn wants_description(cli: &Cli) -> bool {
+    cli.list_rules || cli.list_rule.is_some()
+}
+
+/// What is to be said of a file, or of a directory with files.
+fn verdict(path: &Path, diagnostics: &[Diagnostic]) -> &'static str {
+    let own = diagnostics.iter();
+    let mut own = own.filter(|d| Path::new(&*d.file).starts_with(path));
+    let is_error = |d: &Diagnostic| d.severity() == Severity::Error;
+    match (own.clone().any(is_error), own.next()) {
+        (true, _) => "Invalid",
+        (false, Some(_)) => "Ok, with warnings",
+        (false, None) => "Ok",
+    }
 }
 
 /// A file, empty where it cannot be read: that is reported.
@@ -159,7 +175,7 @@ pub(super) fn describe(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
         print!("{}", pretty(&all));
         return Ok(ExitCode::SUCCESS);
     }
-    let fields = FieldTable::new(FIELDS);
+    let fields = fields(config);
     let (sources, _) = files::read(&paths);
     let all = Description::new(&sources, &fields, &[]);
     let only = cli.list_rule.as_deref();
@@ -171,7 +187,7 @@ pub(super) fn describe(cli: &Cli, config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 fn refuse_wrong(cli: &Cli, config: &Config, paths: &[PathBuf]) -> anyhow::Result<()> {
-    let loaded = read_rules(paths, &rule_options(cli, config));
+    let loaded = read_rules(paths, &fields(config), &rule_options(cli, config));
     if loaded.ruleset.is_none() {
         for diagnostic in &loaded.diagnostics {
             eprintln!("{diagnostic}");
@@ -188,7 +204,7 @@ fn unknown(rule: Option<&str>) -> ExitCode {
 
 /// What `-L` or `-l` tells programs; `None` if there is no such rule.
 fn described(cli: &Cli, config: &Config, paths: &[PathBuf]) -> Option<Value> {
-    let fields = FieldTable::new(FIELDS);
+    let fields = fields(config);
     let (sources, _) = files::read(paths);
     let selection = rule_options(cli, config).selection;
     let mut all = Description::new(&sources, &fields, &selection);
@@ -203,8 +219,8 @@ pub(super) fn explain(cli: &Cli, config: &Config, name: &str) -> anyhow::Result<
     let paths = cli.rules_files(config)?;
     refuse_wrong(cli, config, &paths)?;
     let (sources, _) = files::read(&paths);
-    let fields = FieldTable::new(FIELDS);
-    let Some(text) = explain::explain(&sources, &fields, name) else {
+    let fields = fields(config);
+    let Some(text) = explain::explain(&sources, &fields, &rule_options(cli, config), name) else {
         return Ok(unknown(Some(name)));
     };
     print!("{text}");

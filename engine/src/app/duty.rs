@@ -100,9 +100,7 @@ impl Duty {
         if self.signals.reopen() {
             pipeline.reopen();
         }
-        while let Ok(alert) = self.alerts.try_recv() {
-            pipeline.send(&alert);
-        }
+        self.send_alerts(pipeline);
         if let Ok(prepared) = self.reloads.try_recv() {
             self.swap(pipeline, prepared)?;
         }
@@ -110,6 +108,13 @@ impl Duty {
             return self.every_second(pipeline);
         }
         Ok(Next::Go)
+    }
+
+    /// Alerts of other threads.
+    fn send_alerts(&self, pipeline: &mut Pipeline) {
+        while let Ok(alert) = self.alerts.try_recv() {
+            pipeline.send(&alert);
+        }
     }
 
     fn swap(&mut self, pipeline: &mut Pipeline, prepared: Prepared) -> anyhow::Result<()> {
@@ -153,8 +158,10 @@ impl Duty {
     }
 
     /// The end: tells the manager, and on standard error what was lost.
-    pub(super) fn finish(&self) {
+    pub(super) fn finish(&self, pipeline: &mut Pipeline) {
         self.notify.stopping();
+        pipeline.end();
+        self.send_alerts(pipeline);
         if let Some(summary) = self.loss.summary() {
             eprint!("{summary}");
         }

@@ -4,12 +4,15 @@
 use std::fmt::Write as _;
 
 use clap::ValueEnum;
-use falco_abi::event::{ALL, ParamType};
+use falco_abi::event::{ALL, Event as Kind, EventInfo, Param, ParamType};
 use falco_abi::syscall::SYSCALLS;
+use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 
 use crate::filter::field::{ArgKind, Cardinality, Field, FieldType};
 use crate::filter::fields::FIELDS;
+use crate::source::capture::events::{EVENT_TYPES, EventType, Kind as TypeKind};
+use crate::source::capture::syscalls::NAMES;
 
 /// Form of a listing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -24,7 +27,7 @@ pub enum Format {
 }
 
 /// Classes of fields, by the starts of their names.
-const CLASSES: [(&str, &str, &[&str]); 8] = [
+const CLASSES: [(&str, &str, &[&str]); 9] = [
     ("evt", "What every event has", &["evt.", "syscall."]),
     (
         "process",
@@ -44,6 +47,11 @@ const CLASSES: [(&str, &str, &[&str]); 8] = [
         "container",
         "The container and the pod",
         &["container.", "k8s."],
+    ),
+    (
+        "k8smeta",
+        "The pod as the API server knows it, if `kubernetes.enabled`",
+        &["k8smeta."],
     ),
 ];
 
@@ -149,6 +157,9 @@ fn argument(arg: ArgKind) -> &'static str {
         ArgKind::OptionalIndexOrKey => "[?N|KEY]",
         ArgKind::Key => "[KEY]",
         ArgKind::IndexOrKey => "[N|KEY]",
+        ArgKind::Dotted => ".NAME",
+        ArgKind::OptionalDotted => "[.NAME]",
+        ArgKind::IndexOrDotted => "[N]|.NAME",
     }
 }
 
@@ -170,29 +181,70 @@ fn type_of(field: &Field) -> &'static str {
     }
 }
 
+/// Hooks in the kernel that are no system calls.
+const TRACEPOINTS: [&str; 4] = ["switch", "procexit", "signaldeliver", "page_fault"];
+/// What plugins bring.
+const PLUGIN: [&str; 1] = ["pluginevent"];
+/// Names that captures have for hooks.
+const HOOKS: [&str; 6] = [
+    "unknown",
+    "sched_process_exit",
+    "sched_switch",
+    "page_fault_user",
+    "page_fault_kernel",
+    "signal_deliver",
+];
+/// Calls of 32-bit machines whose events have the names of other calls.
+const RENAMED: [&str; 14] = [
+    "_llseek",
+    "fcntl64",
+    "getegid32",
+    "geteuid32",
+    "getgid32",
+    "getresgid32",
+    "getresuid32",
+    "getuid32",
+    "sendfile64",
+    "setgid32",
+    "setresgid32",
+    "setresuid32",
+    "setuid32",
+    "ugetrlimit",
+];
+
+/// One event: `<` is the end of a call, `>` everything that is no call.
+struct Row {
+    direction: char,
+    name: &'static str,
+    params: Vec<(&'static str, &'static Param)>,
+}
+
 /// `--list-events`, or with `syscalls_only` those that system calls make.
 pub fn events(format: Format, syscalls_only: bool) -> String {
-    let groups = [
-        ("Syscall events", rows(true)),
-        (
-            "Other events",
-            if syscalls_only {
-                Vec::new()
-            } else {
-                rows(false)
-            },
-        ),
-    ];
+    let others = |title, names: &[&str], listed| (title, other_rows(names, listed));
+    let known = [&TRACEPOINTS[..], &PLUGIN].concat();
+    let mut groups = vec![("Syscall events", syscall_rows())];
+    if !syscalls_only {
+        groups.extend([
+            others("Tracepoint events", &TRACEPOINTS, true),
+            others("Plugin events", &PLUGIN, true),
+            others("Metaevents", &known, false),
+        ]);
+    }
     if format == Format::Json {
         let all = groups.iter().flat_map(|(group, rows)| {
-            rows.iter().map(move |(name, params)| {
-                let params = params
-                    .iter()
-                    .map(|(ty, name)| json!({"type": ty, "name": name}));
+            rows.iter().map(move |row| {
+                let params = row.params.iter().map(|(ty, param)| {
+                    let mut value = json!({"type": ty, "name": param.name});
+                    if let Some(names) = value_names(param) {
+                        value["values"] = json!(names.collect::<Vec<_>>());
+                    }
+                    value
+                });
                 json!({
                     "category": group,
-                    "dir": "<",
-                    "name": name,
+                    "dir": row.direction.to_string(),
+                    "name": row.name,
                     "args": params.collect::<Vec<_>>(),
                 })
             })
@@ -200,24 +252,22 @@ pub fn events(format: Format, syscalls_only: bool) -> String {
         return pretty(&json!({ "events": all.collect::<Vec<_>>() }));
     }
     let mut text = String::new();
-    for (group, rows) in groups.iter().filter(|(_, rows)| !rows.is_empty()) {
-        match format {
-            Format::Markdown => {
-                let _ = write!(text, "## {group}\n\nName | Params\n:----|:------\n");
-            }
-            _ => {
-                let _ = write!(text, "## {group}\n\n");
-            }
+    for (group, rows) in &groups {
+        let _ = write!(text, "## {group}\n\n");
+        if format == Format::Markdown {
+            text.push_str("Dir | Name | Params\n:---|:-----|:------\n");
         }
-        for (name, params) in rows {
-            let params = params.iter().map(|(ty, name)| match format {
-                Format::Markdown => format!("{ty} **{name}**"),
-                _ => format!("{ty} {name}"),
+        for row in rows {
+            let params = row.params.iter().map(|(ty, param)| {
+                let names = value_names(param).map(|names| names.collect::<Vec<_>>().join(", "));
+                let names = names.map(|names| format!(": {names}")).unwrap_or_default();
+                format!("{ty} **{}**{names}", param.name)
             });
             let params = params.collect::<Vec<_>>().join(", ");
+            let (direction, name) = (row.direction, row.name);
             let _ = match format {
-                Format::Markdown => writeln!(text, "`{name}` | {params}"),
-                _ => writeln!(text, "< {name}({params})"),
+                Format::Markdown => writeln!(text, "`{direction}` | `{name}` | {params}"),
+                _ => writeln!(text, "{direction} {name}({params})"),
             };
         }
         text.push('\n');
@@ -225,26 +275,73 @@ pub fn events(format: Format, syscalls_only: bool) -> String {
     text
 }
 
-type Row = (&'static str, Vec<(&'static str, &'static str)>);
-
-fn rows(of_syscalls: bool) -> Vec<Row> {
-    let is_call = |name: &str| SYSCALLS.iter().any(|call| call.name == name);
-    let kinds = ALL.iter().map(|kind| kind.info());
-    let kinds = kinds.filter(|info| !info.internal && !info.name.is_empty());
-    let own = kinds
-        .filter(|info| is_call(info.name) == of_syscalls)
-        .map(|info| {
-            let params = info.params.iter().filter(|param| !param.extra);
-            let params = params.map(|param| (param_type(param.ty), param.name));
-            (info.name, params.collect())
-        });
-    let mut all: Vec<Row> = own.collect();
-    if of_syscalls {
-        let named: Vec<_> = all.iter().map(|(name, _)| *name).collect();
-        let generic = SYSCALLS.iter().filter(|call| !named.contains(&call.name));
-        all.extend(generic.map(|call| (call.name, Vec::new())));
+/// Names of the bits or values of a parameter that has some.
+fn value_names(param: &Param) -> Option<impl Iterator<Item = &'static str> + use<>> {
+    match param.ty {
+        ParamType::Flags(_, table) | ParamType::Enum(_, table) => {
+            Some(table.entries.iter().map(|(name, _)| *name))
+        }
+        _ => None,
     }
-    all
+}
+
+fn row(direction: char, name: &'static str, info: &EventInfo) -> Row {
+    let params = info.params.iter().filter(|param| !param.extra);
+    Row {
+        direction,
+        name,
+        params: params.map(|param| (param_type(param.ty), param)).collect(),
+    }
+}
+
+/// Events of calls: those with parameters of their own by the names of the
+/// events, then the others by the names of the calls, those that only other
+/// architectures have last.
+fn syscall_rows() -> Vec<Row> {
+    let is_call = |info: &EventInfo| {
+        let of_capture = EVENT_TYPES.iter().find(|ty| ty.name == info.name);
+        let is_exit = |ty: &EventType| !matches!(ty.kind, TypeKind::Hook | TypeKind::Large);
+        SYSCALLS.iter().any(|call| call.name == info.name) || of_capture.is_some_and(is_exit)
+    };
+    let infos = ALL.iter().map(|kind| kind.info());
+    let infos = infos.filter(|info| !info.internal && !info.name.is_empty());
+    let mut rows: Vec<_> = infos
+        .filter(|info| is_call(info))
+        .map(|info| row('<', info.name, info))
+        .collect();
+    let generic = Kind::Syscall.info();
+    let own = SYSCALLS.iter().filter(|call| call.event == Kind::Syscall);
+    rows.extend(own.map(|call| row('<', call.name, generic)));
+    let named: FxHashSet<_> = rows.iter().map(|row| row.name).collect();
+    let is_elsewhere = |name: &&&str| {
+        !named.contains(**name)
+            && !SYSCALLS.iter().any(|call| call.name == **name)
+            && !RENAMED.contains(name)
+            && !HOOKS.contains(name)
+    };
+    let elsewhere = NAMES.iter().filter(is_elsewhere);
+    rows.extend(elsewhere.map(|name| row('<', name, generic)));
+    rows
+}
+
+/// Other events: those that are `listed`, or those that are not.
+fn other_rows(names: &[&str], listed: bool) -> Vec<Row> {
+    let is_other = |ty: &&EventType| {
+        matches!(ty.kind, TypeKind::Hook | TypeKind::Large) && names.contains(&ty.name) == listed
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for ty in EVENT_TYPES.iter().filter(is_other) {
+        let infos = ALL.iter().map(|kind| kind.info());
+        let Some(info) = infos.into_iter().find(|info| info.name == ty.name) else {
+            continue;
+        };
+        let direction = if ty.code % 2 == 0 { '>' } else { '<' };
+        let is_known = |row: &Row| row.direction == direction && row.name == ty.name;
+        if !rows.iter().any(is_known) {
+            rows.push(row(direction, info.name, info));
+        }
+    }
+    rows
 }
 
 fn param_type(ty: ParamType) -> &'static str {
@@ -276,8 +373,7 @@ fn param_type(ty: ParamType) -> &'static str {
         ParamType::Text => "CHARBUF",
         ParamType::Path => "FSPATH",
         ParamType::RelPath => "FSRELPATH",
-        ParamType::Strings => "CHARBUFARRAY",
-        ParamType::Bytes => "BYTEBUF",
+        ParamType::Strings | ParamType::Bytes => "BYTEBUF",
         ParamType::SockAddr => "SOCKADDR",
         ParamType::SockTuple => "SOCKTUPLE",
         ParamType::FdList => "FDLIST",
@@ -313,11 +409,42 @@ mod tests {
     #[test]
     fn events_are_listed() {
         let all = events(Format::Text, false);
-        assert!(
-            all.contains("< openat(FD fd, FD dirfd, FSRELPATH name"),
-            "{all}"
+        for line in [
+            "< fchdir(ERRNO **res**, FD **fd**)",
+            "< shutdown(ERRNO **res**, FD **fd**, ENUMFLAGS8 **how**: SHUT_RDWR, SHUT_WR, SHUT_RD)",
+            "< getpid(SYSCALLID **ID**, UINT16 **nativeID**)",
+            "< s390_sthyi(SYSCALLID **ID**, UINT16 **nativeID**)",
+            "> signaldeliver(PID **spid**, PID **dpid**, SIGTYPE **sig**)",
+            "> pluginevent(UINT32 **plugin_id**, BYTEBUF **event_data**)",
+            "> drop(UINT32 **ratio**)",
+            "< drop(UINT32 **ratio**)",
+        ] {
+            assert_eq!(all.lines().filter(|own| *own == line).count(), 1, "{line}");
+        }
+        let titles: Vec<_> = all.lines().filter(|line| line.starts_with('#')).collect();
+        assert_eq!(titles[0], "## Syscall events");
+        assert_eq!(titles.len(), 4);
+        for absent in ["task_new", "unknown(", "sched_switch(", "setuid32("] {
+            assert!(!all.contains(absent), "{absent}");
+        }
+        let calls = events(Format::Text, true);
+        assert!(all.starts_with(&calls) && !calls.contains("procexit"));
+    }
+
+    #[test]
+    fn events_have_other_forms() {
+        let table = events(Format::Markdown, true);
+        assert!(table.contains("\nDir | Name | Params\n:---|:-----|:------\n"));
+        assert!(table.contains("\n`<` | `fchdir` | ERRNO **res**, FD **fd**\n"));
+        let all: Value = serde_json::from_str(&events(Format::Json, false)).unwrap();
+        let all = all["events"].as_array().unwrap();
+        let shutdown = all.iter().find(|event| event["name"] == "shutdown");
+        let values = &shutdown.unwrap()["args"][2]["values"];
+        assert_eq!(values[0], "SHUT_RDWR");
+        assert_eq!(
+            all.len(),
+            events(Format::Text, false).matches("\n<").count()
+                + events(Format::Text, false).matches("\n>").count()
         );
-        assert!(all.contains("< getpid()\n") && all.contains("procexit("));
-        assert!(!events(Format::Markdown, true).contains("procexit"));
     }
 }

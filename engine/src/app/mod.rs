@@ -1,5 +1,6 @@
 //! The program: from the command line to the end of the last alert.
 
+mod capture;
 mod check;
 pub mod documents;
 mod duty;
@@ -25,6 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use log::{error, info, warn};
 
 use crate::cli::{self, Action, Cli};
@@ -129,22 +131,25 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
     })?;
     if cli.dry_run {
+        // A file that is made by the check is that of who will write to it.
+        privileges::drop_privileges(&config);
         Outputs::check(&config.outputs)?;
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);
     }
-    privileges::drop_privileges();
-    let outputs = Outputs::start(&config.outputs)?;
-    let (signals, hangup) = signals::watch()?;
-    let notify = Notify::from_env();
+    let device = startup::open_device(&config)?;
     if let Some(path) = &cli.pid_file
         && let Err(error) = cli::write_pid_file(path)
     {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
+    privileges::drop_privileges(&config);
+    let outputs = Outputs::start(&config.outputs)?;
+    let (signals, hangup) = signals::watch()?;
+    let notify = Notify::from_env();
     hosts::start();
-    let (source, state) = startup::open_source(&config, &rules.ruleset)?;
+    let (source, state) = startup::open_source(&config, &rules.ruleset, device)?;
     let board = Arc::new(Board::new(
         Identity::new(config.engine.kind.name()),
         metrics::Loaded::new(&config, &rules.ruleset, &rules.files),
@@ -153,6 +158,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     ));
     let alerts = crossbeam_channel::bounded(services::ALERTS);
     let services = Services::start(&config, Arc::clone(&board), alerts.0.clone())?;
+    let own_alerts = alerts.0.clone();
     let limit = cli.seconds.map(|seconds| {
         let limit = Duration::from_secs(seconds);
         match config.engine.kind {
@@ -171,9 +177,12 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs);
+    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config, own_alerts);
+    pipeline
+        .capture(&config.capture)
+        .context("cannot start a thread")?;
     let ended = pipeline.run(&mut duty, limit);
-    duty.finish();
+    duty.finish(&mut pipeline);
     let (outputs, statistics) = pipeline.finish();
     outputs.shutdown(DRAIN);
     print_statistics(&statistics);

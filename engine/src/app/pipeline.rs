@@ -1,25 +1,35 @@
 //! The loop: records in, alerts out.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
+use crossbeam_channel::Sender;
+use falco_abi::event::Event as Kind;
 use log::{error, info};
 
+use super::capture::Captures;
 use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
 use crate::clock;
-use crate::event::Event;
+use crate::config::{self, Config};
+use crate::event::{Event, RecordBuilder};
 use crate::filter::field::Context;
+use crate::metadata::{Container, recorded};
+use crate::metrics::cost::{Costs, Meter};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
-use crate::rules::{Ruleset, Scratch};
+use crate::recording;
+use crate::rules::{RuleInfo, Ruleset, Scratch};
 use crate::source::{Batch, Counters, Source};
 use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long it sleeps at most while the state is mended after a loss.
+const HEALING: Duration = Duration::from_millis(20);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
 /// Records that cannot be read are logged one by one up to this many.
@@ -29,6 +39,8 @@ const BROKEN_LOGGED: u64 = 10;
 pub(super) struct Pipeline {
     source: Box<dyn Source>,
     rest: Rest,
+    /// For alerts of other threads.
+    alerts: Sender<Alert>,
 }
 
 /// When the loop ends by itself.
@@ -45,6 +57,7 @@ struct Rest {
     state: State,
     evaluator: Evaluator,
     waiting: Waiting,
+    captures: Option<Captures>,
     events: u64,
     broken: u64,
     tally: Tally,
@@ -57,8 +70,18 @@ struct Evaluator {
     ruleset: Ruleset,
     scratch: Scratch,
     arena: Bump,
+    meter: Meter,
+    /// Bytes are shown as base64.
+    base64: bool,
     outputs: Outputs,
     statistics: Statistics,
+}
+
+/// What rules cost is measured if somebody can see it.
+fn meter(config: &Config) -> Meter {
+    let page = config.web.enabled && config.web.status_page;
+    let metrics = config.metrics.enabled && config.metrics.rules;
+    Meter::new(page || metrics)
 }
 
 impl Pipeline {
@@ -67,19 +90,25 @@ impl Pipeline {
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
+        config: &Config,
+        alerts: Sender<Alert>,
     ) -> Self {
         Self {
             source,
+            alerts,
             rest: Rest {
                 state,
+                captures: None,
                 evaluator: Evaluator {
                     ruleset,
                     scratch: Scratch::default(),
                     arena: Bump::new(),
+                    meter: meter(config),
+                    base64: config.base64,
                     outputs,
                     statistics: Statistics::default(),
                 },
-                waiting: Waiting::default(),
+                waiting: Waiting::new(config.holding),
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
@@ -99,10 +128,12 @@ impl Pipeline {
             _ => None,
         };
         while !duty.is_over() {
-            let mut wait = if self.rest.waiting.is_empty() {
-                IDLE
-            } else {
+            let mut wait = if !self.rest.waiting.is_empty() {
                 HOLDING
+            } else if self.rest.state.is_healing() {
+                HEALING
+            } else {
+                IDLE
             };
             if let Some(end) = end {
                 let left = end.saturating_duration_since(Instant::now());
@@ -111,22 +142,27 @@ impl Pipeline {
                 }
                 wait = wait.min(left);
             }
-            let Self { source, rest } = self;
+            let Self { source, rest, .. } = self;
             let epoch_offset = source.epoch_offset();
             let batch = source.read(duty.patience(wait), &mut |num, record| {
                 rest.take(num, record, epoch_offset);
             })?;
             rest.release_held();
+            rest.tell_news();
+            rest.state.heal_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
-            let Self { source, rest } = self;
+            let Self { source, rest, .. } = self;
             match batch {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section => {
                     rest.flush_held();
-                    rest.state = State::new();
+                    rest.state.restart();
                     source.restore(&mut rest.state)?;
+                    if let Some(captures) = &mut rest.captures {
+                        captures.section(source.machine().cloned().unwrap_or_default());
+                    }
                 }
                 Batch::End => break,
             }
@@ -137,6 +173,7 @@ impl Pipeline {
             }
         }
         info!("{} events were looked at", self.rest.events);
+        self.rest.tell_counts();
         Ok(true)
     }
 
@@ -147,10 +184,45 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        self.rest.waiting.configure(prepared.config.holding);
+        self.rest.state.keep_open_files(prepared.open_files);
+        if let Err(error) = self.capture(&prepared.config.capture) {
+            error!("no captures are written: {error}");
+        }
         let evaluator = &mut self.rest.evaluator;
         evaluator.outputs.apply(prepared.outputs);
         evaluator.scratch = Scratch::default();
+        evaluator.meter = meter(&prepared.config);
+        evaluator.base64 = prepared.config.base64;
         Ok(std::mem::replace(&mut evaluator.ruleset, prepared.ruleset))
+    }
+
+    /// Writes captures as the configuration says.
+    ///
+    /// # Errors
+    /// When there is no thread.
+    pub(super) fn capture(&mut self, settings: &config::Capture) -> io::Result<()> {
+        let Self {
+            source,
+            rest,
+            alerts,
+        } = self;
+        match &mut rest.captures {
+            Some(captures) => captures.configure(settings),
+            None if !settings.enabled => return Ok(()),
+            none => {
+                let recorded = source.machine();
+                let machine = recorded.cloned().unwrap_or_else(recording::of_host);
+                let patient = recorded.is_some();
+                let captures = Captures::start(settings, machine, patient, alerts.clone())?;
+                *none = Some(captures);
+            }
+        }
+        if settings.enabled {
+            rest.state.keep_open_files(true);
+            rest.state.read_open_files();
+        }
+        Ok(())
     }
 
     /// What the source wrote and lost.
@@ -161,6 +233,11 @@ impl Pipeline {
     /// For the quiet moments.
     pub(super) fn tick(&mut self) {
         self.rest.state.tick();
+        if let Some(captures) = &mut self.rest.captures {
+            // Events of a replay have a time of their own.
+            let live = self.source.machine().is_none();
+            captures.tick(live.then(clock::now));
+        }
     }
 
     /// Sends an alert about the program itself.
@@ -194,15 +271,26 @@ impl Pipeline {
                 healed: table.healed,
                 unknown: table.unknown,
                 swept: table.swept,
+                lookups: state.containers().lookups(),
+                held: self.rest.waiting.counts(),
+                corrected: table.corrected,
             },
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
+            costs: self.rest.evaluator.costs(),
         }
     }
 
-    /// Ends capture; what is left are the outputs and the statistics.
-    pub(super) fn finish(mut self) -> (Outputs, Statistics) {
+    /// Ends what goes on beside the loop: events that wait, captures.
+    pub(super) fn end(&mut self) {
         self.rest.flush_held();
+        if let Some(captures) = self.rest.captures.take() {
+            captures.finish();
+        }
+    }
+
+    /// What is left are the outputs and the statistics.
+    pub(super) fn finish(self) -> (Outputs, Statistics) {
         let Evaluator {
             outputs,
             statistics,
@@ -230,22 +318,98 @@ impl Rest {
         let (first, _) = self.span.unwrap_or((event.time, 0));
         self.span = Some((first, event.time));
         self.state.before(&event);
+        let mut until = None;
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
             let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
-                self.evaluator.evaluate(&event, thread, &self.state);
+                let captures = self.captures.as_ref();
+                until = self
+                    .evaluator
+                    .evaluate(&event, thread, &self.state, captures);
             }
         }
+        if let Some(captures) = &mut self.captures {
+            if let Some(until) = until {
+                captures.alert(&event, until, &self.state);
+            }
+            captures.event(&event, &self.state);
+        }
+        if event.kind == Kind::Procexit {
+            self.tell_removed(&event);
+        }
         self.state.after(&event);
+        if let Some(captures) = &mut self.captures {
+            captures.after(&self.state);
+        }
+    }
+
+    /// At the end: what containers cost.
+    fn tell_counts(&self) {
+        let containers = self.state.containers();
+        let (lookups, held) = (containers.lookups(), self.waiting.counts());
+        if lookups.asked > 0 {
+            info!(
+                "{} containers were asked about, {} known, {} too many; \
+                 {} events waited for that, {} in vain, {} found no room",
+                lookups.asked,
+                lookups.answered,
+                lookups.refused,
+                held.held,
+                held.late,
+                held.refused,
+            );
+        }
+    }
+
+    /// Makes events of containers that became known.
+    fn tell_news(&mut self) {
+        for container in self.state.containers().take_news() {
+            self.tell(Kind::Container, &container, clock::now());
+        }
+    }
+
+    /// Makes an event of a container whose first process ends. A capture has
+    /// what its recorder told.
+    fn tell_removed(&mut self, event: &Event<'_>) {
+        let thread = self.state.thread_of(event);
+        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        if let Some(container) = first.and_then(|thread| thread.container.clone())
+            && self.state.containers().are_asked_for()
+        {
+            self.tell(Kind::ContainerRemoved, &container, event.time);
+        }
+    }
+
+    /// An event about a container, which no thread made, if a rule wants it.
+    fn tell(&mut self, kind: Kind, container: &Container, time: u64) {
+        if !self.evaluator.ruleset.wants_kind(kind) {
+            return;
+        }
+        let Some(info) = container.info() else {
+            return;
+        };
+        let json = recorded::describe(container, info);
+        let record = RecordBuilder::new(kind, 0)
+            .header(|header| header.ts = time)
+            .bytes("json", &json)
+            .build();
+        self.take(self.events, &record, 0);
     }
 
     /// Lets the rules look at events whose container is known by now.
     fn release_held(&mut self) {
-        for held in self.waiting.release() {
+        let answers = self.state.containers().answers();
+        for held in self.waiting.release(answers) {
             if let Ok(event) = Event::decode(&held.record, held.num, held.epoch_offset) {
                 // The thread as it was: the process may have gone meanwhile.
                 let thread = Some(&held.thread);
-                self.evaluator.evaluate(&event, thread, &self.state);
+                let captures = self.captures.as_ref();
+                let until = self
+                    .evaluator
+                    .evaluate(&event, thread, &self.state, captures);
+                if let (Some(captures), Some(until)) = (&mut self.captures, until) {
+                    captures.late_alert(&event, thread, until, &self.state);
+                }
             }
         }
     }
@@ -260,21 +424,38 @@ impl Rest {
 }
 
 impl Evaluator {
-    fn evaluate(&mut self, event: &Event<'_>, thread: Option<&Thread>, state: &State) {
-        let context = Context {
-            event,
-            thread,
-            state,
-            arena: &self.arena,
-        };
+    /// Returns until when there is to be a capture, if there is to be one.
+    fn evaluate(
+        &mut self,
+        event: &Event<'_>,
+        thread: Option<&Thread>,
+        state: &State,
+        captures: Option<&Captures>,
+    ) -> Option<u64> {
+        let mut context = Context::new(event, thread, state, &self.arena);
+        context.base64 = self.base64;
         let (outputs, statistics) = (&self.outputs, &mut self.statistics);
-        let mut sink = |alert: Alert| {
+        let mut until = None;
+        let mut sink = |rule: &RuleInfo, alert: Alert| {
+            until = until.max(captures.and_then(|captures| captures.until(rule, event.time)));
             statistics.record(&alert);
             outputs.send(&alert);
         };
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
+        if self.meter.is_due() {
+            let meter = &mut self.meter;
+            let mut add = |rule, nanoseconds| meter.add(rule, nanoseconds);
+            self.ruleset
+                .time_each(&context, &mut self.scratch, &mut add);
+        }
         self.arena.reset();
+        until
+    }
+
+    fn costs(&self) -> Costs {
+        let names = self.ruleset.rules().map(|rule| &rule.name);
+        self.meter.costs(names)
     }
 
     fn send(&mut self, alert: &Alert) {

@@ -1,14 +1,16 @@
 //! `falco-engine print`: events as lines.
 
 use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, StdoutLock, Write as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::{Serialize, Serializer};
 
+use super::record::{self, Recorder};
 use super::signals;
-use super::stream::{Progress, Sink, Stream, Taken, wrong};
+use super::stream::{Both, Progress, Sink, Stream, Taken, wrong};
 use crate::filter::field::Context;
 use crate::filter::fields::FIELDS;
 use crate::filter::table::FieldTable;
@@ -54,6 +56,10 @@ pub struct Options {
     /// Print the fields of the format as JSON, one object for each event
     #[arg(short = 'j', long = "json")]
     pub json: bool,
+
+    /// Write the events into the capture FILE too, as `record` does
+    #[arg(short = 'w', value_name = "FILE")]
+    pub write: Option<PathBuf>,
 
     /// Colour lines
     #[arg(long, value_name = "WHEN", default_value = "auto")]
@@ -101,7 +107,19 @@ pub(super) fn print(options: &Options) -> anyhow::Result<()> {
         values: Vec::new(),
         bar: (!terminal && io::stderr().is_terminal()).then(Bar::default),
     };
-    let ended = stream.run(&signals, &mut printer);
+    let recorded = options
+        .write
+        .as_ref()
+        .map(|path| record::Options::plain(&options.taken, path));
+    let mut recorder = recorded.as_ref().map(Recorder::new);
+    let ended = match &mut recorder {
+        Some(recorder) => stream.run(&signals, &mut Both(&mut printer, recorder)),
+        None => stream.run(&signals, &mut printer),
+    };
+    let ended = match recorder {
+        Some(recorder) => recorder.finish(ended, &stream),
+        None => ended,
+    };
     if let Some(bar) = &mut printer.bar {
         bar.clear();
     }
@@ -148,7 +166,7 @@ impl Sink for Printer<'_> {
         Ok(())
     }
 
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
         if !matches {
             return Ok(true);
         }

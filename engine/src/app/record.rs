@@ -50,6 +50,20 @@ pub struct Options {
     pub old_readers: bool,
 }
 
+impl Options {
+    /// What is taken goes to `path`, nothing else.
+    pub(super) fn plain(taken: &Taken, path: &Path) -> Self {
+        Self {
+            taken: taken.clone(),
+            write: path.to_owned(),
+            compress: None,
+            size: None,
+            files: None,
+            old_readers: false,
+        }
+    }
+}
+
 /// Records events.
 ///
 /// # Errors
@@ -57,32 +71,13 @@ pub struct Options {
 pub(super) fn record(options: &Options) -> anyhow::Result<()> {
     let (signals, _) = signals::watch()?;
     let mut stream = Stream::open(&options.taken)?;
-    let mut recorder = Recorder {
-        options,
-        written: Written {
-            compression: options
-                .compress
-                .unwrap_or_else(|| Compression::of_name(&options.write)),
-            old_readers: options.old_readers,
-        },
-        machine: Machine::default(),
-        writer: None,
-        files: 0,
-        events: 0,
-    };
+    let mut recorder = Recorder::new(options);
     let ended = stream.run(&signals, &mut recorder);
-    let closed = recorder.close();
-    ended.and(closed)?;
-    let lost = stream.lost()?;
-    let name = options.write.display();
-    eprintln!(
-        "{} events were written to {name}, {lost} were lost",
-        recorder.events
-    );
-    Ok(())
+    recorder.finish(ended, &stream)
 }
 
-struct Recorder<'o> {
+/// Puts events into a capture.
+pub(super) struct Recorder<'o> {
     options: &'o Options,
     written: Written,
     machine: Machine,
@@ -98,7 +93,41 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     name.into()
 }
 
-impl Recorder<'_> {
+impl<'o> Recorder<'o> {
+    pub(super) fn new(options: &'o Options) -> Self {
+        Self {
+            options,
+            written: Written {
+                compression: options
+                    .compress
+                    .unwrap_or_else(|| Compression::of_name(&options.write)),
+                old_readers: options.old_readers,
+            },
+            machine: Machine::default(),
+            writer: None,
+            files: 0,
+            events: 0,
+        }
+    }
+
+    /// Ends the capture and says what is in it. `ended`: how reading ended.
+    ///
+    /// # Errors
+    /// Those of reading, and those of the last bytes.
+    pub(super) fn finish(
+        mut self,
+        ended: anyhow::Result<()>,
+        stream: &Stream,
+    ) -> anyhow::Result<()> {
+        let closed = self.close();
+        ended.and(closed)?;
+        let lost = stream.lost()?;
+        let name = self.options.write.display();
+        let events = self.events;
+        eprintln!("{events} events were written to {name}, {lost} were lost");
+        Ok(())
+    }
+
     fn open(&mut self, state: &State) -> anyhow::Result<()> {
         self.close()?;
         let base = &self.options.write;
@@ -145,7 +174,7 @@ impl Sink for Recorder<'_> {
         }
     }
 
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool> {
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
         let known = ctx.event.is_known();
         if !matches && !known && ctx.event.info().traits & STATE == 0 {
             return Ok(true);

@@ -36,6 +36,8 @@ pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) ruleset: Ruleset,
     pub(super) interest: Interest,
+    /// The rules need to know what processes have open.
+    pub(super) open_files: bool,
     pub(super) outputs: Change,
 }
 
@@ -51,6 +53,8 @@ pub(super) struct Answer {
 pub(super) struct Reloader {
     cli: Cli,
     config: Arc<Config>,
+    /// What cannot be given back was given up by this configuration.
+    first: Arc<Config>,
     watch: Watch,
     notify: Notify,
     services: Services,
@@ -80,9 +84,11 @@ pub(super) fn start(start: Start) -> anyhow::Result<Lines> {
     let (reload_sender, reloads) = bounded(1);
     let (answers, answer_receiver) = unbounded();
     let (alert_sender, alerts) = start.alerts;
+    let config = Arc::new(start.config);
     let mut reloader = Reloader {
         cli: start.cli,
-        config: Arc::new(start.config),
+        config: Arc::clone(&config),
+        first: config,
         watch: start.watch,
         notify: start.notify,
         services: start.services,
@@ -201,6 +207,19 @@ impl Reloader {
         }
     }
 
+    /// Whether what was given up at the start is not needed now.
+    fn check_privileges(&self, config: &Config) -> anyhow::Result<()> {
+        let first = &self.first;
+        let may_exec = first.outputs.program.enabled || !first.privileges.seccomp;
+        if config.outputs.program.enabled && !may_exec {
+            bail!(
+                "program_output.enabled needs a restart: without it, the right to start programs \
+                 was given up (privileges.seccomp)"
+            );
+        }
+        Ok(())
+    }
+
     fn try_reload(&mut self, begun: Instant) -> anyhow::Result<String> {
         let loaded = self.cli.load_config()?;
         for warning in &loaded.warnings {
@@ -209,9 +228,14 @@ impl Reloader {
         let config = Arc::new(loaded.config);
         let rules = startup::load_rules(&self.cli, &config)?;
         let interest = startup::wanted(&config, &rules.ruleset);
+        let open_files = startup::needs_files(&config, &rules.ruleset);
+        self.check_privileges(&config)?;
         let outputs = Outputs::prepare(&self.config.outputs, &config.outputs)?;
         if config.engine != self.config.engine {
             warn!("changes in the section `engine` need a restart");
+        }
+        if config.privileges != self.config.privileges {
+            warn!("changes in the section `privileges` need a restart");
         }
         let shown = Loaded::new(&config, &rules.ruleset, &rules.files);
         let active = rules.active;
@@ -220,6 +244,7 @@ impl Reloader {
             config: Arc::clone(&config),
             ruleset: rules.ruleset,
             interest,
+            open_files,
             outputs,
         };
         // The loop ends before it takes it: then so does everything.

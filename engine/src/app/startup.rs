@@ -1,23 +1,25 @@
 //! What happens before the first event.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, Setup, hook};
 use falco_abi::event::traits;
-use falco_abi::syscall::{NONE, SYSCALLS};
-use log::{info, warn};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+use log::{error, info, warn};
 
 use crate::cli::Cli;
 use crate::config::permissions::exposed;
 use crate::config::{self, Config, EngineKind, RuleMatching};
 use crate::diagnostic::{self, Place, Span};
 use crate::filter::fields::FIELDS;
-use crate::filter::table::FieldTable;
+use crate::filter::table::{FieldTable, STATIC_PREFIX};
 use crate::metadata::Containers;
 use crate::metadata::endpoint::Limits;
+use crate::metadata::kubernetes::Times;
 use crate::metadata::runtimes::Runtimes;
 use crate::rules::{
     AppendOutput, Diagnostic, LoadOptions, LoadResult, Ruleset, Selection, Selector, Severity,
@@ -26,7 +28,7 @@ use crate::rules::{
 use crate::source::capture::CaptureSource;
 use crate::source::ebpf::{self, EbpfSource};
 use crate::source::{Source, interest, kmod::KmodSource};
-use crate::state::State;
+use crate::state::{Purging, State};
 use crate::yaml::Node;
 
 /// Rules that can be used.
@@ -56,7 +58,7 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
     let LoadResult {
         ruleset,
         diagnostics,
-    } = read_rules(&files, &options);
+    } = read_rules(&files, &fields(config), &options);
     let Some(ruleset) = ruleset else {
         return Err(Refused(diagnostics).into());
     };
@@ -70,6 +72,12 @@ pub(super) fn load_rules(cli: &Cli, config: &Config) -> anyhow::Result<Rules> {
         files,
         active,
     })
+}
+
+/// The fields that rules can name: those of the program and those of the
+/// configuration.
+pub(super) fn fields(config: &Config) -> FieldTable {
+    FieldTable::new(FIELDS).with_statics(&config.static_fields)
 }
 
 /// What is wrong with rules, so that they cannot be used.
@@ -96,9 +104,8 @@ pub(super) fn rule_options(cli: &Cli, config: &Config) -> LoadOptions {
         match_all: config.rule_matching == RuleMatching::All,
     };
     let suggested = config.append_output.iter().filter(|entry| entry.suggested);
-    options
-        .append_output
-        .extend(suggested.map(suggested_output));
+    let suggested = suggested.map(|entry| suggested_output(entry, &config.static_fields));
+    options.append_output.extend(suggested);
     for text in &cli.print {
         append_printed(text, &mut options);
     }
@@ -153,14 +160,23 @@ fn append_printed(text: &str, options: &mut LoadOptions) {
 }
 
 /// What `suggested_output` adds to the rules of an entry.
-fn suggested_output(entry: &AppendOutput) -> AppendOutput {
-    const FIELDS: &str = "container_id=%container.id container_name=%container.name \
-         container_image_repository=%container.image.repository \
-         container_image_tag=%container.image.tag k8s_pod_name=%k8s.pod.name \
-         k8s_ns_name=%k8s.ns.name";
+fn suggested_output(entry: &AppendOutput, statics: &BTreeMap<String, String>) -> AppendOutput {
+    const SUGGESTED: [&str; 6] = [
+        "container.id",
+        "container.name",
+        "container.image.repository",
+        "container.image.tag",
+        "k8s.pod.name",
+        "k8s.ns.name",
+    ];
+    let statics = statics.keys().map(|key| format!("{STATIC_PREFIX}{key}"));
+    let names = statics.chain(SUGGESTED.map(str::to_owned));
+    let texts: Vec<_> = names
+        .map(|name| format!("{}=%{name}", name.replace('.', "_")))
+        .collect();
     AppendOutput {
         matches: entry.matches.clone(),
-        extra_output: Some(FIELDS.into()),
+        extra_output: Some(texts.join(" ").as_str().into()),
         ..AppendOutput::default()
     }
 }
@@ -173,10 +189,14 @@ fn errors(diagnostics: &[Diagnostic]) -> usize {
 }
 
 /// Reads and loads all files, so that everything that is wrong is told at once.
-pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult {
+pub(super) fn read_rules(
+    paths: &[PathBuf],
+    fields: &FieldTable,
+    options: &LoadOptions,
+) -> LoadResult {
     let (sources, mut diagnostics) = files::read(paths);
     let unreadable = errors(&diagnostics) > 0;
-    let mut result = Ruleset::load(&sources, &FieldTable::new(FIELDS), options);
+    let mut result = Ruleset::load(&sources, fields, options);
     diagnostics.append(&mut result.diagnostics);
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),
@@ -184,31 +204,43 @@ pub(super) fn read_rules(paths: &[PathBuf], options: &LoadOptions) -> LoadResult
     }
 }
 
-/// Opens what the configuration names as the source of events, and begins to
-/// take from it what the rules and the state need.
-pub(super) fn open_source(
-    config: &Config,
-    ruleset: &Ruleset,
-) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let engine = &config.engine;
-    let wanted = wanted(config, ruleset);
-    match engine.kind {
-        EngineKind::Kmod => open_module(config, &wanted, needs_files(config, ruleset)),
-        EngineKind::ModernEbpf => open_ebpf(config, &wanted, needs_files(config, ruleset)),
-        EngineKind::Auto if Path::new(DEVICE_PATH).exists() => {
+/// Opens the kernel's side of the source of events: the module's device belongs to
+/// root, and so must be opened before privileges are given up.
+pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<Box<dyn Source>>> {
+    Ok(match config.engine.kind {
+        EngineKind::Kmod => Some(open_kmod(config)?),
+        EngineKind::ModernEbpf => Some(open_ebpf(config)?),
+        EngineKind::Auto if device_path().exists() => {
             info!("{DEVICE_PATH} is there: events come from the module");
-            open_module(config, &wanted, needs_files(config, ruleset))
+            Some(open_kmod(config)?)
         }
         EngineKind::Auto => {
             info!("there is no {DEVICE_PATH}: events come from eBPF programs");
-            open_ebpf(config, &wanted, needs_files(config, ruleset)).with_context(|| {
+            let source = open_ebpf(config).with_context(|| {
                 format!(
                     "there is no source of events: the kernel module is not loaded (no \
                      {DEVICE_PATH}; `modprobe falco_kmod` loads it), and eBPF cannot be used"
                 )
-            })
+            })?;
+            Some(source)
         }
-        EngineKind::Replay => {
+        EngineKind::Replay => None,
+    })
+}
+
+/// Opens what the configuration names as the source of events, unless it is a
+/// device that is open already, and begins to take from it what the rules and
+/// the state need.
+pub(super) fn open_source(
+    config: &Config,
+    ruleset: &Ruleset,
+    device: Option<Box<dyn Source>>,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
+    let engine = &config.engine;
+    let wanted = wanted(config, ruleset);
+    match device {
+        Some(source) => attach(config, source, &wanted, needs_files(config, ruleset)),
+        None => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
             }
@@ -220,10 +252,10 @@ pub(super) fn open_source(
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
-            source.restore(&mut state)?;
             if let Ok(name) = std::env::var("FALCO_HOSTNAME") {
-                state.set_hostname(&name);
+                state.choose_hostname(&name);
             }
+            source.restore(&mut state)?;
             info!("{} threads were running", state.threads().len());
             Ok((Box::new(source), state))
         }
@@ -236,22 +268,29 @@ pub(super) fn open_module(
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), config.engine.buffer_size.into())?;
-    let (rings, size) = source.rings();
-    info!("reading {rings} rings of {} KiB", size >> 10);
-    source.set_interest(wanted)?;
-    let state = read_state(config, open_files)?;
-    Ok((Box::new(source), state))
+    let source = open_kmod(config)?;
+    attach(config, source, wanted, open_files)
 }
 
-/// The same from eBPF programs.
-fn open_ebpf(
-    config: &Config,
-    wanted: &Interest,
-    open_files: bool,
-) -> anyhow::Result<(Box<dyn Source>, State)> {
+/// The module's device; in a container the host's devices may be elsewhere.
+fn device_path() -> PathBuf {
+    let beside = host_root().join(DEVICE_PATH.trim_start_matches('/'));
+    match beside.exists() {
+        true => beside,
+        false => PathBuf::from(DEVICE_PATH),
+    }
+}
+
+fn open_kmod(config: &Config) -> anyhow::Result<Box<dyn Source>> {
+    let source = KmodSource::open(&device_path(), config.engine.buffer_size.into())?;
+    let (rings, size) = source.rings();
+    info!("reading {rings} rings of {} KiB", size >> 10);
+    Ok(Box::new(source))
+}
+
+fn open_ebpf(config: &Config) -> anyhow::Result<Box<dyn Source>> {
     let options = config.engine.ebpf;
-    let mut source = EbpfSource::open(ebpf::Options {
+    let source = EbpfSource::open(ebpf::Options {
         setup: Setup {
             ring_bytes: options.buffer_size.into(),
             ..Setup::default()
@@ -260,22 +299,37 @@ fn open_ebpf(
     })?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
+    Ok(Box::new(source))
+}
+
+fn attach(
+    config: &Config,
+    mut source: Box<dyn Source>,
+    wanted: &Interest,
+    open_files: bool,
+) -> anyhow::Result<(Box<dyn Source>, State)> {
     source.set_interest(wanted)?;
     let state = read_state(config, open_files)?;
-    Ok((Box::new(source), state))
+    Ok((source, state))
 }
 
 /// Whether the state must know what processes have open.
-fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
-    match config.engine.kind {
-        EngineKind::Replay => ruleset.needs_recorded_files(),
-        _ => ruleset.needs_open_files(),
-    }
+pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+    // A capture tells of descriptors whatever the rules ask.
+    config.capture.enabled
+        || match config.engine.kind {
+            EngineKind::Replay => ruleset.needs_recorded_files(),
+            _ => ruleset.needs_open_files(),
+        }
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,
 /// and what the configuration adds or takes away.
 pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
+    if config.capture.enabled && config.engine.kind == EngineKind::Replay {
+        // A capture of a capture has all that is in it.
+        return interest(0..SYSCALL_MAX as u32);
+    }
     let mut wanted = match needs_files(config, ruleset) {
         true => interest(state_syscalls().chain(descriptor_syscalls())),
         false => interest(state_syscalls()),
@@ -307,7 +361,7 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     let drop_failed_exit = match config.engine.kind {
         EngineKind::Kmod => config.engine.drop_failed_exit,
         EngineKind::ModernEbpf => config.engine.ebpf.drop_failed_exit,
-        _ if Path::new(DEVICE_PATH).exists() => config.engine.drop_failed_exit,
+        _ if device_path().exists() => config.engine.drop_failed_exit,
         _ => config.engine.ebpf.drop_failed_exit,
     };
     if drop_failed_exit {
@@ -319,7 +373,7 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
 /// System calls that change what the state knows. Process exec, fork and exit
 /// have hooks of their own.
 fn state_syscalls() -> impl Iterator<Item = u32> {
-    const STATE: [&str; 16] = [
+    const STATE: [&str; 19] = [
         "setuid",
         "setgid",
         "setreuid",
@@ -336,6 +390,9 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "setpgid",
         "prctl",
         "capset",
+        "unshare",
+        "setrlimit",
+        "prlimit64",
     ];
     SYSCALLS
         .iter()
@@ -345,7 +402,7 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
 
 /// System calls that change what a process has open.
 fn descriptor_syscalls() -> impl Iterator<Item = u32> {
-    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "unshare"];
+    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "close_range"];
     const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
     SYSCALLS
         .iter()
@@ -354,13 +411,19 @@ fn descriptor_syscalls() -> impl Iterator<Item = u32> {
         .map(|s| s.number().into())
 }
 
+/// Where the files of the machine are: elsewhere than in `/` if the program runs
+/// in a container.
+pub(super) fn host_root() -> PathBuf {
+    std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from)
+}
+
 /// How long the start waits for what the runtimes know of running containers.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
 fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
-    let host_root = std::env::var_os("HOST_ROOT").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+    let host_root = host_root();
     let containers = Arc::new(Containers::new());
     Runtimes::start(
         &host_root,
@@ -369,8 +432,19 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
         &containers,
     )
     .context("cannot start asking container runtimes")?;
+    if let Err(error) = config
+        .kubernetes
+        .start(Times::default(), containers.cluster())
+    {
+        // Alerts are worth more than labels.
+        error!("the API server is not asked: {error}");
+    }
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
     state.keep_open_files(open_files);
+    state.set_purging(Purging {
+        interval: config.engine.purging_interval,
+        timeout: config.engine.purging_timeout,
+    });
     let threads = config.engine.threads;
     if threads > 0 {
         state.set_thread_limit(threads);

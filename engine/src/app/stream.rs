@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use bumpalo::Bump;
 use clap::Args;
+use falco_abi::control::hook;
+use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
 
 use super::signals::Signals;
@@ -26,11 +28,15 @@ use crate::filter::predicate::Memo;
 use crate::filter::table::FieldTable;
 use crate::recording;
 use crate::source::capture::{CaptureSource, Machine};
+use crate::source::boot_time;
 use crate::source::{Batch, Source, interest};
 use crate::state::State;
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// Traits of the events that have to do with a descriptor.
+const DESCRIPTORS: u16 = traits::CREATES_FD | traits::USES_FD | traits::DESTROYS_FD;
 
 /// What events are taken, and how many.
 #[derive(Args, Clone, Debug)]
@@ -70,10 +76,29 @@ pub(super) trait Sink {
 
     /// One event; `matches`: it is one of those that are wanted. `false`: no
     /// more are.
-    fn event(&mut self, ctx: &Context<'_>, matches: bool) -> anyhow::Result<bool>;
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool>;
 
     /// Some time has passed.
     fn pause(&mut self, _: &Progress) {}
+}
+
+/// Events that go two ways.
+pub(super) struct Both<'s>(pub(super) &'s mut dyn Sink, pub(super) &'s mut dyn Sink);
+
+impl Sink for Both<'_> {
+    fn begin(&mut self, machine: &Machine, state: &State) -> anyhow::Result<()> {
+        self.0.begin(machine, state)?;
+        self.1.begin(machine, state)
+    }
+
+    fn event<'a>(&'a mut self, ctx: &Context<'a>, matches: bool) -> anyhow::Result<bool> {
+        Ok(self.0.event(ctx, matches)? && self.1.event(ctx, matches)?)
+    }
+
+    fn pause(&mut self, progress: &Progress) {
+        self.0.pause(progress);
+        self.1.pause(progress);
+    }
 }
 
 /// How much of a capture was read.
@@ -112,6 +137,9 @@ pub(super) struct Stream {
     host: Option<Machine>,
     condition: Option<Condition>,
     progress: Progress,
+    /// What processes have open was read after this time, in the clock of events:
+    /// older events are part of it.
+    settled: u64,
     left: Option<u64>,
     end: Option<Instant>,
 }
@@ -125,6 +153,7 @@ impl Stream {
     pub(super) fn open(taken: &Taken) -> anyhow::Result<Self> {
         let condition = condition(&taken.filter)?;
         let mut progress = Progress::default();
+        let mut settled = 0;
         let (source, state) = match &taken.read {
             Some(path) => {
                 let mut source = open_capture(path, &mut progress)?;
@@ -137,8 +166,14 @@ impl Stream {
             }
             None => {
                 let calls = SYSCALLS.iter().map(|call| u32::from(call.number()));
-                let wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
-                startup::open_module(&Config::default(), &wanted, true)?
+                let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
+                // What we write would be the next event, without an end.
+                wanted.hooks |= hook::NO_OWN;
+                let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
+                // A capture begins with it.
+                settled = boot_time();
+                state.read_open_files();
+                (source, state)
             }
         };
         let host = source.machine().is_none().then(recording::of_host);
@@ -148,6 +183,7 @@ impl Stream {
             host,
             condition,
             progress,
+            settled,
             left: taken.events,
             end: taken
                 .seconds
@@ -166,6 +202,7 @@ impl Stream {
             host,
             condition,
             progress,
+            settled,
             left,
             end,
         } = self;
@@ -194,12 +231,21 @@ impl Stream {
                 let Ok(event) = Event::decode(record, num, epoch_offset) else {
                     return;
                 };
+                if event.header.ts <= *settled {
+                    if event.info().traits & DESCRIPTORS == 0 {
+                        state.before(&event);
+                        state.after(&event);
+                    }
+                    return;
+                }
                 state.before(&event);
                 arena.reset();
                 let context = state.context(&event, &arena);
-                let holds = |condition: &Condition, memo| condition.holds(&context, memo);
-                let matches =
-                    !event.is_internal() && condition.as_ref().is_none_or(|c| holds(c, &mut memo));
+                let matches = !event.is_internal()
+                    && match &*condition {
+                        Some(condition) => condition.holds(&context, &mut memo),
+                        None => true,
+                    };
                 match sink.event(&context, matches) {
                     Ok(more) => done |= !more,
                     Err(error) => {
@@ -221,13 +267,14 @@ impl Stream {
                 Batch::Some | Batch::Nothing => {}
                 Batch::Section if done => {}
                 Batch::Section => {
-                    *state = State::new();
+                    state.restart();
                     source.restore(state)?;
                     sink.begin(&machine(&**source), state)?;
                 }
                 Batch::End => break,
             }
             if host.is_some() {
+                state.heal_on();
                 state.tick();
             }
         }

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -22,8 +23,11 @@ use Support::{Follows, Full, Needless, Pending};
 
 const TEXT_SCHEMA: fn() -> Value = || json!({ "type": "string" });
 const TEXT_LIST: fn() -> Value = || json!({ "type": "array", "items": { "type": "string" } });
-const HEADERS: fn() -> Value =
-    || json!({ "type": "object", "additionalProperties": { "type": "string" } });
+/// A map from names to single values.
+const VALUES: fn() -> Value = || {
+    let value = json!({ "type": ["string", "number", "boolean"] });
+    json!({ "type": "object", "additionalProperties": value })
+};
 const ACTIONS: fn() -> Value = || json!({ "type": "array", "items": { "enum": ACTION_NAMES } });
 const INCLUDES: fn() -> Value = || {
     let strategies = super::include::STRATEGIES.map(|(name, _)| name);
@@ -95,7 +99,6 @@ const fn other(
 }
 
 const BOOL: Kind<Config> = Kind::Bool(|_, _| {});
-const TEXT: Kind<Config> = Kind::Text(|_, _| {});
 const TEXTS: Kind<Config> = Kind::Texts(|_, _| {});
 const UINT: Kind<Config> = from(0);
 
@@ -117,8 +120,6 @@ const fn word(words: &'static [&'static str]) -> Kind<Config> {
         set: |_, _| {},
     }
 }
-
-const MAP: Kind<Config> = Kind::Map;
 
 /// A part that Falco has and this program has not, which is told to whoever
 /// turns on what it belongs to.
@@ -310,25 +311,25 @@ pub static KEYS: &[Key<Config>] = &[
         "262144",
         "Most entries of the table of threads; 0 stands for 262144. What finds no room is counted.",
     ),
-    other(
+    full(
         "falco_libs.thread_table_auto_purging_interval_s",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.engine.purging_interval = v,
+        },
         "300",
-        pending(
-            &["300"],
-            "dead processes are forgotten at the program's own pace",
-        ),
-        "Seconds between two searches for dead processes.",
+        "Seconds within which each thread is looked for once, in case the event of its end was lost. After a loss all are looked for at once.",
     ),
-    other(
+    full(
         "falco_libs.thread_table_auto_purging_thread_timeout_s",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.engine.purging_timeout = v,
+        },
         "300",
-        pending(
-            &["300"],
-            "dead processes are forgotten at the program's own pace",
-        ),
-        "Seconds after which an idle process may be forgotten.",
+        "Seconds for which a thread must not be there before it is forgotten; at least 3.",
     ),
     other(
         "falco_libs.snaplen",
@@ -336,6 +337,71 @@ pub static KEYS: &[Key<Config>] = &[
         "80",
         pending(&["80", "0"], "80 bytes of read and written data are kept"),
         "Bytes kept of what a process reads and writes.",
+    ),
+    // Containers.
+    full(
+        "containers.hold_ms",
+        Kind::Integer {
+            min: 0,
+            max: 10_000,
+            set: |c, v| c.holding.time = Duration::from_millis(v),
+        },
+        "500",
+        "Milliseconds that an event waits at most for what the runtime knows of its container, when that \
+         is on its way; 0: none waits. Not known to Falco.",
+    ),
+    full(
+        "containers.hold_mib",
+        Kind::Integer {
+            min: 1,
+            max: 1024,
+            set: |c, v| c.holding.bytes = usize::try_from(v << 20).unwrap_or(usize::MAX),
+        },
+        "8",
+        "MiB of events that may wait. What finds no room does not wait, and is counted. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.enabled",
+        Kind::Bool(|c, v| c.kubernetes.enabled = v),
+        "false",
+        "Ask the API server for this node's pods, what owns them, their namespaces and services: the fields \
+         k8smeta.*. What the fields k8s.* tell comes from the runtime and needs none of this. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.api_server",
+        Kind::Text(|c, v| c.kubernetes.server = v.value),
+        "",
+        "The API server, as https://HOST:PORT; without it the one that a pod's environment names. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.node_name",
+        Kind::Text(|c, v| c.kubernetes.node = v.value),
+        "",
+        "Name of this node; without it that of the variable FALCO_K8S_NODE_NAME, or the host name. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.token_file",
+        Kind::Text(|c, v| c.kubernetes.token = v.value.into()),
+        "/var/run/secrets/kubernetes.io/serviceaccount/token",
+        "File with the token of the service account; it is read for each request. Not known to Falco.",
+    ),
+    full(
+        "kubernetes.ca_cert",
+        Kind::Text(|c, v| c.kubernetes.authority = v.value.into()),
+        "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt",
+        "File with the certificate of the authority that is trusted. Not known to Falco.",
+    ),
+    full(
+        "privileges.user",
+        Kind::Text(|c, v| c.privileges.user = v.value),
+        "falco",
+        "The user that the program becomes once it has opened the kernel module, if root starts it. Without such a user, or if that one may not write the files of the outputs, it goes on as root and says so; `root` asks for that. Not known to Falco.",
+    ),
+    full(
+        "privileges.seccomp",
+        Kind::Bool(|c, v| c.privileges.seccomp = v),
+        "true",
+        "Refuse system calls that the program never needs, for itself and what it starts. Without program_output it cannot start programs at all. Not known to Falco.",
     ),
     // Alerts.
     full(
@@ -402,12 +468,11 @@ pub static KEYS: &[Key<Config>] = &[
         "false",
         "Write times of alerts and log as ISO 8601 in UTC.",
     ),
-    other(
+    full(
         "buffer_format_base64",
-        BOOL,
+        Kind::Bool(|c, v| c.base64 = v),
         "false",
-        pending(&["false"], "bytes are shown as text"),
-        "Show read and written bytes as base64.",
+        "Show bytes that were read or written as base64, instead of with dots for what cannot be printed.",
     ),
     full(
         "buffered_outputs",
@@ -438,12 +503,15 @@ pub static KEYS: &[Key<Config>] = &[
         "[]",
         "What is added to the outputs of rules.",
     ),
-    other(
+    full(
         "static_fields",
-        MAP,
-        "",
-        pending(&["{}"], "fields %static.* do not exist"),
-        "Values of fields %static.*.",
+        Kind::Special {
+            form: "a map from names to values",
+            schema: VALUES,
+            set: static_fields,
+        },
+        "{}",
+        "Fields of one's own: `%static.NAME` has the value of NAME, in outputs and in conditions. `suggested_output` adds them.",
     ),
     full(
         "output_timeout",
@@ -455,40 +523,69 @@ pub static KEYS: &[Key<Config>] = &[
         "2000",
         "Milliseconds after which an output that does not return is reported.",
     ),
-    other(
+    full(
         "capture.enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.capture.enabled = v),
         "false",
-        pending(&["false"], "no capture is written"),
-        "Write captures of events around alerts.",
+        "Write captures of what happens around alerts: one begins with an alert, later alerts \
+         make it longer.",
     ),
-    other(
+    full(
         "capture.path_prefix",
-        TEXT,
+        Kind::Text(|c, v| c.capture.path_prefix = v.value.into()),
         "/tmp/falco",
-        Follows("capture.enabled"),
-        "Beginning of a capture's name.",
+        "Beginning of a capture's name; time and number of the event and `.scap` follow.",
     ),
-    other(
+    full(
         "capture.mode",
-        word(&["rules", "all_rules"]),
+        Kind::Choice {
+            words: &["rules", "all_rules"],
+            set: |c, v| c.capture.all_rules = v == "all_rules",
+        },
         "rules",
-        Follows("capture.enabled"),
-        "Which rules start a capture.",
+        "Which rules begin a capture: those with `capture: true`, or all.",
     ),
-    other(
+    full(
         "capture.default_duration",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.capture.duration = Duration::from_millis(v),
+        },
         "5000",
-        Follows("capture.enabled"),
-        "Milliseconds.",
+        "Milliseconds from the last alert to the end of the capture, where the rule has no \
+         `capture_duration`.",
     ),
-    other(
+    full(
         "capture.max_file_size_mb",
-        between(0, 1 << 20),
+        Kind::Integer {
+            min: 0,
+            max: 1 << 20,
+            set: |c, v| c.capture.max_file_mib = v,
+        },
         "0",
-        Follows("capture.enabled"),
-        "Largest size; 0 is any.",
+        "A file that is larger ends, and an alert tells it; 0 is any size.",
+    ),
+    full(
+        "capture.max_events",
+        Kind::Integer {
+            min: 0,
+            max: u64::MAX,
+            set: |c, v| c.capture.max_events = v,
+        },
+        "0",
+        "A file with so many events ends; 0 is any number.",
+    ),
+    full(
+        "capture.before_events",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 24,
+            set: |c, v| c.capture.before_events = v,
+        },
+        "0",
+        "So many events before the alert are kept for its capture, perhaps twice as many, but no \
+         more than 16 MiB.",
     ),
     // Output channels.
     full(
@@ -547,7 +644,7 @@ pub static KEYS: &[Key<Config>] = &[
         "program_output.enabled",
         Kind::Bool(|c, v| c.outputs.program.enabled = v),
         "false",
-        "Hand alerts to a program. This is the one key whose value is executed: who can write the configuration can run programs as the user of the engine.",
+        "Hand alerts to a program. This is the one key whose value is executed: who can write the configuration can run programs as the user of the engine (privileges.user), without any capability.",
     ),
     full(
         "program_output.keep_alive",
@@ -583,7 +680,7 @@ pub static KEYS: &[Key<Config>] = &[
         "http_output.headers",
         Kind::Special {
             form: "a map from names to values",
-            schema: HEADERS,
+            schema: VALUES,
             set: headers,
         },
         "{}",
@@ -1179,6 +1276,35 @@ fn headers(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
         match value.text().filter(valid) {
             Some(value) => config.outputs.http.headers.push((name, value.to_owned())),
             None => reader.mismatch(&format!("{NAME}.{name}"), "text in one line", value),
+        }
+    }
+}
+
+fn static_fields(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
+    const NAME: &str = "static_fields";
+    let yaml::Kind::Map(pairs) = &node.kind else {
+        return reader.mismatch(NAME, "a map from names to values", node);
+    };
+    config.static_fields.clear();
+    for (key, value) in pairs {
+        let name = key.to_string();
+        // As the parts of fields are, or no condition could name it.
+        let is_part = |part: &str| {
+            part.starts_with(|c: char| c.is_ascii_alphabetic())
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+        };
+        if !name.split('.').all(is_part) {
+            reader.warning(
+                key.place,
+                format!("{NAME}.{name} is left out: `{name}` cannot be part of a field's name"),
+            );
+            continue;
+        }
+        match value.text() {
+            Some(value) => {
+                config.static_fields.insert(name, value.to_owned());
+            }
+            None => reader.mismatch(&format!("{NAME}.{name}"), "text", value),
         }
     }
 }

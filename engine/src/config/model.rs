@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::schema::Text;
 use crate::diagnostic::Source;
 use crate::metadata::engines::Engines;
+use crate::metadata::kubernetes::Kubernetes;
 use crate::output::Priority;
 use crate::rules::AppendOutput;
 
@@ -28,14 +29,24 @@ pub struct Config {
     pub base_syscalls: BaseSyscalls,
     /// Rules that are turned on and off, in order.
     pub rules: Vec<RuleSelection>,
+    /// What the program gives up when it starts.
+    pub privileges: Privileges,
     /// What is added to the outputs of rules.
     pub append_output: Vec<AppendOutput>,
     /// Alerts and where they go.
     pub outputs: Outputs,
+    /// Bytes that were read or written are shown as base64.
+    pub base64: bool,
+    /// Captures of what happens around alerts.
+    pub capture: Capture,
     /// Values of the fields `%static.*`.
     pub static_fields: BTreeMap<String, String>,
     /// How container runtimes are asked.
     pub engines: Engines,
+    /// How long events wait for what runtimes know.
+    pub holding: Holding,
+    /// How the API server of Kubernetes is asked.
+    pub kubernetes: Kubernetes,
     /// What is done when the kernel lost events.
     pub drops: Drops,
     /// Reads in a row without events before that is reported.
@@ -106,6 +117,12 @@ pub struct Engine {
     /// Most threads that are kept, from `falco_libs.thread_table_size`; 0: as
     /// many as the state keeps by itself.
     pub threads: usize,
+    /// Seconds within which each thread is looked for once, from
+    /// `falco_libs.thread_table_auto_purging_interval_s`.
+    pub purging_interval: u64,
+    /// Seconds for which a thread must not be there before it is forgotten, from
+    /// `falco_libs.thread_table_auto_purging_thread_timeout_s`.
+    pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
 }
@@ -119,6 +136,33 @@ pub struct EbpfOptions {
     pub cpus_for_each_buffer: u32,
     /// The programs send no exits of system calls that failed.
     pub drop_failed_exit: bool,
+}
+
+/// Of the section `containers`: events that wait for what a runtime knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// How long one waits at most.
+    pub time: Duration,
+    /// Memory of all that wait, in bytes.
+    pub bytes: usize,
+}
+
+impl Default for Holding {
+    fn default() -> Self {
+        Self {
+            time: Duration::from_millis(500),
+            bytes: 8 << 20,
+        }
+    }
+}
+
+/// The section `privileges`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Privileges {
+    /// The user to become; empty: none.
+    pub user: String,
+    /// Refuse system calls that are never needed.
+    pub seccomp: bool,
 }
 
 /// The section `base_syscalls`.
@@ -193,6 +237,25 @@ pub struct Format {
     pub include_tags: bool,
     /// Times in text are ISO 8601 and UTC. Also holds for the log.
     pub iso_time: bool,
+}
+
+/// The section `capture`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Capture {
+    /// Write captures.
+    pub enabled: bool,
+    /// Beginning of their names.
+    pub path_prefix: PathBuf,
+    /// Alerts of all rules begin one, not only those of rules with `capture`.
+    pub all_rules: bool,
+    /// How long one lasts after the last alert, unless the rule says otherwise.
+    pub duration: Duration,
+    /// Largest size of a file in MiB; 0: any.
+    pub max_file_mib: u64,
+    /// Most events of a file; 0: any.
+    pub max_events: u64,
+    /// Events before the alert that are kept for its file.
+    pub before_events: u64,
 }
 
 /// The section `file_output`.

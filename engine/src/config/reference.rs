@@ -116,8 +116,6 @@ fn of_kind<T>(kind: &Kind<T>) -> Value {
         // Of either case, which an enumeration cannot say.
         Kind::Choice { .. } => json!({ "type": "string" }),
         Kind::Texts(_) => json!({ "type": "array", "items": { "type": "string" } }),
-        Kind::List => json!({ "type": "array" }),
-        Kind::Map => json!({ "type": "object" }),
         Kind::Special { schema, .. } => schema(),
     }
 }

@@ -71,10 +71,6 @@ pub enum Kind<T: 'static> {
     },
     /// A list of texts.
     Texts(fn(&mut T, Vec<Text>)),
-    /// A list whose items nobody reads.
-    List,
-    /// A map whose entries nobody reads.
-    Map,
     /// Something with a form of its own.
     Special {
         /// Describes the form.
@@ -105,8 +101,6 @@ impl<T> Kind<T> {
                 words => format!("one of {}", words.join(", ")),
             },
             Self::Texts(_) => "a list of texts".into(),
-            Self::List => "a list".into(),
-            Self::Map => "a map".into(),
             Self::Special { form, .. } => (*form).into(),
         }
     }
@@ -316,16 +310,6 @@ impl<'s> Reader<'s> {
             Kind::Texts(set) => {
                 if let yaml::Kind::Sequence(items) = &node.kind {
                     return set(target, self.texts(name, items));
-                }
-            }
-            Kind::List => {
-                if matches!(node.kind, yaml::Kind::Sequence(_)) {
-                    return;
-                }
-            }
-            Kind::Map => {
-                if matches!(node.kind, yaml::Kind::Map(_)) {
-                    return;
                 }
             }
             Kind::Special { set, .. } => return set(target, node, self),

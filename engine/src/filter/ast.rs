@@ -290,6 +290,11 @@ impl Op {
         matches!(self, Self::In | Self::Intersects | Self::Pmatch)
     }
 
+    /// Whether a modifier can follow it.
+    pub const fn takes_modifier(self) -> bool {
+        !self.takes_list() && !self.is_ordering() && !matches!(self, Self::Exists)
+    }
+
     /// Whether it orders.
     pub const fn is_ordering(self) -> bool {
         matches!(self, Self::Lt | Self::Le | Self::Gt | Self::Ge)

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use falco_abi::event::{EVENTS, ParamType};
-
+use super::arguments;
 use super::ast::{
     Arg, Call, Check, Expr, FieldRef, List, Literal, Modifier, Name, Op, Right, Span,
 };
@@ -220,7 +219,10 @@ impl Compiler<'_> {
 
     fn check_anew(&self, check: &Check) -> Result<Compiled, Error> {
         let (operand, ty) = self.operand(&check.left)?;
-        if !constant::supports(ty.ty, ty.list, check.op) {
+        let is_around = matches!(&operand, Operand::Field(field) if field.is_around());
+        if !constant::supports(ty.ty, ty.list, check.op)
+            || is_around && (check.op != Op::Eq || !matches!(check.right, Right::Value(_)))
+        {
             return Err(Error::new(
                 check.op_span,
                 ErrorKind::Operator {
@@ -229,18 +231,34 @@ impl Compiler<'_> {
                     ty: if ty.list { "a list" } else { type_name(ty.ty) },
                 },
             )
-            .hint(operator_hint(ty)));
+            .hint(match is_around {
+                true => Some("this does: =".to_owned()),
+                false => operator_hint(ty),
+            }));
         }
         if let Right::Operand(right) = &check.right {
             return self.compare(operand, ty, check, right);
         }
+        if let Right::List(list) = &check.right {
+            self.check_name(list)?;
+        }
         if let Operand::Field(field) = &operand
             && field.is_event_type()
-            && let Some(compiled) = self.event_check(field, check)?
         {
-            return Ok(compiled);
+            if let Some(compiled) = self.event_check(field, check)? {
+                return Ok(compiled);
+            }
+            // Whatever is asked of a type, it is asked of one that there is.
+            for literal in &self.literals(check)? {
+                event_set(field, literal)?;
+            }
         }
-        let test = self.test(ty, check)?;
+        let test = match (&operand, &check.right) {
+            (Operand::Field(field), Right::Value(literal)) if field.is_around() => {
+                constant::around(&self.value(literal)?)?
+            }
+            _ => self.test(ty, check)?,
+        };
         let join = join_of(&operand, check.op, ty.list);
         let cost = (operand.cost() + test.cost()) as f32;
         let weight = Weight::new(cost, test.chance());
@@ -282,12 +300,6 @@ impl Compiler<'_> {
             (Right::Value(literal), Op::Eq | Op::Ne) => vec![self.value(literal)?],
             (Right::List(list), Op::In | Op::Intersects)
             | (Right::Modified(Modifier::Anyof, list), Op::Eq) => self.list(list).items,
-            (Right::Modified(_, list), Op::Eq | Op::Ne) => {
-                for literal in &self.list(list).items {
-                    event_set(field, literal)?;
-                }
-                return Ok(None);
-            }
             _ => return Ok(None),
         };
         let mut set = EventSet::EMPTY;
@@ -335,12 +347,10 @@ impl Compiler<'_> {
     ) -> Result<Compiled, Error> {
         let span = right.span();
         let (right, right_type) = self.operand(right)?;
-        if matches!(ty.ty, FieldType::Ip | FieldType::Net | FieldType::Host)
-            || matches!(
-                check.op,
-                Op::Pmatch | Op::Regex | Op::Bcontains | Op::Bstartswith
-            )
-        {
+        if matches!(
+            check.op,
+            Op::Pmatch | Op::Regex | Op::Bcontains | Op::Bstartswith
+        ) {
             let kind = ErrorKind::NoFieldRight(check.op.name());
             return Err(Error::new(span, kind));
         }
@@ -353,11 +363,13 @@ impl Compiler<'_> {
                 ErrorKind::NotTransformable(name),
             ));
         }
-        if let Operand::Field(field) = &right
-            && !field.is_plain()
-        {
-            let name = field.field.name.to_owned();
-            return Err(Error::new(span, ErrorKind::NotRightSide(name)));
+        for (side, span) in [(&left, check.left.span()), (&right, span)] {
+            if let Operand::Field(field) = side
+                && !field.is_comparable()
+            {
+                let name = field.field.name.to_owned();
+                return Err(Error::new(span, ErrorKind::NotComparable(name)));
+            }
         }
         if !comparable(ty, right_type) {
             let name = |ty: OperandType| if ty.list { "a list" } else { type_name(ty.ty) };
@@ -378,6 +390,35 @@ impl Compiler<'_> {
                 join,
             })),
         ))
+    }
+
+    /// A word where a list is expected is the name of one, or could be.
+    fn check_name(&self, list: &List) -> Result<(), Error> {
+        let [literal] = list.items.as_slice() else {
+            return Ok(());
+        };
+        let is_word = literal.bytes.first().is_some_and(u8::is_ascii_alphabetic)
+            && literal
+                .bytes
+                .iter()
+                .all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        if literal.span != list.span || is_word || self.list_items(literal).is_some() {
+            return Ok(());
+        }
+        let kind = ErrorKind::Syntax {
+            expected: "a list in parentheses".to_owned(),
+            found: format!("`{}`", String::from_utf8_lossy(&literal.bytes)),
+        };
+        Err(Error::new(list.span, kind))
+    }
+
+    /// All constants of a check.
+    fn literals(&self, check: &Check) -> Result<Vec<Literal>, Error> {
+        Ok(match &check.right {
+            Right::Value(literal) => vec![self.value(literal)?],
+            Right::List(list) | Right::Modified(_, list) => self.list(list).items,
+            Right::None | Right::Operand(_) => Vec::new(),
+        })
     }
 
     /// The constant itself, or the only item of the list it names.
@@ -449,49 +490,19 @@ pub fn operand_in(
 
 fn bind(fields: &FieldTable, field: &FieldRef) -> Result<BoundField, Error> {
     let bound = fields.bind(field)?;
-    let FieldArg::Key(key) = &bound.arg else {
-        return Ok(bound);
-    };
-    match bound.field.name {
-        "evt.rawarg" if raw_type(key).is_none() => Err(Error::new(
-            field.span,
-            ErrorKind::BadArg {
-                field: bound.field.name.to_owned(),
-                arg: key.to_string(),
-            },
-        )),
-        "evt.type.is" if EventSet::of_type(key).is_none() => {
-            let kind = ErrorKind::UnknownEvent(key.to_string());
-            Err(Error::new(field.span, kind).hint(nearest(key, EventSet::type_names())))
-        }
-        _ => Ok(bound),
+    if let FieldArg::Key(key) = &bound.arg {
+        arguments::check(bound.field, key, field)?;
     }
-}
-
-/// Type of the first parameter with this name over all events.
-fn raw_type(name: &str) -> Option<FieldType> {
-    let params = EVENTS.iter().flat_map(|event| event.params);
-    let param = params.into_iter().find(|param| param.name == name)?;
-    Some(match param.ty {
-        ParamType::Errno | ParamType::Fd | ParamType::Pid | ParamType::Int(_) => FieldType::Int,
-        ParamType::Time => FieldType::AbsTime,
-        ParamType::Text | ParamType::Strings => FieldType::Text,
-        ParamType::Path | ParamType::RelPath => FieldType::Path,
-        ParamType::RelTime => FieldType::RelTime,
-        ParamType::Bytes
-        | ParamType::SockAddr
-        | ParamType::SockTuple
-        | ParamType::FdList
-        | ParamType::Dyn(_) => FieldType::Bytes,
-        _ => FieldType::Uint,
-    })
+    Ok(bound)
 }
 
 impl BoundField {
     /// Its type for comparisons.
     pub fn operand_type(&self) -> OperandType {
         let ty = match (&self.arg, self.field.ty) {
-            (FieldArg::Key(key), FieldType::Dynamic) => raw_type(key).unwrap_or(FieldType::Dynamic),
+            (FieldArg::Key(key), FieldType::Dynamic) => {
+                arguments::raw_type(key).unwrap_or(FieldType::Dynamic)
+            }
             (_, ty) => ty,
         };
         OperandType {
@@ -667,13 +678,14 @@ fn leaf(weight: Weight, node: Node) -> Compiled {
     }
 }
 
+/// The events of a type. No events make a system call that does not exist; who
+/// asks for one is warned.
 fn event_set(field: &BoundField, literal: &Literal) -> Result<EventSet, Error> {
     let name = String::from_utf8_lossy(&literal.bytes);
-    let set = match field.field.name {
-        "evt.type" => EventSet::of_type(&name),
-        _ => EventSet::of_syscall(&name),
-    };
-    set.ok_or_else(|| {
+    if field.field.name != "evt.type" {
+        return Ok(EventSet::of_syscall(&name).unwrap_or(EventSet::EMPTY));
+    }
+    EventSet::of_type(&name).ok_or_else(|| {
         let hint = nearest(&name, EventSet::type_names());
         let kind = ErrorKind::UnknownEvent(name.clone().into_owned());
         Error::new(literal.span, kind).hint(hint)

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::OnceLock;
 
 use memchr::memmem::Finder;
-use regex::bytes::{Regex, RegexBuilder};
+use regex::{Regex, RegexBuilder};
 use rustc_hash::FxHashMap;
 
 use super::ast::{List, Literal, Modifier, Op};
@@ -13,6 +13,7 @@ use super::field::FieldType;
 use super::hosts::Host;
 use super::ops::net::Net;
 use super::ops::path::{MAX_COMPONENTS, PathTrie};
+use super::ops::regex::translate;
 use super::ops::search;
 use super::table::type_name;
 use super::test::{Ordered, Test};
@@ -81,6 +82,17 @@ pub fn modified(ty: FieldType, op: Op, modifier: Modifier, list: &List) -> Resul
         Modifier::Allof => Test::All(tests.into()),
         Modifier::Oneof => Test::One(tests.into()),
     })
+}
+
+/// The test that a time lies within so many milliseconds of the event.
+///
+/// # Errors
+/// When it is no number.
+pub fn around(literal: &Literal) -> Result<Test, Error> {
+    let text = std::str::from_utf8(&literal.bytes).unwrap_or_default();
+    let distance = unsigned(text).map(|ms| i128::from(ms) * 1_000_000);
+    let test = distance.map(|distance| Test::Number(Ordered::Le, distance));
+    test.ok_or_else(|| wrong(literal, expected(FieldType::Uint)))
 }
 
 fn scalar(ty: FieldType, op: Op, literal: &Literal) -> Result<Test, Error> {
@@ -186,28 +198,23 @@ fn bytes(op: Op, literal: &Literal) -> Result<Test, Error> {
     })
 }
 
-/// The whole value must match; bytes that are no UTF-8 are bytes.
+/// The whole value must match.
 fn regex(literal: &Literal) -> Result<Regex, Error> {
     let bad = |message: String| Error::new(literal.span, ErrorKind::Regex(message));
     let pattern = std::str::from_utf8(&literal.bytes).map_err(|e| bad(e.to_string()))?;
-    // By itself first: `a)(b` must not become valid by the anchors around it.
-    let build = |pattern: &str| {
-        RegexBuilder::new(pattern)
-            .unicode(false)
-            .dot_matches_new_line(true)
-            .size_limit(REGEX_SIZE)
-            .build()
-    };
-    let reason = |error: regex::Error| match error {
+    let pattern = translate(pattern).map_err(bad)?;
+    let built = RegexBuilder::new(&format!("\\A(?:{pattern})\\z"))
+        .multi_line(true)
+        .size_limit(REGEX_SIZE)
+        .build();
+    built.map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => bad("it needs too much memory".to_owned()),
         error => {
             let message = error.to_string();
             let last = message.lines().last().unwrap_or_default();
             bad(last.trim_start_matches("error: ").to_owned())
         }
-    };
-    build(pattern).map_err(reason)?;
-    build(&format!("^(?:{pattern})$")).map_err(reason)
+    })
 }
 
 fn under(list: &List) -> Result<Test, Error> {
@@ -279,7 +286,10 @@ mod tests {
         };
         assert_eq!(holds("a|b", b"a"), Some(true));
         assert_eq!(holds("a|b", b"ab"), Some(false));
-        assert_eq!(holds(".*", b"\xff\n"), Some(true));
+        assert_eq!(holds("a.b", b"a\xffb"), Some(true));
+        assert_eq!(holds("a.b", "a\u{e9}b".as_bytes()), Some(true));
+        assert_eq!(holds(".*", b"a\n"), Some(false));
+        assert_eq!(holds("a$.*[^b]^c", b"a\nc"), Some(true));
         assert_eq!(holds("a", b"a\n"), Some(false));
         assert_eq!(holds("[", b""), None);
         assert_eq!(holds("a)(b", b""), None);

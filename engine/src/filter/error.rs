@@ -72,6 +72,9 @@ pub enum ErrorKind {
         /// Its argument.
         arg: String,
     },
+    /// No event has such a parameter.
+    #[error("no event has an argument `{0}`")]
+    UnknownParameter(String),
     /// No such event or system call.
     #[error("unknown event type `{0}`")]
     UnknownEvent(String),
@@ -140,9 +143,9 @@ pub enum ErrorKind {
     /// The field cannot be an argument of a transformer.
     #[error("field `{0}` cannot be transformed")]
     NotTransformable(String),
-    /// The field cannot be on the right side.
-    #[error("field `{0}` cannot be on the right side of a comparison")]
-    NotRightSide(String),
+    /// The field cannot be compared with another one.
+    #[error("field `{0}` cannot be compared with another field")]
+    NotComparable(String),
     /// Both sides are fields, of different types.
     #[error("cannot compare {left} with {right}")]
     Mismatch {
@@ -157,9 +160,15 @@ pub enum ErrorKind {
     /// The argument in brackets is not for this transformer.
     #[error("transformer `{0}` takes no argument in brackets")]
     NoIndex(String),
+    /// The field is no value.
+    #[error("field `{0}` is for conditions alone")]
+    NotShown(String),
     /// An output text with `%` before something that is no field.
     #[error("`%` must be followed by a field")]
     LonePercent,
+    /// The same at its end.
+    #[error("`%` must be followed by a field")]
+    PercentAtEnd,
 }
 
 /// Longest name and most candidates that hints are looked for with, so that

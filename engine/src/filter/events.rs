@@ -1,19 +1,27 @@
 //! Sets of events: under which of them a condition can be true.
 
+use std::sync::LazyLock;
+
 use falco_abi::control::{Interest, hook};
 use falco_abi::event::{ALL, Event as Kind};
 use falco_abi::syscall::{NONE, SYSCALL_WORDS, SYSCALLS, Syscall};
 
 use crate::event::Event;
+use crate::source::capture::events::{EVENT_TYPES, Kind as TypeKind};
+use crate::source::capture::syscalls::NAMES;
 
 const KIND_WORDS: usize = ALL.len().div_ceil(64);
+
+/// Stands for every system call that this architecture does not have: no event
+/// has this number.
+const ELSEWHERE: usize = SYSCALL_WORDS * 64;
 
 /// A set of event types: kinds of events, and of those system calls whose
 /// events differ in their number alone ([`Kind::Syscall`]) each by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EventSet {
     kinds: [u64; KIND_WORDS],
-    syscalls: [u64; SYSCALL_WORDS],
+    syscalls: [u64; SYSCALL_WORDS + 1],
 }
 
 /// One event type.
@@ -37,22 +45,34 @@ impl EventSet {
     /// No event.
     pub const EMPTY: Self = Self {
         kinds: [0; KIND_WORDS],
-        syscalls: [0; SYSCALL_WORDS],
+        syscalls: [0; SYSCALL_WORDS + 1],
     };
 
     /// Every event that rules see.
-    pub fn all() -> Self {
-        let mut set = Self::EMPTY;
-        for &kind in ALL.iter().filter(|kind| !kind.info().internal) {
-            set.insert_kind(kind);
-        }
-        for syscall in SYSCALLS.iter().filter(|s| s.event == Kind::Syscall) {
-            set.insert_syscall(syscall);
-        }
-        set
+    pub const fn all() -> Self {
+        const EVERY: EventSet = {
+            let mut set = EventSet::EMPTY;
+            let mut at = 0;
+            while at < ALL.len() {
+                if !ALL[at].info().internal {
+                    set.insert_kind(ALL[at]);
+                }
+                at += 1;
+            }
+            let mut at = 0;
+            while at < SYSCALLS.len() {
+                if SYSCALLS[at].event as u16 == Kind::Syscall as u16 {
+                    set.insert_syscall(&SYSCALLS[at]);
+                }
+                at += 1;
+            }
+            set
+        };
+        EVERY
     }
 
     /// The events whose `evt.type` is `name`; `None` when there is no such name.
+    /// Names that only other architectures have are known, too.
     pub fn of_type(name: &str) -> Option<Self> {
         let mut set = Self::EMPTY;
         let mut known = false;
@@ -69,14 +89,21 @@ impl EventSet {
             }
             known = true;
         }
+        if !known && NAMES.contains(&name) {
+            set.insert_number(ELSEWHERE);
+            known = true;
+        }
         known.then_some(set)
     }
 
     /// The events that the system call `name` can make; `None` when there is
     /// no such call.
     pub fn of_syscall(name: &str) -> Option<Self> {
-        let syscall = SYSCALLS.iter().find(|s| s.name == name)?;
         let mut set = Self::EMPTY;
+        let Some(syscall) = SYSCALLS.iter().find(|s| s.name == name) else {
+            set.insert_number(ELSEWHERE);
+            return NAMES.contains(&name).then_some(set);
+        };
         match syscall.event {
             Kind::Syscall => set.insert_syscall(syscall),
             kind => set.insert_kind(kind),
@@ -97,14 +124,20 @@ impl EventSet {
             .chain(SYSCALLS.iter().map(|syscall| syscall.name))
     }
 
-    fn insert_kind(&mut self, kind: Kind) {
+    const fn insert_kind(&mut self, kind: Kind) {
         self.kinds[kind as usize / 64] |= 1 << (kind as usize % 64);
     }
 
-    fn insert_syscall(&mut self, syscall: &Syscall) {
-        let number = usize::from(syscall.number());
-        if let Some(word) = self.syscalls.get_mut(number / 64) {
-            *word |= 1 << (number % 64);
+    const fn insert_syscall(&mut self, syscall: &Syscall) {
+        self.insert_number(match syscall.number() {
+            NONE => ELSEWHERE,
+            number => number as usize,
+        });
+    }
+
+    const fn insert_number(&mut self, number: usize) {
+        if number / 64 < self.syscalls.len() {
+            self.syscalls[number / 64] |= 1 << (number % 64);
         }
     }
 
@@ -153,6 +186,18 @@ impl EventSet {
             .zip(self.kinds.iter().chain(&self.syscalls))
             .for_each(|(word, own)| *word &= !own);
         set
+    }
+
+    /// How many event types there are of them in captures, where most have two
+    /// in each of several versions, and calls without parameters share two.
+    pub fn codes(&self) -> usize {
+        let kinds: usize = self.kinds().map(|kind| CODES[kind as usize]).sum();
+        kinds
+            + if self.syscalls.iter().any(|word| *word != 0) {
+                2
+            } else {
+                0
+            }
     }
 
     /// How many.
@@ -212,6 +257,26 @@ impl EventSet {
     }
 }
 
+/// How many types the events of each kind have in captures.
+static CODES: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let names = ALL.iter().map(|kind| kind.info().name);
+    names.map(codes_of).collect()
+});
+
+/// How many types events of this name have in captures: calls one for their
+/// entry and one for their exit.
+fn codes_of(name: &str) -> usize {
+    let own = EVENT_TYPES.iter().filter(|ty| ty.name == name);
+    let mut pairs: Vec<_> = own
+        .map(|ty| match ty.kind {
+            TypeKind::Hook | TypeKind::Large => (ty.code, 1),
+            _ => (ty.code / 2 * 2, 2),
+        })
+        .collect();
+    pairs.dedup();
+    pairs.into_iter().map(|(_, codes)| codes).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +308,26 @@ mod tests {
         assert_eq!(EventSet::of_type("task_new"), None);
         assert!(EventSet::of_type("procexit").is_some());
         assert!(EventSet::of_syscall("procexit").is_none());
+    }
+
+    #[test]
+    fn names_of_other_architectures_are_known() {
+        for name in ["waitpid", "s390_sthyi", "sched_switch"] {
+            let set = EventSet::of_type(name).expect(name);
+            assert!(!set.is_empty() && set.codes() == 2, "{name}");
+            assert_eq!(set.generic_syscalls().count(), 0);
+            assert_eq!(set.interest(), Interest::default());
+            assert_eq!(EventSet::of_syscall(name), Some(set));
+        }
+    }
+
+    #[test]
+    fn event_types_have_versions() {
+        let codes = |name| EventSet::of_type(name).expect("known").codes();
+        assert_eq!(codes("getpid"), 2);
+        assert_eq!(codes("execve"), 16);
+        assert_eq!(codes("close"), 2);
+        assert_eq!(codes("procexit"), 2);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What a field is: the columns of the one table of fields, and the values
 //! that fields have.
 
+use std::cell::OnceCell;
 use std::net::IpAddr;
 
 use bumpalo::Bump;
 
+use super::fields::descriptor::Fd;
 use crate::event::Event;
 use crate::state::{State, Thread};
 
@@ -78,6 +80,22 @@ pub enum ArgKind {
     Key,
     /// Must have either.
     IndexOrKey,
+    /// Must have a name, behind a dot instead of in brackets.
+    Dotted,
+    /// May have a name behind a dot.
+    OptionalDotted,
+    /// Must have a name behind a dot, or a number.
+    IndexOrDotted,
+}
+
+impl ArgKind {
+    /// Whether there may be a name behind a dot.
+    pub fn is_dotted(self) -> bool {
+        matches!(
+            self,
+            Self::Dotted | Self::OptionalDotted | Self::IndexOrDotted
+        )
+    }
 }
 
 /// How a value is printed, where its type does not say it.
@@ -122,7 +140,6 @@ pub enum Cardinality {
 }
 
 /// Everything that a field's value comes from.
-#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The event.
     pub event: &'a Event<'a>,
@@ -132,6 +149,29 @@ pub struct Context<'a> {
     pub state: &'a State,
     /// Memory for values that must be put together; emptied after each event.
     pub arena: &'a Bump,
+    /// Bytes are shown as base64, not as text.
+    pub base64: bool,
+    /// The descriptor that the event is about, once a field has asked: many do.
+    pub(super) descriptor: OnceCell<Option<Fd<'a>>>,
+}
+
+impl<'a> Context<'a> {
+    /// Of one event.
+    pub fn new(
+        event: &'a Event<'a>,
+        thread: Option<&'a Thread>,
+        state: &'a State,
+        arena: &'a Bump,
+    ) -> Self {
+        Self {
+            event,
+            thread,
+            state,
+            arena,
+            base64: false,
+            descriptor: OnceCell::new(),
+        }
+    }
 }
 
 /// Reads a field. `None`: the field has no value (`<NA>`).

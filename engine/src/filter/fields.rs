@@ -2,8 +2,9 @@
 //! which type they are and how they are read: all of it comes from here.
 
 mod args;
+mod cluster;
 mod container;
-mod descriptor;
+pub(super) mod descriptor;
 mod evt;
 mod fd;
 mod fdlist;
@@ -19,7 +20,10 @@ use bumpalo::Bump;
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 
 use super::field::{
-    ArgKind::{self, IndexOrKey, Key, OptionalIndex, OptionalIndexOrKey, OptionalKey},
+    ArgKind::{
+        self, Dotted, IndexOrDotted, IndexOrKey, Key, OptionalDotted, OptionalIndex,
+        OptionalIndexOrKey, OptionalKey,
+    },
     Cardinality::{self, AnyAncestor, BothEnds},
     Field,
     FieldType::{
@@ -111,14 +115,14 @@ pub static FIELDS: &[Field] = &[
     row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", "node-1", evt::hostname),
     row("evt.dir", Text, "deprecated: always <", "<", evt::dir),
     row("evt.type", Text, "name of the event, which is nearly always that of a system call", "openat", evt::kind),
-    row("evt.type.is", Uint, "1 for events of the named type, else 0", "1", evt::type_is).arg(IndexOrKey),
+    row("evt.type.is", Uint, "1 for events of the named type, else 0", "1", evt::type_is).arg(Dotted),
     row("syscall.type", Text, "name of the system call", "openat", evt::syscall),
     row("evt.category", Text, "group of the event: file, net, process, …", "file", io::category),
     row("evt.cpu", Int, "processor on which it happened", "1", evt::cpu),
     row("evt.args", Text, "all arguments as name=value", "res=0 fd=3(<f>/etc/passwd)", args::all),
     row("evt.info", Text, "the same as evt.args", "res=0 fd=3(<f>/etc/passwd)", args::all),
-    row("evt.arg", Text, "one argument as text, by name or number", "/etc/passwd", args::one).arg(IndexOrKey),
-    row("evt.rawarg", Dynamic, "one argument in its own type, by name", "3", args::raw).arg(Key),
+    row("evt.arg", Text, "one argument as text, by name or number", "/etc/passwd", args::one).arg(IndexOrDotted),
+    row("evt.rawarg", Dynamic, "one argument in its own type, by name", "3", args::raw).arg(Dotted),
     row("evt.buffer", Bytes, "bytes that were read or written", "GET / HTTP/1.0", args::buffer),
     row("evt.buflen", Uint, "how many bytes were read or written", "18", args::buflen),
     row("evt.buflen.in", Uint, "how many bytes were read", "18", io::buflen_in).hidden(),
@@ -153,12 +157,12 @@ pub static FIELDS: &[Field] = &[
     row("evt.count.exit", Uint, "1 for calls that returned", "1", evt::count_exit),
     row("evt.count.procinfo", Uint, "1 for what a recorder tells of a process", "1", evt::count_procinfo).hidden(),
     row("evt.count.threadinfo", Uint, "1 for what a recorder tells of a thread", "1", evt::count_threadinfo).hidden(),
-    row("evt.around", Uint, "milliseconds between the event and a time, in nanoseconds since the epoch", "500", evt::around).arg(Key),
+    row("evt.around", Uint, "whether a time, in nanoseconds since the epoch, is within so many milliseconds of the event", "500", evt::around).arg(Key),
     row("evt.is_open_read", Bool, "a file was opened for reading", "true", evt::is_open_read),
     row("evt.is_open_write", Bool, "a file was opened for writing", "true", evt::is_open_write),
     row("evt.is_open_exec", Bool, "a file was made that may be run", "true", evt::is_open_exec),
     row("evt.is_open_create", Bool, "a file was made by opening it", "true", evt::is_open_create),
-    row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", "/etc/passwd", path::abspath).arg(OptionalKey),
+    row("evt.abspath", Text, "absolute path of the calls that take a directory; .src or .dst of two", "/etc/passwd", path::abspath).arg(OptionalDotted),
     row("evt.infra.docker.name", Text, "no value", "", evt::none).hidden(),
     row("evt.infra.docker.container.id", Text, "no value", "", evt::none).hidden(),
     row("evt.infra.docker.container.name", Text, "no value", "", evt::none).hidden(),
@@ -215,6 +219,7 @@ pub static FIELDS: &[Field] = &[
     row("proc.is_sid_leader", Bool, "the process leads its session", "true", proc::is_sid_leader),
     row("proc.is_vpgid_leader", Bool, "the process leads its group, by proc.vpgid", "true", proc::is_vpgid_leader),
     row("proc.is_pgid_leader", Bool, "the process leads its group, by proc.pgid", "true", proc::is_pgid_leader),
+    row("proc.is_guessed", Bool, "events of the process were lost: what is known was read from /proc later", "false", proc::is_guessed),
     row("proc.exe_ino", Int, "inode of the executable", "778459", proc::exe_ino),
     row("proc.exe_ino.ctime", AbsTime, "when its inode changed, nanoseconds since the epoch", "1795485052388665692", proc::exe_ctime),
     row("proc.exe_ino.mtime", AbsTime, "when it was written to, nanoseconds since the epoch", "1795485052388665692", proc::exe_mtime),
@@ -245,7 +250,7 @@ pub static FIELDS: &[Field] = &[
     row("thread.cap_inheritable", Text, "inheritable capabilities", "CAP_KILL", proc::cap_inheritable),
     row("thread.cap_effective", Text, "effective capabilities", "CAP_KILL CAP_SETGID", proc::cap_effective),
     row("thread.cgroups", Text, "all control groups as subsystem=path", "cpu=/system.slice memory=/system.slice", proc::cgroups),
-    row("thread.cgroup", Text, "path of one control group, by subsystem", "/system.slice", proc::cgroup).arg(Key),
+    row("thread.cgroup", Text, "path of one control group, by subsystem", "/system.slice", proc::cgroup).arg(Dotted),
     row("thread.pfmajor", Uint, "major page faults", "0", proc::pfmajor),
     row("thread.pfminor", Uint, "minor page faults", "48", proc::pfminor),
     row("thread.vmsize", Uint, "proc.vmsize of the first thread, 0 of others", "4904", proc::thread_vmsize),
@@ -387,6 +392,31 @@ pub static FIELDS: &[Field] = &[
     row("k8s.deployment.id", Text, "no value: no runtime knows the deployment", "", evt::none),
     row("k8s.deployment.label", Text, "no value: no runtime knows the deployment", "", evt::none).arg(Key),
     row("k8s.deployment.labels", Text, "no value: no runtime knows the deployment", "", evt::none),
+    row("k8smeta.pod.name", Text, "name of the pod, from the API server", "nginx-1", cluster::pod_name),
+    row("k8smeta.pod.uid", Text, "uid of the pod, from the API server", "1d9a4c3e-…", cluster::pod_uid),
+    row("k8smeta.pod.label", Text, "one label of the pod, from the API server", "web", cluster::pod_label).arg(Key),
+    row("k8smeta.pod.labels", Text, "all labels of the pod, from the API server", "(app:web,tier:front)", cluster::pod_labels).many(Cardinality::List),
+    row("k8smeta.pod.ip", Text, "address of the pod, if the API server knows it", "10.0.0.7", cluster::pod_ip),
+    row("k8smeta.ns.name", Text, "name of the namespace, from the API server", "default", cluster::ns_name),
+    row("k8smeta.ns.uid", Text, "uid of the namespace, from the API server", "1d9a4c3e-…", cluster::ns_uid),
+    row("k8smeta.ns.label", Text, "one label of the namespace, from the API server", "web", cluster::ns_label).arg(Key),
+    row("k8smeta.ns.labels", Text, "all labels of the namespace, from the API server", "(app:web,tier:front)", cluster::ns_labels).many(Cardinality::List),
+    row("k8smeta.deployment.name", Text, "name of the deployment, from the API server", "nginx", cluster::deployment_name),
+    row("k8smeta.deployment.uid", Text, "uid of the deployment, from the API server", "1d9a4c3e-…", cluster::deployment_uid),
+    row("k8smeta.deployment.label", Text, "one label of the deployment, from the API server", "web", cluster::deployment_label).arg(Key),
+    row("k8smeta.deployment.labels", Text, "all labels of the deployment, from the API server", "(app:web,tier:front)", cluster::deployment_labels).many(Cardinality::List),
+    row("k8smeta.svc.name", Text, "names of the services that lead to the pod, from the API server", "(web,web-internal)", cluster::svc_name).many(Cardinality::List),
+    row("k8smeta.svc.uid", Text, "uids of the services that lead to the pod, from the API server", "(1d9a4c3e-…)", cluster::svc_uid).many(Cardinality::List),
+    row("k8smeta.svc.label", Text, "one label of the services that lead to the pod, from the API server", "(web)", cluster::svc_label).arg(Key).many(Cardinality::List),
+    row("k8smeta.svc.labels", Text, "all labels of the services that lead to the pod, from the API server", "(app:web)", cluster::svc_labels).many(Cardinality::List),
+    row("k8smeta.rs.name", Text, "name of the replica set, from the API server", "nginx-7d9c", cluster::rs_name),
+    row("k8smeta.rs.uid", Text, "uid of the replica set, from the API server", "1d9a4c3e-…", cluster::rs_uid),
+    row("k8smeta.rs.label", Text, "one label of the replica set, from the API server", "web", cluster::rs_label).arg(Key),
+    row("k8smeta.rs.labels", Text, "all labels of the replica set, from the API server", "(app:web,tier:front)", cluster::rs_labels).many(Cardinality::List),
+    row("k8smeta.rc.name", Text, "name of the replication controller, from the API server", "nginx", cluster::rc_name),
+    row("k8smeta.rc.uid", Text, "uid of the replication controller, from the API server", "1d9a4c3e-…", cluster::rc_uid),
+    row("k8smeta.rc.label", Text, "one label of the replication controller, from the API server", "web", cluster::rc_label).arg(Key),
+    row("k8smeta.rc.labels", Text, "all labels of the replication controller, from the API server", "(app:web,tier:front)", cluster::rc_labels).many(Cardinality::List),
 ];
 
 /// The field with this name.

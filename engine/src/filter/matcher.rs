@@ -11,6 +11,7 @@ use std::sync::Arc;
 use aho_corasick::AhoCorasick;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::operand::Operand;
 use super::ops::trie::Trie;
 use super::predicate::{Check, Run};
 use super::test::Test;
@@ -127,6 +128,16 @@ impl Matcher {
             field: Arc::clone(field),
             by_value,
         }
+    }
+
+    /// The field.
+    pub fn field(&self) -> &Operand {
+        &self.field.operand
+    }
+
+    /// How many values are known.
+    pub fn values(&self) -> usize {
+        self.by_value.len()
     }
 
     /// Which of the checks hold.

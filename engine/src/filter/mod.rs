@@ -5,6 +5,7 @@
 //! each event, and the set of [`events`] under which it can hold. Texts with
 //! fields in them are [`template`]s.
 
+mod arguments;
 pub mod ast;
 pub mod compile;
 pub mod condition;

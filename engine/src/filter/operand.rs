@@ -7,7 +7,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bumpalo::Bump;
 
-use super::field::{Cardinality, Context, FieldType, Value};
+use super::field::{Cardinality, Context, FieldArg, FieldType, Value};
 use super::ops::getopt;
 use super::table::BoundField;
 
@@ -95,7 +95,14 @@ impl Transformer {
 impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Field(field) => f.write_str(field.field.name),
+            Self::Field(field) => match &field.arg {
+                FieldArg::None => f.write_str(field.field.name),
+                FieldArg::Index(index) => write!(f, "{}[{index}]", field.field.name),
+                FieldArg::Key(key) if field.field.arg.is_dotted() => {
+                    write!(f, "{}.{key}", field.field.name)
+                }
+                FieldArg::Key(key) => write!(f, "{}[{key}]", field.field.name),
+            },
             Self::Call(transformer, _) => write!(f, "{}(…)", transformer.name()),
             Self::Text(text) => write!(f, "{:?}", String::from_utf8_lossy(text)),
             Self::List(_) => f.write_str("(…)"),
@@ -251,12 +258,12 @@ fn option<'a>(words: &'a [Value<'a>], specification: &[u8], letter: &[u8]) -> Op
     last
 }
 
-/// Padding may be there or not; anything else that is not base64 has no value.
+/// What is not base64 with its padding has no value.
 fn decode<'a>(text: &[u8], arena: &'a Bump) -> Option<&'a [u8]> {
     const BASE64: GeneralPurpose = GeneralPurpose::new(
         &STANDARD,
         GeneralPurposeConfig::new()
-            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_padding_mode(DecodePaddingMode::RequireCanonical)
             .with_decode_allow_trailing_bits(true),
     );
     let room = arena.alloc_slice_fill_copy(base64::decoded_len_estimate(text.len()), 0);

@@ -311,7 +311,7 @@ fn right<'i>(op: Op, mut rest: impl Iterator<Item = Pair<'i, Rule>>) -> Result<R
     };
     let at = span(&pair);
     match pair.as_rule() {
-        Rule::call => Ok(Right::Operand(operand_of(call(pair)?))),
+        Rule::call => Ok(Right::Operand(operand_of(call(pair)?)?)),
         Rule::modifier => {
             let modifier = match pair.as_str() {
                 "oneof" => Modifier::Oneof,
@@ -329,15 +329,23 @@ fn right<'i>(op: Op, mut rest: impl Iterator<Item = Pair<'i, Rule>>) -> Result<R
     }
 }
 
-/// On the right side, `val(field)` means the field.
-fn operand_of(mut call: Call) -> Operand {
-    if call.name.text == "val" && call.args.len() == 1 && call.index.is_none() {
-        match call.args.swap_remove(0) {
-            Arg::Operand(Operand::Field(field)) => return Operand::Field(field),
-            other => call.args.push(other),
+/// `val(field)` means the field.
+fn operand_of(mut call: Call) -> Result<Operand, Error> {
+    if call.name.text != "val" {
+        return Ok(Operand::Call(call));
+    }
+    match (call.args.len(), call.args.pop()) {
+        (1, Some(Arg::Operand(Operand::Field(field)))) if call.index.is_none() => {
+            Ok(Operand::Field(field))
+        }
+        _ => {
+            let kind = ErrorKind::Syntax {
+                expected: "a field".to_owned(),
+                found: "something else in `val`".to_owned(),
+            };
+            Err(Error::new(call.span, kind))
         }
     }
-    Operand::Call(call)
 }
 
 fn list(pair: Pair<'_, Rule>) -> Result<List, Error> {
@@ -377,7 +385,7 @@ fn call(pair: Pair<'_, Rule>) -> Result<Call, Error> {
 fn arg(pair: Pair<'_, Rule>) -> Result<Arg, Error> {
     let at = span(&pair);
     Ok(match pair.as_rule() {
-        Rule::call => Arg::Operand(operand_of(call(pair)?)),
+        Rule::call => Arg::Operand(operand_of(call(pair)?)?),
         Rule::field => Arg::Operand(Operand::Field(field(pair)?)),
         Rule::quoted => Arg::Text(literal(&pair)?),
         Rule::number => Arg::Number(literal(&pair)?),

@@ -3,6 +3,8 @@
 //! what several conditions have in common is there once, so that it is
 //! evaluated at most once for an event.
 
+mod explain;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

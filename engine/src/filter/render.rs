@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+
 use super::field::Value;
 use crate::output::FieldValue;
 
@@ -40,6 +43,11 @@ pub fn render(value: Option<Value<'_>>, out: &mut String) {
             Ok(())
         }
     };
+}
+
+/// Appends bytes as base64.
+pub fn base64(bytes: &[u8], out: &mut String) {
+    BASE64_STANDARD.encode_string(&bytes[..bytes.len().min(MAX_RENDERED)], out);
 }
 
 fn list(items: &[Value<'_>], out: &mut String) {

@@ -1,19 +1,47 @@
 //! Fields by name.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustc_hash::FxHashMap;
 
+use super::arguments;
 use super::ast::{FieldRef, Span};
 use super::error::{Error, ErrorKind, nearest};
-use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Value};
+use super::field::{ArgKind, Cardinality, Field, FieldArg, FieldType, Print, Value};
+
+/// What the names of fields of the configuration begin with.
+pub const STATIC_PREFIX: &str = "static.";
+
+/// The row of all fields of the configuration: the argument is the value.
+static STATIC: Field = Field {
+    name: "static",
+    ty: FieldType::Text,
+    arg: ArgKind::None,
+    cardinality: Cardinality::One,
+    print: Print::Plain,
+    hidden: true,
+    open_files: false,
+    about: "A value from the configuration",
+    example: "",
+    since: "0.1.0",
+    get: |ctx, arg| match arg {
+        FieldArg::Key(value) => {
+            let value = ctx.arena.alloc_slice_copy(value.as_bytes());
+            Some(Value::Text(value))
+        }
+        FieldArg::None | FieldArg::Index(_) => None,
+    },
+};
 
 /// The fields that conditions and outputs can name.
 #[derive(Clone)]
 pub struct FieldTable {
     fields: &'static [Field],
     by_name: FxHashMap<&'static str, usize>,
+    /// Values of the fields that the configuration adds, by their names.
+    statics: BTreeMap<String, Box<str>>,
     open_files: Arc<AtomicBool>,
     named_files: Arc<AtomicBool>,
 }
@@ -38,9 +66,20 @@ impl FieldTable {
         Self {
             fields,
             by_name,
+            statics: BTreeMap::new(),
             open_files: Arc::default(),
             named_files: Arc::default(),
         }
+    }
+
+    /// With a field `static.KEY` for each key, which always has the key's value.
+    #[must_use]
+    pub fn with_statics(mut self, values: &BTreeMap<String, String>) -> Self {
+        let named = |(key, value): (&String, &String)| {
+            (format!("{STATIC_PREFIX}{key}"), value.as_str().into())
+        };
+        self.statics = values.iter().map(named).collect();
+        self
     }
 
     /// Whether a field was bound that needs to know all that a process has open.
@@ -68,9 +107,18 @@ impl FieldTable {
         self.fields
     }
 
+    /// The names of all fields.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let statics = self.statics.keys().map(String::as_str);
+        self.fields.iter().map(|field| field.name).chain(statics)
+    }
+
     /// The field with exactly this name.
     pub fn get(&self, name: &str) -> Option<&'static Field> {
-        self.by_name.get(name).map(|&at| &self.fields[at])
+        match self.by_name.get(name) {
+            Some(&at) => Some(&self.fields[at]),
+            None => self.statics.contains_key(name).then_some(&STATIC),
+        }
     }
 
     /// Finds the field and checks its argument. `evt.arg.fd` is the field
@@ -79,6 +127,12 @@ impl FieldTable {
     /// # Errors
     /// When there is no such field or its argument does not fit.
     pub fn bind(&self, field: &FieldRef) -> Result<BoundField, Error> {
+        if let (Some(value), None) = (self.statics.get(&field.name), &field.arg) {
+            return Ok(BoundField {
+                field: &STATIC,
+                arg: FieldArg::Key(value.clone()),
+            });
+        }
         if let Some(found) = self.get(&field.name) {
             self.note(found);
             return bind_arg(found, field.arg.as_deref(), field.span);
@@ -87,47 +141,46 @@ impl FieldTable {
             && field.arg.is_none()
         {
             self.note(found);
-            return bind_arg(found, Some(key), field.span);
+            let arg = FieldArg::Key(key.into());
+            return Ok(BoundField { field: found, arg });
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
-        let hint = nearest(&field.name, self.fields.iter().map(|f| f.name));
+        let hint = nearest(&field.name, self.names());
         Err(Error::new(field.span, kind).hint(hint))
     }
 
     /// Splits off the last part of a name as the argument of a field that can
-    /// have one.
+    /// have one there.
     fn dotted<'n>(&self, name: &'n str) -> Option<(&'static Field, &'n str)> {
         let (name, key) = name.rsplit_once('.')?;
         let field = self.get(name)?;
-        let takes_key = !matches!(field.arg, ArgKind::None | ArgKind::OptionalIndex);
-        takes_key.then_some((field, key))
+        field.arg.is_dotted().then_some((field, key))
     }
 
-    /// Length of the longest start of the text that names a field. Only whole
-    /// parts between dots count.
+    /// Length of the longest start of the text that names a field, wherever it
+    /// ends: behind it there may be letters of the text.
     pub fn longest_name(&self, text: &str) -> Option<usize> {
-        let mut end = name_length(text);
-        while end > 0 {
+        let longest = name_length(text);
+        (1..=longest).rev().find(|&end| {
             let name = &text[..end];
-            if self.get(name).is_some() || self.dotted(name).is_some() {
-                return Some(end);
-            }
-            end = name.rfind('.').unwrap_or(0);
-        }
-        None
+            let dotted = || self.dotted(name);
+            self.get(name).is_some()
+                || dotted().is_some_and(|(field, key)| arguments::fits(field, key))
+        })
     }
 }
 
 /// Whether the value of a field may follow from a descriptor. What is not known
 /// to be about something else may.
 fn may_name_files(field: &Field) -> bool {
-    const OTHERS: [&str; 7] = [
+    const OTHERS: [&str; 8] = [
         "proc.",
         "thread.",
         "user.",
         "group.",
         "container.",
         "k8s.",
+        "k8smeta.",
         "syscall.",
     ];
     const EVENTS: [&str; 8] = [
@@ -175,6 +228,9 @@ fn bind_arg(field: &'static Field, arg: Option<&str>, span: Span) -> Result<Boun
         ArgKind::OptionalIndexOrKey => (true, true, true),
         ArgKind::Key => (false, true, false),
         ArgKind::IndexOrKey => (true, true, false),
+        ArgKind::Dotted => (false, false, false),
+        ArgKind::OptionalDotted => (false, false, true),
+        ArgKind::IndexOrDotted => (true, false, false),
     };
     let number = |text: &str| {
         let digits = text.bytes().all(|b| b.is_ascii_digit());
@@ -214,9 +270,27 @@ impl BoundField {
         matches!(self.field.name, "evt.type" | "syscall.type")
     }
 
-    /// Whether it can be an argument of a transformer or on the right side.
+    /// Whether it asks how near a time is.
+    pub fn is_around(&self) -> bool {
+        self.field.name == "evt.around"
+    }
+
+    /// Whether outputs cannot show it: it is no value but a way to compare some.
+    pub fn is_for_conditions(&self) -> bool {
+        self.is_around()
+            || self.field.ty == FieldType::Net
+            || self.field.cardinality == Cardinality::BothEnds
+    }
+
+    /// Whether it can be compared with another field.
+    pub fn is_comparable(&self) -> bool {
+        self.is_plain() && self.field.ty != FieldType::Net && self.field.name != "fd.types"
+    }
+
+    /// Whether it can be an argument of a transformer.
     pub fn is_plain(&self) -> bool {
         !self.is_event_type()
+            && !self.is_around()
             && !matches!(self.field.ty, FieldType::Dynamic | FieldType::Host)
             && !matches!(
                 self.field.cardinality,

@@ -28,6 +28,10 @@ enum Part {
     Value(Operand, Option<usize>),
 }
 
+/// What older rules end with stands for nothing: what it was for is added to
+/// outputs by the configuration.
+pub const NOTHING: &str = "%container.info";
+
 /// Widest padding of a field.
 const MAX_WIDTH: usize = 1024;
 
@@ -47,6 +51,10 @@ impl Template {
         while let Some(len) = text[at..].find('%') {
             template.push_text(&text[at..at + len]);
             let percent = at + len;
+            if text[percent..].starts_with(NOTHING) {
+                at = percent + NOTHING.len();
+                continue;
+            }
             match template.push_field(text, percent, table) {
                 Ok(end) => at = end,
                 Err(error) => {
@@ -88,6 +96,12 @@ impl Template {
             ..error
         };
         let (operand, _) = operand_in(table, &parsed).map_err(shift)?;
+        if let Operand::Field(field) = &operand
+            && field.is_for_conditions()
+        {
+            let kind = ErrorKind::NotShown(field.field.name.to_owned());
+            return Err(Error::new(Span::new(percent, end), kind));
+        }
         self.name_fields(&text[start..end], start, &parsed, table)
             .map_err(shift)?;
         self.parts
@@ -179,6 +193,9 @@ fn show<'a>(operand: &'a Operand, ctx: &Context<'a>, out: &mut String) {
             None => render::render(None, out),
         };
     }
+    if let (true, Some(Value::Bytes(bytes))) = (ctx.base64, value) {
+        return render::base64(bytes, out);
+    }
     // Of a network Falco prints no more than that it is one.
     if let (FieldType::Net, Some(Value::Ip(_))) = (field.field.ty, value) {
         out.push_str("<IPNET>");
@@ -266,6 +283,7 @@ fn is_blank(value: Option<Value<'_>>) -> bool {
 fn prints_itself(field: &BoundField, value: Option<Value<'_>>) -> bool {
     match value {
         Some(Value::List(_)) => field.cardinality() == Cardinality::AnyAncestor,
+        Some(Value::Bytes(_)) => true,
         Some(_) => field.field.print == Print::Hex || field.field.ty == FieldType::Net,
         None => false,
     }
@@ -301,13 +319,14 @@ fn parse_operand(
     let Some(name) = table.longest_name(rest) else {
         return Err(unknown(rest, word, start, percent, table));
     };
-    // Where the field takes no argument, a bracket is text.
-    let takes_arg = table
-        .get(&rest[..name])
-        .is_none_or(|f| f.arg != ArgKind::None);
-    let len = match takes_arg {
-        true => name + argument_length(&rest[name..]),
-        false => name,
+    let len = match table.get(&rest[..name]).map(|field| field.arg) {
+        // Where the field takes no argument, a bracket is text.
+        Some(ArgKind::None) => name,
+        // The name behind the dot is none, which is what is wrong.
+        Some(ArgKind::Dotted | ArgKind::IndexOrDotted) if rest[name..].starts_with('.') => {
+            rest[..word].trim_end_matches('.').len()
+        }
+        _ => name + argument_length(&rest[name..]),
     };
     let field = parser::parse_field(&rest[..len]).or_else(|_| parser::parse_field(&rest[..name]));
     let field = field.map_err(|error| Error {
@@ -339,9 +358,13 @@ fn argument_length(text: &str) -> usize {
 fn unknown(rest: &str, word: usize, start: usize, percent: usize, table: &FieldTable) -> Error {
     let name = rest[..word].trim_end_matches('.');
     if !name.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return Error::new(Span::new(percent, start), ErrorKind::LonePercent);
+        let kind = match rest {
+            "" => ErrorKind::PercentAtEnd,
+            _ => ErrorKind::LonePercent,
+        };
+        return Error::new(Span::new(percent, start), kind);
     }
     let span = Span::new(percent, start + name.len());
-    let hint = super::error::nearest(name, table.fields().iter().map(|f| f.name));
+    let hint = super::error::nearest(name, table.names());
     Error::new(span, ErrorKind::UnknownField(name.to_owned())).hint(hint)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use aho_corasick::AhoCorasick;
 use memchr::memmem::Finder;
-use regex::bytes::Regex;
+use regex::Regex;
 use rustc_hash::FxHashSet;
 
 use super::ast::Op;
@@ -103,6 +103,17 @@ impl Ordered {
         }
     }
 
+    /// How it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Eq => "=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+
     #[inline]
     fn holds(self, ordering: Ordering) -> bool {
         match self {
@@ -195,7 +206,8 @@ impl Test {
             Self::StartswithAny(trie) => trie.begins(bytes.iter().copied()),
             Self::EndswithAny(trie) => trie.begins(bytes.iter().rev().copied()),
             Self::Glob(pattern, fold) => glob::matches(pattern, bytes, *fold),
-            Self::Regex(regex) => regex.is_match(bytes),
+            // What is no UTF-8 is one character, so that it hides nothing.
+            Self::Regex(regex) => regex.is_match(&String::from_utf8_lossy(bytes)),
             Self::Under(trie) => trie.covers(bytes),
             _ => false,
         }

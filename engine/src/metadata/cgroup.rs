@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | Docker, cgroupfs | `docker/ID` |
 //! | Docker, systemd | `docker-ID.scope` |
-//! | Podman | `libpod-ID.scope` or `libpod-ID`, perhaps with `container` below |
+//! | Podman | `libpod-ID.scope` or `libpod-ID`, perhaps with `container` below; below a service `libpod-payload-ID` |
 //! | containerd, systemd, Kubernetes | `cri-containerd-ID.scope` |
 //! | containerd, cgroupfs | `kubepods/…/podUID/ID`, `k8s.io/ID`, `default/ID` |
 //! | CRI-O | `crio-ID.scope` or `crio-ID` |
@@ -92,6 +92,7 @@ fn of_part(part: &str) -> Option<(&str, Runtime)> {
         ("cri-containerd-", Runtime::Containerd),
         ("nerdctl-", Runtime::Containerd),
         ("crio-", Runtime::CriO),
+        ("libpod-payload-", Runtime::Podman),
         ("libpod-", Runtime::Podman),
     ];
     // systemd's slice of a pod, with the id behind colons:
@@ -123,8 +124,8 @@ fn of_part(part: &str) -> Option<(&str, Runtime)> {
     // `crio-conmon-ID` and `libpod-conmon-ID` watch over a container from
     // outside: what follows the prefix is no id.
     PREFIXES.iter().find_map(|&(prefix, runtime)| {
-        let id = name.strip_prefix(prefix)?;
-        is_id(id).then_some((id, runtime))
+        let id = name.strip_prefix(prefix).filter(|id| is_id(id))?;
+        Some((id, runtime))
     })
 }
 
@@ -209,12 +210,24 @@ mod tests {
             (format!("/kubepods/besteffort/{pod}/docker-{ID}.scope"), Some(Docker)),
             (format!("/kubepods.slice/kubepods-burstable.slice/{slice}/docker-{ID}.scope"), Some(Docker)),
             (format!("/actions_job/docker/{ID}"), Some(Docker)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/docker/{ID}"), Some(Docker)),
+            (format!("/system.slice/docker-{ID}.scope/system.slice/ssh.service"), Some(Docker)),
+            (format!("/nomad.slice/share.slice/docker-{ID}.scope"), Some(Docker)),
+            (format!("/ecstasks.slice/ecstasks-0123456789abcdef0123456789abcdef.slice/docker-{ID}.scope"), Some(Docker)),
+            (format!("/../../docker-{ID}.scope"), Some(Docker)),
+            // Docker in Docker: the inner one.
+            (format!("/docker/{}/docker/{ID}", "b".repeat(64)), Some(Docker)),
             (format!("/ecs/0123456789abcdef0123456789abcdef/{ID}"), Some(Docker)),
             // Podman.
             (format!("/machine.slice/libpod-{ID}.scope"), Some(Podman)),
             (format!("/machine.slice/libpod-{ID}.scope/container"), Some(Podman)),
             (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-{ID}.scope"), Some(Podman)),
             (format!("/libpod_parent/libpod-{ID}"), Some(Podman)),
+            (format!("/machine.slice/machine-libpod_pod_{}.slice/libpod-{ID}.scope/container", "b".repeat(64)), Some(Podman)),
+            (format!("/system.slice/web.service/libpod-payload-{ID}"), Some(Podman)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/app.slice/web.service/libpod-payload-{ID}"), Some(Podman)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/user-libpod_pod_{}.slice/libpod-{ID}.scope", "b".repeat(64)), Some(Podman)),
+            (format!("/system.slice/docker-{}.scope/libpod_parent/libpod-{ID}", "b".repeat(64)), Some(Podman)),
             (format!("/machine.slice/libpod-conmon-{ID}.scope"), None),
             // Kubernetes with containerd.
             (format!("/kubepods.slice/kubepods-burstable.slice/{slice}/cri-containerd-{ID}.scope"), Some(Containerd)),
@@ -228,6 +241,16 @@ mod tests {
             (format!("/system.slice/containerd.service/k8s.io/{ID}"), Some(Containerd)),
             (format!("/default/{ID}"), Some(Containerd)),
             (format!("/system.slice/nerdctl-{ID}.scope"), Some(Containerd)),
+            (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-{ID}.scope"), Some(Containerd)),
+            // k3s, RKE2, k0s, MicroK8s, GKE, EKS, Bottlerocket, kind.
+            (format!("/system.slice/k3s.service/kubepods-besteffort-{uid}.slice:cri-containerd:{ID}"), Some(Containerd)),
+            (format!("/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-{uid}.slice/cri-containerd-{ID}.scope"), Some(Containerd)),
+            (format!("/system.slice/k0scontroller.service/kubepods/besteffort/{pod}/{ID}"), Some(Cri)),
+            (format!("/system.slice/snap.microk8s.daemon-containerd.service/kubepods-besteffort-{uid}.slice:cri-containerd:{ID}"), Some(Containerd)),
+            (format!("/kubepods/besteffort/{pod}/{ID}"), Some(Cri)),
+            (format!("/runtime.slice/containerd.service/kubepods-burstable-{uid}.slice:cri-containerd:{ID}"), Some(Containerd)),
+            (format!("/system.slice/docker-{}.scope/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-{uid}.slice/cri-containerd-{ID}.scope", "b".repeat(64)), Some(Containerd)),
+            (format!("/kubepods.slice/kubepods-{uid}.slice/cri-containerd-{ID}.scope/init.scope"), Some(Containerd)),
             // Kubernetes in a container (kind): the inner one.
             (format!("/docker/{}/kubelet/kubepods/{pod}/{ID}", "b".repeat(64)), Some(Cri)),
             // Kubernetes with CRI-O.
@@ -259,6 +282,11 @@ mod tests {
         assert_eq!(of_path("/lxc.payload.web/system.slice"), Some(("web", Lxc)));
         assert_eq!(of_path("/lxc.payload/web"), Some(("web", Lxc)));
         assert_eq!(of_path("/lxc.monitor.web"), None);
+        assert_eq!(of_path("/lxc/101/ns"), Some(("101", Lxc)));
+        let unprivileged = "/user.slice/user-1000.slice/session-1.scope/lxc.payload.web";
+        assert_eq!(of_path(unprivileged), Some(("web", Lxc)));
+        // Bottlerocket's own.
+        assert_eq!(of_path("/default/admin"), Some(("admin", Containerd)));
         for path in [
             "/machine/web.libvirt-lxc",
             r"/machine.slice/machine-lxc\x2d4021\x2dweb.scope",

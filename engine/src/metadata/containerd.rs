@@ -1,13 +1,14 @@
 //! containerd's own interface: it knows the containers that Kubernetes did not ask
 //! for (`ctr`, `nerdctl`), each in a namespace.
 
-use std::collections::BTreeMap;
+pub mod api;
+
 use std::path::Path;
 use std::time::Duration;
 
-use prost::Message;
+use prost::Message as _;
 
-use super::endpoint::{Api, Error};
+use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::oci::Spec;
 use super::{Info, Runtime};
@@ -18,62 +19,6 @@ pub(super) struct Containerd {
     limit: Duration,
 }
 
-#[derive(Clone, PartialEq, Message)]
-struct ListNamespaces {}
-
-#[derive(Clone, PartialEq, Message)]
-struct Namespaces {
-    #[prost(message, repeated, tag = "1")]
-    namespaces: Vec<Namespace>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Namespace {
-    #[prost(string, tag = "1")]
-    name: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GetContainer {
-    #[prost(string, tag = "1")]
-    id: String,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GotContainer {
-    #[prost(message, optional, tag = "1")]
-    container: Option<Container>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Container {
-    #[prost(string, tag = "1")]
-    id: String,
-    #[prost(btree_map = "string, string", tag = "2")]
-    labels: BTreeMap<String, String>,
-    #[prost(string, tag = "3")]
-    image: String,
-    #[prost(message, optional, tag = "5")]
-    spec: Option<Any>,
-    #[prost(message, optional, tag = "8")]
-    created_at: Option<Time>,
-}
-
-/// A value whose type a name tells; that of a specification is JSON.
-#[derive(Clone, PartialEq, Message)]
-struct Any {
-    #[prost(bytes = "vec", tag = "2")]
-    value: Vec<u8>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Time {
-    #[prost(int64, tag = "1")]
-    seconds: i64,
-    #[prost(int32, tag = "2")]
-    nanos: i32,
-}
-
 impl Api for Containerd {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let channel = Channel::connect(path, limit).await?;
@@ -82,28 +27,72 @@ impl Api for Containerd {
 
     async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
         let list = "containerd.services.namespaces.v1.Namespaces/List";
-        let namespaces: Namespaces = self
+        let namespaces: api::Namespaces = self
             .channel
-            .call(list, &ListNamespaces {}, self.limit)
+            .call(list, &api::ListNamespaces {}, self.limit)
             .await?;
-        let request = GetContainer { id: id.to_owned() };
+        let request = api::GetContainer { id: id.to_owned() };
         for namespace in namespaces.namespaces {
             let get = "containerd.services.containers.v1.Containers/Get";
             let header = Some(("containerd-namespace", namespace.name.as_str()));
             let answer = self.channel.call_with(get, &request, header, self.limit);
             match answer.await {
-                Ok(GotContainer {
+                Ok(api::GotContainer {
                     container: Some(container),
-                }) => return Ok(Some(info(container))),
+                }) => {
+                    let digest = self.digest(&container.image, &namespace.name).await;
+                    return Ok(Some(Info {
+                        image_digest: digest,
+                        ..info(container)
+                    }));
+                }
                 Ok(_) | Err(Error::Status(NOT_FOUND, _)) => {}
                 Err(error) => return Err(error),
             }
         }
         Ok(None)
     }
+
+    async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let method = "containerd.services.events.v1.Events/Subscribe";
+        let request = api::Subscribe {
+            filters: vec![
+                r#"topic=="/containers/create""#.to_owned(),
+                r#"topic=="/tasks/start""#.to_owned(),
+            ],
+        };
+        let mut told = |envelope: api::Envelope| {
+            let value = envelope.event.unwrap_or_default().value;
+            // Whoever made those announces them, and knows more of them.
+            let others = matches!(envelope.namespace.as_str(), "k8s.io" | "moby");
+            if let (Ok(event), false) = (api::OfContainer::decode(&*value), others) {
+                each(&event.id, Some(Runtime::Containerd));
+            }
+        };
+        self.channel.stream(method, &request, &mut told).await
+    }
 }
 
-fn info(container: Container) -> Info {
+impl Containerd {
+    /// The digest of an image; empty if there is none. What is known of the
+    /// container is worth more than all or nothing.
+    async fn digest(&self, image: &str, namespace: &str) -> String {
+        if image.is_empty() {
+            return String::new();
+        }
+        let method = "containerd.services.images.v1.Images/Get";
+        let request = api::GetImage {
+            name: image.to_owned(),
+        };
+        let header = Some(("containerd-namespace", namespace));
+        let answer = self.channel.call_with(method, &request, header, self.limit);
+        let answer: Option<api::GotImage> = answer.await.ok();
+        let target = answer.and_then(|answer| answer.image?.target);
+        target.map(|target| target.digest).unwrap_or_default()
+    }
+}
+
+fn info(container: api::Container) -> Info {
     let spec = container.spec.unwrap_or_default().value;
     let spec: Spec = serde_json::from_slice(&spec).unwrap_or_default();
     let name = container.labels.get("nerdctl/name").cloned();

@@ -10,7 +10,7 @@ use std::time::Duration;
 use prost::Message;
 use serde::Deserialize;
 
-use super::endpoint::{Api, Error};
+use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::image::{is_digest, repository_and_tag};
 use super::{Info, Mount, Pod, Runtime};
@@ -80,6 +80,18 @@ impl Api for Cri {
             ..container_info(status, &verbose, pod)
         }))
     }
+
+    async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let method = format!("{SERVICE}/GetContainerEvents");
+        let mut told = |event: api::ContainerEventResponse| {
+            if matches!(event.container_event_type, api::CREATED | api::STARTED) {
+                each(&event.container_id, Some(self.runtime));
+            }
+        };
+        self.channel
+            .stream(&method, &api::GetEventsRequest {}, &mut told)
+            .await
+    }
 }
 
 impl Cri {
@@ -133,6 +145,14 @@ struct Verbose {
     /// containerd, of a sandbox.
     #[serde(rename = "cniResult")]
     cni_result: Option<serde_json::Value>,
+    #[serde(rename = "runtimeSpec")]
+    spec: VerboseSpec,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct VerboseSpec {
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -162,7 +182,20 @@ impl Verbose {
 
     fn cni(&self) -> String {
         let result = self.cni_result.as_ref().filter(|result| !result.is_null());
-        result.map(ToString::to_string).unwrap_or_default()
+        let of_crio = self.spec.annotations.get("io.kubernetes.cri-o.CNIResult");
+        let result = result.map(ToString::to_string);
+        result.or_else(|| of_crio.cloned()).unwrap_or_default()
+    }
+
+    /// Name of the image, where the interface has its id alone.
+    fn image(&self) -> Option<&String> {
+        const NAMES: [&str; 2] = [
+            "io.kubernetes.cri.image-name",
+            "io.kubernetes.cri-o.ImageName",
+        ];
+        NAMES
+            .iter()
+            .find_map(|name| self.spec.annotations.get(*name))
     }
 
     fn privileged(&self) -> Option<bool> {
@@ -223,6 +256,7 @@ fn container_info(
     let named = [&spec.image, &spec.user_specified_image, &status.image_ref];
     let image = named
         .into_iter()
+        .chain(verbose.image())
         .find(|name| !name.is_empty() && !is_digest(name))
         .cloned()
         .unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::endpoint::{Api, Error};
+use super::endpoint::{Announce, Api, Error};
 use super::http::Client;
 use super::image::{is_digest, repository_and_tag};
 use super::{Info, Mount, Pod};
@@ -39,25 +39,18 @@ impl Api for Docker {
         };
         Ok(Some(info(container, image.flatten().unwrap_or_default())))
     }
-}
 
-impl Docker {
-    /// Gives the id of every container that is made or started to `each`, until
-    /// the daemon ends.
-    ///
-    /// # Errors
-    /// When the daemon does not tell.
-    pub(super) async fn watch(&self, mut each: impl FnMut(&str)) -> Result<(), Error> {
+    async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
         // The filter is JSON: {"type":["container"],"event":["create","start"]}.
         const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C\
             %22event%22%3A%5B%22create%22%2C%22start%22%5D%7D";
-        self.client
-            .lines(EVENTS, |line| {
-                if let Ok(event) = serde_json::from_slice::<Event>(line) {
-                    each(&event.actor.id);
-                }
-            })
-            .await
+        let mut lines = self.client.lines(EVENTS, "application/json").await?;
+        while let Some(line) = lines.next().await? {
+            if let Ok(event) = serde_json::from_slice::<Event>(&line) {
+                each(&event.actor.id, None);
+            }
+        }
+        Ok(())
     }
 }
 

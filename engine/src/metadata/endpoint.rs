@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::Info;
+use super::{Info, Runtime};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -67,6 +67,8 @@ pub struct Limits {
     pub rest: Duration,
     /// How long it is left alone at most.
     pub longest_rest: Duration,
+    /// How often it is tried to hear of new containers.
+    pub listen: Duration,
 }
 
 impl Default for Limits {
@@ -75,6 +77,7 @@ impl Default for Limits {
             answer: Duration::from_secs(2),
             rest: Duration::from_millis(100),
             longest_rest: Duration::from_secs(30),
+            listen: Duration::from_secs(2),
         }
     }
 }
@@ -86,7 +89,15 @@ pub trait Api: Sized + Send + Sync + 'static {
 
     /// What the runtime knows of the container. `None`: nothing.
     fn ask(&self, id: &str) -> impl Future<Output = Result<Option<Info>, Error>> + Send;
+
+    /// Tells `each` of every container that is made or started, until the runtime
+    /// ends.
+    fn watch(&self, each: &mut Announce<'_>) -> impl Future<Output = Result<(), Error>> + Send;
 }
+
+/// Takes the id of a container that is announced, and its kind where the socket
+/// does not tell that already.
+pub type Announce<'a> = dyn FnMut(&str, Option<Runtime>) + Send + 'a;
 
 /// One socket.
 pub struct Endpoint<A> {
@@ -165,15 +176,34 @@ impl<A: Api> Endpoint<A> {
         state.errors = state.errors.saturating_add(1);
     }
 
+    /// Makes a connection anew where it is this one, which has ended.
+    async fn forget(&self, ended: &Arc<A>) {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &state.connection
+            && Arc::ptr_eq(connection, ended)
+        {
+            state.connection = None;
+        }
+    }
+
     /// What the runtime knows of the container. `None`: nothing, or nobody listens.
     ///
     /// # Errors
     /// When it does not answer, or says that something is wrong.
     pub async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+        let old = self.state.lock().await.connection.is_some();
         let Some(connection) = self.connection().await? else {
             return Ok(None);
         };
-        let answer = connection.ask(id).await;
+        let mut answer = connection.ask(id).await;
+        // The runtime may have been started anew since the connection was made.
+        if old && matches!(answer, Err(Error::Io(_) | Error::Protocol(_))) {
+            self.forget(&connection).await;
+            let Some(connection) = self.connection().await? else {
+                return Ok(None);
+            };
+            answer = connection.ask(id).await;
+        }
         match &answer {
             Ok(_) => {
                 let mut state = self.state.lock().await;
@@ -187,5 +217,24 @@ impl<A: Api> Endpoint<A> {
             Err(error) => self.rest(&mut *self.state.lock().await, error),
         }
         answer
+    }
+
+    /// Tells `each` of new containers until the connection ends, or nobody listens.
+    /// How long to leave it at that.
+    pub async fn watch(&self, each: &mut Announce<'_>) -> Duration {
+        let connection = match self.connection().await {
+            Ok(Some(connection)) => connection,
+            Ok(None) | Err(_) => return self.limits.listen,
+        };
+        let ended = connection.watch(each).await;
+        log::debug!("announcements of {}: {ended:?}", self.path.display());
+        match ended {
+            // It does not announce any. When it is updated, it may.
+            Err(Error::Status(..)) => self.limits.longest_rest.max(self.limits.listen),
+            _ => {
+                self.forget(&connection).await;
+                self.limits.listen
+            }
+        }
     }
 }

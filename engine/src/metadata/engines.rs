@@ -50,7 +50,8 @@ engines! {
     /// Podman; each user may have one.
     Podman podman ["/run/podman/podman.sock", "/run/user/*/podman/podman.sock"] knows Podman;
     /// What Kubernetes uses.
-    Cri cri ["/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/k3s/containerd/containerd.sock"]
+    Cri cri ["/run/containerd/containerd.sock", "/run/crio/crio.sock", "/run/k3s/containerd/containerd.sock",
+        "/run/k0s/containerd.sock", "/var/snap/microk8s/common/run/containerd.sock"]
         knows Containerd | CriO | Cri;
     /// containerd without Kubernetes.
     Containerd containerd ["/run/containerd/containerd.sock", "/run/host-containerd/containerd.sock"]

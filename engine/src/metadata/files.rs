@@ -20,6 +20,8 @@ const MAX_FILE: u64 = 4 << 20;
 const TASKS: &[&str] = &[
     "run/containerd/io.containerd.runtime.v2.task",
     "run/k3s/containerd/io.containerd.runtime.v2.task",
+    "run/k0s/containerd/io.containerd.runtime.v2.task",
+    "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
     "run/docker/containerd/daemon/io.containerd.runtime.v2.task",
 ];
 
@@ -145,6 +147,11 @@ fn of_overlay(host_root: &Path, id: &str) -> Option<Info> {
 
 /// The paths that a path with `*` for a directory stands for.
 pub(super) fn expand(host_root: &Path, path: &str) -> Vec<PathBuf> {
+    let mut path = path.trim_start_matches('/');
+    // A link to `/run` would lead out of the host's root.
+    if host_root != Path::new("/") && path.starts_with("var/run/") {
+        path = &path["var/".len()..];
+    }
     let Some((before, after)) = path.split_once("*/") else {
         return vec![host_root.join(path)];
     };

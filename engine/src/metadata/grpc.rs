@@ -1,10 +1,11 @@
 //! gRPC over a unix socket, as much of it as asking a runtime takes: one request,
-//! one answer, time and size limited.
+//! and one answer, time and size limited, or one after the other.
 
 use std::path::Path;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use h2::RecvStream;
 use h2::client::SendRequest;
 use prost::Message;
 use tokio::net::UnixStream;
@@ -86,6 +87,45 @@ impl Channel {
         let sender = self.sender.clone();
         within(limit, exchange(sender, method, header, frame(request))).await
     }
+
+    /// Calls `method` and gives every answer to `each`, until the other side ends.
+    ///
+    /// # Errors
+    /// When it does not end well, or what comes is no answer.
+    pub async fn stream<Answer: Message + Default>(
+        &self,
+        method: &str,
+        request: &impl Message,
+        each: &mut (dyn FnMut(Answer) + Send),
+    ) -> Result<(), Error> {
+        let sender = self.sender.clone();
+        // The other side may say nothing at all before there is something to tell.
+        let mut body = begin(sender, method, None, frame(request)).await?;
+        let mut rest = BytesMut::new();
+        while let Some(chunk) = body.data().await {
+            let chunk = chunk?;
+            rest.extend_from_slice(&chunk);
+            body.flow_control().release_capacity(chunk.len())?;
+            while let Some(len) = frame_length(&rest)? {
+                if rest.len() < len {
+                    break;
+                }
+                each(unframe(&rest.split_to(len))?);
+            }
+        }
+        ended(&mut body).await
+    }
+}
+
+/// How long the frame is that begins here, once enough of it is there to say.
+fn frame_length(bytes: &[u8]) -> Result<Option<usize>, Error> {
+    let Some([_, len @ ..]) = bytes.first_chunk::<PREFIX>() else {
+        return Ok(None);
+    };
+    match u32::from_be_bytes(*len) as usize {
+        len if len > MAX_ANSWER => Err(Error::protocol("the answer is too long")),
+        len => Ok(Some(PREFIX + len)),
+    }
 }
 
 /// A message with what stands in front of it.
@@ -128,12 +168,13 @@ fn status(headers: &http::HeaderMap) -> Option<Result<(), Error>> {
     })
 }
 
-async fn exchange<Answer: Message + Default>(
+/// Sends the request; what is answered is yet to be read.
+async fn begin(
     sender: SendRequest<Bytes>,
     method: &str,
     header: Option<(&'static str, &str)>,
     frame: Bytes,
-) -> Result<Answer, Error> {
+) -> Result<RecvStream, Error> {
     let mut request = http::Request::post(format!("http://localhost/{method}"))
         .header("content-type", "application/grpc")
         .header("te", "trailers");
@@ -153,7 +194,23 @@ async fn exchange<Answer: Message + Default>(
     if let Some(Err(error)) = status(response.headers()) {
         return Err(error);
     }
-    let mut body = response.into_body();
+    Ok(response.into_body())
+}
+
+/// How it ended.
+async fn ended(body: &mut RecvStream) -> Result<(), Error> {
+    let trailers = body.trailers().await?;
+    let status = trailers.as_ref().and_then(status);
+    status.unwrap_or_else(|| Err(Error::protocol("the answer has no status")))
+}
+
+async fn exchange<Answer: Message + Default>(
+    sender: SendRequest<Bytes>,
+    method: &str,
+    header: Option<(&'static str, &str)>,
+    frame: Bytes,
+) -> Result<Answer, Error> {
+    let mut body = begin(sender, method, header, frame).await?;
     let mut answer = BytesMut::new();
     while let Some(chunk) = body.data().await {
         let chunk = chunk?;
@@ -163,12 +220,8 @@ async fn exchange<Answer: Message + Default>(
         answer.extend_from_slice(&chunk);
         body.flow_control().release_capacity(chunk.len())?;
     }
-    let trailers = body.trailers().await?;
-    match trailers.as_ref().and_then(status) {
-        Some(Ok(())) => unframe(&answer),
-        Some(Err(error)) => Err(error),
-        None => Err(Error::protocol("the answer has no status")),
-    }
+    ended(&mut body).await?;
+    unframe(&answer)
 }
 
 #[cfg(test)]
@@ -186,5 +239,12 @@ mod tests {
         let mut compressed = whole.to_vec();
         compressed[0] = 1;
         assert!(unframe::<String>(&compressed).is_err());
+    }
+
+    #[test]
+    fn lengths_of_frames() {
+        assert_eq!(frame_length(&[0, 0, 0, 0]).unwrap(), None);
+        assert_eq!(frame_length(&[0, 0, 0, 1, 2]).unwrap(), Some(PREFIX + 258));
+        assert!(frame_length(&[0xFF; 8]).is_err());
     }
 }

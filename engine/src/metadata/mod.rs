@@ -5,7 +5,7 @@
 //! and is read without a lock.
 
 pub mod cgroup;
-mod containerd;
+pub mod containerd;
 pub mod cri;
 mod docker;
 pub mod endpoint;
@@ -14,17 +14,19 @@ mod files;
 pub mod grpc;
 mod http;
 mod image;
+pub mod kubernetes;
 mod oci;
 pub mod recorded;
 pub mod runtimes;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::state::users::Users;
 pub use cgroup::Runtime;
+use kubernetes::Cluster;
 
 /// Bytes of an id that are shown.
 pub const SHORT_ID: usize = 12;
@@ -103,6 +105,11 @@ pub struct Pod {
 }
 
 impl Pod {
+    /// Labels by which a kubelet tells a runtime what pod a container is of.
+    const NAME: &str = "io.kubernetes.pod.name";
+    const NAMESPACE: &str = "io.kubernetes.pod.namespace";
+    const UID: &str = "io.kubernetes.pod.uid";
+
     /// The pod as the labels of a container tell it.
     pub fn of_labels(labels: &[(String, String)]) -> Option<Self> {
         let label = |key: &str| {
@@ -110,9 +117,9 @@ impl Pod {
             labels.find_map(|(k, v)| (k == key).then(|| v.clone()))
         };
         Some(Self {
-            name: label("io.kubernetes.pod.name")?,
-            namespace: label("io.kubernetes.pod.namespace").unwrap_or_default(),
-            uid: label("io.kubernetes.pod.uid").unwrap_or_default(),
+            name: label(Self::NAME)?,
+            namespace: label(Self::NAMESPACE).unwrap_or_default(),
+            uid: label(Self::UID).unwrap_or_default(),
             sandbox_id: label("io.kubernetes.sandbox.id").unwrap_or_default(),
             ..Self::default()
         })
@@ -129,16 +136,21 @@ pub struct Container {
     id: Box<str>,
     runtime: Runtime,
     info: OnceLock<Info>,
+    /// What is known before the runtime that knows most has answered.
+    early: OnceLock<Info>,
     /// Users of the container's own file system.
     users: OnceLock<Users>,
     info_state: AtomicU8,
     users_state: AtomicU8,
     /// When the first question was asked.
     asked: OnceLock<Instant>,
+    /// How often anything was answered, for whoever waits for it; of all
+    /// containers that are kept together.
+    answers: Arc<AtomicU64>,
 }
 
 /// After this time nobody waits for an answer any more; it is still taken.
-const LONGEST_PENDING: Duration = Duration::from_secs(3);
+const LONGEST_PENDING: Duration = Duration::from_secs(10);
 
 impl Container {
     /// A container of which only the control group told.
@@ -147,11 +159,17 @@ impl Container {
             id: id.into(),
             runtime,
             info: OnceLock::new(),
+            early: OnceLock::new(),
             users: OnceLock::new(),
             info_state: AtomicU8::new(IDLE),
             users_state: AtomicU8::new(IDLE),
             asked: OnceLock::new(),
+            answers: Arc::default(),
         }
+    }
+
+    fn answered(&self) {
+        self.answers.fetch_add(1, Ordering::Release);
     }
 
     /// The whole id.
@@ -171,7 +189,7 @@ impl Container {
 
     /// What a runtime knows, once it answered.
     pub fn info(&self) -> Option<&Info> {
-        self.info.get()
+        self.info.get().or_else(|| self.early.get())
     }
 
     /// The container's users, once they were read.
@@ -181,7 +199,7 @@ impl Container {
 
     /// Whether an answer is on its way and worth to wait for.
     pub fn is_pending(&self) -> bool {
-        let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info.get().is_none())
+        let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info().is_none())
             || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none());
         waits
             && self
@@ -204,21 +222,31 @@ impl Container {
     /// Puts in what a runtime knows. The first answer stays.
     pub fn publish(&self, info: Info) {
         let _ = self.info.set(info);
+        self.answered();
+    }
+
+    /// Puts in what counts until there is a better answer.
+    pub fn publish_early(&self, info: Info) {
+        let _ = self.early.set(info);
+        self.answered();
     }
 
     /// Tells that no runtime knows the container.
     pub fn publish_unknown(&self) {
         self.info_state.store(UNKNOWN, Ordering::Release);
+        self.answered();
     }
 
     /// Puts in the users of the container.
     pub fn publish_users(&self, users: Users) {
         let _ = self.users.set(users);
+        self.answered();
     }
 
     /// Tells that the users of the container cannot be read.
     pub fn publish_no_users(&self) {
         self.users_state.store(UNKNOWN, Ordering::Release);
+        self.answered();
     }
 
     /// Whether nobody has asked for the users yet; from now on somebody has.
@@ -241,6 +269,33 @@ pub struct Containers {
     asker: OnceLock<Box<dyn Ask>>,
     /// Told by a recorder before any thread of them was seen, by short id.
     told: Mutex<HashMap<Box<str>, Info>>,
+    /// Those that became known since somebody last looked.
+    news: Mutex<Vec<Arc<Container>>>,
+    answers: Arc<AtomicU64>,
+    asked: AtomicU64,
+    answered: AtomicU64,
+    refused: AtomicU64,
+    cluster: Arc<Cluster>,
+}
+
+/// What is told of a container.
+#[derive(Debug)]
+pub enum Told {
+    /// By the runtime that knows most of it.
+    All(Info),
+    /// By somebody else; that one may still answer.
+    Some(Info),
+}
+
+/// Questions to runtimes, and what came of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LookupCounts {
+    /// Containers that were asked about.
+    pub asked: u64,
+    /// Those that a runtime, or its files, knew.
+    pub answered: u64,
+    /// Those that could not be asked about, because too many were.
+    pub refused: u64,
 }
 
 impl std::fmt::Debug for Containers {
@@ -268,6 +323,16 @@ impl Containers {
         }
     }
 
+    /// What the API server knows of pods.
+    pub fn cluster(&self) -> &Arc<Cluster> {
+        &self.cluster
+    }
+
+    /// Whether there is somebody to ask.
+    pub fn are_asked_for(&self) -> bool {
+        self.asker.get().is_some()
+    }
+
     /// Number of containers.
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -276,6 +341,13 @@ impl Containers {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// All of them, by id.
+    pub fn all(&self) -> Vec<Arc<Container>> {
+        let mut all: Vec<_> = self.lock().values().cloned().collect();
+        all.sort_unstable_by(|a, b| a.full_id().cmp(b.full_id()));
+        all
     }
 
     /// The container with this full id, if it was seen.
@@ -293,7 +365,10 @@ impl Containers {
             if known.len() >= MANY {
                 known.retain(|_, c| Arc::strong_count(c) > 1);
             }
-            let container = Arc::new(Container::new(id, runtime));
+            let container = Arc::new(Container {
+                answers: Arc::clone(&self.answers),
+                ..Container::new(id, runtime)
+            });
             if let Some(info) = self.told().remove(container.id()) {
                 container.publish(info);
             }
@@ -328,8 +403,50 @@ impl Containers {
             return;
         };
         let first = container.info.get().is_none() && container.ask(&container.info_state);
-        if first && !asker.ask(container) {
+        if !first {
+            return;
+        }
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if !asker.ask(container) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             container.publish_unknown();
+        }
+    }
+
+    /// Takes in what a runtime that was asked knows of the container.
+    pub fn answer(&self, container: &Arc<Container>, told: Told) {
+        let is_first = container.info().is_none();
+        match told {
+            Told::All(info) => container.publish(info),
+            Told::Some(info) => container.publish_early(info),
+        }
+        if !is_first {
+            return;
+        }
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        let mut news = self.news();
+        if news.len() < MANY {
+            news.push(Arc::clone(container));
+        }
+    }
+
+    /// Containers that became known since the last time.
+    pub fn take_news(&self) -> Vec<Arc<Container>> {
+        std::mem::take(&mut *self.news())
+    }
+
+    /// How often anything about any container was answered: while that stays the
+    /// same, nobody has to look again.
+    pub fn answers(&self) -> u64 {
+        self.answers.load(Ordering::Acquire)
+    }
+
+    /// How often the runtimes were asked.
+    pub fn lookups(&self) -> LookupCounts {
+        LookupCounts {
+            asked: self.asked.load(Ordering::Relaxed),
+            answered: self.answered.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
         }
     }
 
@@ -356,6 +473,10 @@ impl Containers {
 
     fn told(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Info>> {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn news(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Container>>> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Box<str>, Arc<Container>>> {
@@ -394,6 +515,23 @@ mod tests {
         late.publish(Info::default());
         early.publish_unknown();
         assert!(!early.is_pending() && !late.is_pending());
+    }
+
+    #[test]
+    fn a_better_answer_counts() {
+        let containers = Containers::new();
+        let container = containers.get("late", Runtime::Containerd);
+        let named = |name: &str| Info {
+            name: name.to_owned(),
+            ..Info::default()
+        };
+        containers.answer(&container, Told::Some(named("early")));
+        assert_eq!(container.info().unwrap().name, "early");
+        containers.answer(&container, Told::All(named("whole")));
+        containers.answer(&container, Told::Some(named("early")));
+        assert_eq!(container.info().unwrap().name, "whole");
+        assert_eq!(containers.take_news().len(), 1, "it is news once");
+        assert_eq!(containers.lookups().answered, 1);
     }
 
     #[test]

@@ -13,8 +13,22 @@ use super::{Info, Mount, Pod};
 #[serde(default)]
 pub(super) struct Spec {
     annotations: BTreeMap<String, String>,
+    process: Process,
     mounts: Vec<SpecMount>,
     linux: Linux,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Process {
+    apparmor_profile: String,
+    capabilities: Option<Capabilities>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Capabilities {
+    bounding: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,9 +42,12 @@ struct SpecMount {
 }
 
 #[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 struct Linux {
     namespaces: Vec<Namespace>,
+    masked_paths: Vec<String>,
+    readonly_paths: Vec<String>,
+    seccomp: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -72,6 +89,18 @@ impl Spec {
         self.linux.namespaces.iter().any(|n| n.kind == namespace)
     }
 
+    /// Whether nothing is left of what keeps a container in, which is what runtimes
+    /// make of `--privileged`. `None`: there is no specification.
+    fn is_privileged(&self) -> Option<bool> {
+        let process = &self.process;
+        let capabilities = process.capabilities.as_ref()?;
+        let all = ["CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO"];
+        let unconfined = matches!(process.apparmor_profile.as_str(), "" | "unconfined");
+        let open = self.linux.masked_paths.is_empty() && self.linux.readonly_paths.is_empty();
+        let has = |name: &str| capabilities.bounding.iter().any(|known| known == name);
+        Some(open && unconfined && self.linux.seccomp.is_none() && all.into_iter().all(has))
+    }
+
     /// What it tells; `image` is the image if something else told it.
     pub(super) fn info(&self, image: &str, labels: BTreeMap<String, String>) -> Info {
         let annotation = |names| self.annotation(names).unwrap_or_default().to_owned();
@@ -96,6 +125,7 @@ impl Spec {
             image_repository: repository.to_owned(),
             image_tag: tag.to_owned(),
             image,
+            privileged: self.is_privileged(),
             mounts: mounts.map(mount).collect(),
             host_pid: Some(!self.has_own("pid")),
             host_network: Some(!self.has_own("network")),
@@ -122,5 +152,32 @@ fn mount(mount: &SpecMount) -> Mount {
             .find(|spread| has(spread))
             .unwrap_or("private")
             .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn privileged_containers() {
+        let privileged = |json: &str| {
+            let spec: Spec = serde_json::from_str(json).unwrap();
+            spec.is_privileged()
+        };
+        let all = r#"{"bounding":["CAP_CHOWN","CAP_SYS_ADMIN","CAP_SYS_MODULE","CAP_SYS_RAWIO"]}"#;
+        let with = |process: &str, linux: &str| {
+            privileged(&format!(
+                r#"{{"process":{{"capabilities":{all}{process}}},"linux":{{{linux}}}}}"#
+            ))
+        };
+        assert_eq!(with("", ""), Some(true));
+        assert_eq!(with(r#","apparmorProfile":"unconfined""#, ""), Some(true));
+        assert_eq!(with(r#","apparmorProfile":"cri-default""#, ""), Some(false));
+        assert_eq!(with("", r#""seccomp":{"defaultAction":"x"}"#), Some(false));
+        assert_eq!(with("", r#""maskedPaths":["/proc/kcore"]"#), Some(false));
+        let few = r#"{"process":{"capabilities":{"bounding":["CAP_CHOWN"]}}}"#;
+        assert_eq!(privileged(few), Some(false));
+        assert_eq!(privileged("{}"), None);
     }
 }

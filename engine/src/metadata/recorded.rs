@@ -1,10 +1,10 @@
 //! Containers as recorders describe them in captures: one JSON object for each.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::cgroup::Runtime;
-use super::{Info, Mount, Pod};
+use super::{Container, Info, Mount, Pod};
 
 #[derive(Deserialize)]
 struct Described {
@@ -25,22 +25,46 @@ struct Entry {
     imagerepo: String,
     imagetag: String,
     imagedigest: String,
-    privileged: bool,
-    host_pid: bool,
-    host_network: bool,
-    host_ipc: bool,
+    privileged: Told,
+    host_pid: Told,
+    host_network: Told,
+    host_ipc: Told,
+    /// Seconds since the epoch.
     created_time: i64,
+    /// Nanoseconds; we alone write them.
+    created_time_ns: u64,
     // Some wrote it as a number, or nothing.
     ip: Value,
     cni_json: String,
     pod_sandbox_id: String,
     labels: Map<String, Value>,
     pod_sandbox_labels: Map<String, Value>,
+    /// We alone write it: others tell the pod by the container's labels.
+    pod: Option<PodName>,
     #[serde(rename = "Mounts")]
     mounts: Vec<RecordedMount>,
 }
 
-#[derive(Default, Deserialize)]
+/// What is not told is false; `null` is what nobody knew.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Told(Option<bool>);
+
+impl Default for Told {
+    fn default() -> Self {
+        Self(Some(false))
+    }
+}
+
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct PodName {
+    name: String,
+    namespace: String,
+    uid: String,
+}
+
+#[derive(Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "PascalCase")]
 struct RecordedMount {
     source: String,
@@ -51,19 +75,32 @@ struct RecordedMount {
     propagation: String,
 }
 
-/// Kind of a runtime by its number in captures.
+/// Kinds of runtimes by their numbers in captures.
+const RUNTIMES: [(u64, Runtime); 8] = [
+    (0, Runtime::Docker),
+    (1, Runtime::Lxc),
+    (2, Runtime::LibvirtLxc),
+    (6, Runtime::Cri),
+    (7, Runtime::Containerd),
+    (8, Runtime::CriO),
+    (9, Runtime::Bpm),
+    (11, Runtime::Podman),
+];
+
+/// Number of what has none.
+const NO_NUMBER: u64 = 255;
+
 fn runtime(kind: u64) -> Option<Runtime> {
-    Some(match kind {
-        0 => Runtime::Docker,
-        1 => Runtime::Lxc,
-        2 => Runtime::LibvirtLxc,
-        6 => Runtime::Cri,
-        7 => Runtime::Containerd,
-        8 => Runtime::CriO,
-        9 => Runtime::Bpm,
-        11 => Runtime::Podman,
-        _ => return None,
-    })
+    let mut known = RUNTIMES.iter();
+    known
+        .find(|(number, _)| *number == kind)
+        .map(|known| known.1)
+}
+
+fn number(runtime: Runtime) -> u64 {
+    let mut known = RUNTIMES.iter();
+    let known = known.find(|(_, known)| *known == runtime);
+    known.map_or(NO_NUMBER, |known| known.0)
 }
 
 fn pairs(map: Map<String, Value>) -> Vec<(String, String)> {
@@ -86,6 +123,15 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
     let labels = pairs(entry.labels);
     let pod_labels = pairs(entry.pod_sandbox_labels);
     let pod = Pod::of_labels(&labels).or_else(|| Pod::of_labels(&pod_labels));
+    let pod = entry.pod.map_or(pod, |named| {
+        Some(Pod {
+            name: named.name,
+            namespace: named.namespace,
+            uid: named.uid,
+            ..Pod::default()
+        })
+    });
+    let ip = entry.ip.as_str().unwrap_or_default();
     let sandbox = Some(entry.pod_sandbox_id).filter(|id| !id.is_empty());
     let pod = match (pod, sandbox) {
         (None, None) => None,
@@ -94,6 +140,8 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
             Some(Pod {
                 sandbox_id: sandbox.unwrap_or_else(|| pod.sandbox_id.clone()),
                 labels: pod_labels,
+                // A container has the address of its pod.
+                ip: ip.to_owned(),
                 cni_json: entry.cni_json,
                 ..pod
             })
@@ -115,14 +163,17 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
         image_tag: entry.imagetag,
         image_digest: entry.imagedigest,
         image_id: entry.imageid,
-        privileged: Some(entry.privileged),
-        host_pid: Some(entry.host_pid),
-        host_network: Some(entry.host_network),
-        host_ipc: Some(entry.host_ipc),
-        started: u64::try_from(entry.created_time)
-            .unwrap_or(0)
-            .saturating_mul(1_000_000_000),
-        ip: entry.ip.as_str().unwrap_or_default().to_owned(),
+        privileged: entry.privileged.0,
+        host_pid: entry.host_pid.0,
+        host_network: entry.host_network.0,
+        host_ipc: entry.host_ipc.0,
+        started: match entry.created_time_ns {
+            0 => u64::try_from(entry.created_time)
+                .unwrap_or(0)
+                .saturating_mul(1_000_000_000),
+            exactly => exactly,
+        },
+        ip: ip.to_owned(),
         labels,
         mounts: mounts.collect(),
         pod,
@@ -130,9 +181,110 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
     Some((entry.id, info))
 }
 
+/// What is known of a container, as [`parse`] and other readers of captures
+/// take it.
+pub fn describe(container: &Container, info: &Info) -> Vec<u8> {
+    let map = |pairs: &[(String, String)]| -> Map<String, Value> {
+        let pairs = pairs.iter().cloned();
+        pairs.map(|(key, value)| (key, value.into())).collect()
+    };
+    let mounts = info.mounts.iter().map(|mount| RecordedMount {
+        source: mount.source.clone(),
+        destination: mount.destination.clone(),
+        mode: mount.mode.clone(),
+        writable: !mount.readonly,
+        propagation: mount.propagation.clone(),
+    });
+    let pod = info.pod.as_ref();
+    let pod_ip = pod.map(|pod| &pod.ip).filter(|ip| !ip.is_empty());
+    let mut object = json!({
+        "id": container.id(),
+        "full_id": info.full_id.as_deref().unwrap_or(container.full_id()),
+        "type": number(info.runtime.unwrap_or(container.runtime())),
+        "name": info.name,
+        "image": info.image,
+        "imageid": info.image_id,
+        "imagerepo": info.image_repository,
+        "imagetag": info.image_tag,
+        "imagedigest": info.image_digest,
+        "privileged": info.privileged,
+        "host_pid": info.host_pid,
+        "host_network": info.host_network,
+        "host_ipc": info.host_ipc,
+        "created_time": info.started / 1_000_000_000,
+        "created_time_ns": info.started,
+        "ip": pod_ip.unwrap_or(&info.ip),
+        "labels": map(&info.labels),
+        "Mounts": mounts.collect::<Vec<_>>(),
+    });
+    if let Some(pod) = pod {
+        object["cni_json"] = pod.cni_json.as_str().into();
+        object["pod_sandbox_id"] = pod.sandbox_id.as_str().into();
+        object["pod_sandbox_labels"] = map(&pod.labels).into();
+        object["pod"] = json!(PodName {
+            name: pod.name.clone(),
+            namespace: pod.namespace.clone(),
+            uid: pod.uid.clone(),
+        });
+    }
+    json!({ "container": object }).to_string().into_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_described_comes_back() {
+        let text = str::to_owned;
+        let pair = |key: &str| vec![(text(key), text("value"))];
+        let pod = Pod {
+            name: text("web-0"),
+            namespace: text("shop"),
+            uid: text("1-2-3"),
+            sandbox_id: "f".repeat(64),
+            labels: pair("app"),
+            ip: text("10.0.0.7"),
+            cni_json: text("{\"a\":1}"),
+        };
+        let info = Info {
+            runtime: Some(Runtime::Containerd),
+            full_id: None,
+            name: text("web"),
+            image: text("docker.io/library/nginx:1"),
+            image_repository: text("docker.io/library/nginx"),
+            image_tag: text("1"),
+            image_digest: text("sha256:1"),
+            image_id: text("2"),
+            privileged: Some(true),
+            labels: pair("tier"),
+            mounts: vec![Mount {
+                source: text("/a"),
+                destination: text("/b"),
+                mode: text("ro"),
+                readonly: true,
+                propagation: text("rslave"),
+            }],
+            started: 1_700_000_000_123_456_789,
+            host_pid: Some(false),
+            host_network: None,
+            host_ipc: Some(true),
+            ip: text("10.0.0.7"),
+            pod: Some(pod),
+        };
+        let alone = Info {
+            name: text("db"),
+            ip: text("172.17.0.2"),
+            ..Info::default()
+        };
+        for (runtime, info) in [(Runtime::Containerd, info), (Runtime::Nspawn, alone)] {
+            let container = Container::new(&"0123456789abcdef".repeat(4), runtime);
+            let (id, back) = parse(&describe(&container, &info)).unwrap();
+            assert_eq!(id, container.id());
+            let full_id = Some(text(container.full_id()));
+            assert_eq!(back, Info { full_id, ..info });
+        }
+    }
 
     #[test]
     fn what_a_recorder_wrote() {

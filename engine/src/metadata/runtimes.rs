@@ -14,7 +14,7 @@ use super::cri::Cri;
 use super::docker::Docker;
 use super::endpoint::{Api, Endpoint, Error, Limits};
 use super::engines::{Engine, Engines};
-use super::{Ask, Container, Containers, Info, Runtime, files};
+use super::{Ask, Container, Containers, Info, Runtime, Told, files};
 
 /// Containers that may wait to be asked for.
 const QUEUE: usize = 1024;
@@ -28,15 +28,15 @@ const RETRIES: &[Duration] = &[
     Duration::from_millis(200),
     Duration::from_secs(1),
     Duration::from_secs(10),
-    Duration::from_secs(60),
 ];
+
+/// How often it is asked about after that, as long as somebody is in it: its runtime
+/// may have been away all the time.
+const NOW_AND_THEN: Duration = Duration::from_secs(30);
 
 /// How long a runtime may think before files are asked: well below the time that
 /// an event waits.
 const SOON: Duration = Duration::from_millis(250);
-
-/// How often it is tried to hear of new containers.
-const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
 /// Asks the runtimes.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ impl Runtimes {
         let node = Arc::new(Node {
             host_root: host_root.to_owned(),
             sockets: Mutex::default(),
-            announced: Arc::downgrade(containers),
+            containers: Arc::downgrade(containers),
             engines,
             limits,
         });
@@ -107,6 +107,14 @@ impl Socket {
         }
     }
 
+    /// Kind of its containers, where all are of one.
+    fn runtime(&self) -> Option<Runtime> {
+        match self {
+            Self::Docker(runtime, _) => Some(*runtime),
+            Self::Cri(_) | Self::Containerd(_) => None,
+        }
+    }
+
     async fn connect(&self) {
         // An error was logged, and the connection is tried again when needed.
         match self {
@@ -141,8 +149,8 @@ struct Node {
     limits: Limits,
     /// Those that were there when last looked, or always may be.
     sockets: Mutex<Vec<Arc<Socket>>>,
-    /// Where containers that are announced are put in.
-    announced: Weak<Containers>,
+    /// Where answers go, and containers that are announced.
+    containers: Weak<Containers>,
 }
 
 async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
@@ -154,21 +162,23 @@ async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
     while let Some(container) = incoming.recv().await {
         let (node, turns) = (Arc::clone(&node), Arc::clone(&turns));
         tokio::spawn(async move {
-            for wait in std::iter::once(&Duration::ZERO).chain(RETRIES) {
-                tokio::time::sleep(*wait).await;
+            let soon = std::iter::once(Duration::ZERO).chain(RETRIES.iter().copied());
+            for wait in soon.chain(std::iter::repeat(NOW_AND_THEN)) {
+                tokio::time::sleep(wait).await;
                 // Only this task and the list of all containers have it:
                 // nobody is in it any more.
-                if *wait > Duration::ZERO && Arc::strong_count(&container) <= 2 {
+                if wait > Duration::ZERO && Arc::strong_count(&container) <= 2 {
                     return;
                 }
                 let Ok(_turn) = turns.acquire().await else {
                     return;
                 };
                 match node.ask(&container).await {
-                    Some(info) => {
-                        container.publish(node.engines.cut(info));
+                    Some(Told::All(info)) => {
+                        node.answer(&container, Told::All(info));
                         return;
                     }
+                    Some(told) => node.answer(&container, told),
                     None => container.publish_unknown(),
                 }
             }
@@ -181,7 +191,7 @@ impl Node {
     async fn sockets(self: &Arc<Self>) -> Vec<Arc<Socket>> {
         let mut sockets = self.sockets.lock().await;
         for (engine, path) in self.engines.sockets() {
-            for path in files::expand(&self.host_root, path.trim_start_matches('/')) {
+            for path in files::expand(&self.host_root, &path) {
                 let known = |s: &Arc<Socket>| s.engine() == engine && s.path() == path;
                 if sockets.iter().any(known) {
                     continue;
@@ -196,18 +206,26 @@ impl Node {
                     // They have no socket.
                     Engine::Lxc | Engine::LibvirtLxc | Engine::Nspawn | Engine::Bpm => continue,
                 });
-                if let Socket::Docker(runtime, _) = *socket {
-                    tokio::spawn(listen(Arc::clone(&socket), runtime, self.announced.clone()));
-                }
+                tokio::spawn(listen(Arc::clone(&socket), Arc::downgrade(self)));
                 sockets.push(socket);
             }
         }
         sockets.clone()
     }
 
+    fn answer(&self, container: &Arc<Container>, told: Told) {
+        let told = match told {
+            Told::All(info) => Told::All(self.engines.cut(info)),
+            Told::Some(info) => Told::Some(self.engines.cut(info)),
+        };
+        if let Some(containers) = self.containers.upgrade() {
+            containers.answer(container, told);
+        }
+    }
+
     /// What the first that knows the container knows. Files tell less than a
-    /// runtime, but at once: they count when nobody answers while events wait.
-    async fn ask(self: &Arc<Self>, container: &Container) -> Option<Info> {
+    /// runtime, but at once: they count until one answers.
+    async fn ask(self: &Arc<Self>, container: &Arc<Container>) -> Option<Told> {
         let runtime = container.runtime();
         let enabled = Engine::ALL
             .iter()
@@ -218,25 +236,38 @@ impl Node {
         let answer = self.ask_sockets(container);
         tokio::pin!(answer);
         let answered = tokio::time::timeout(SOON, &mut answer).await;
-        if let Ok(Some(info)) = answered {
-            return Some(info);
+        if let Ok(Some(told)) = answered {
+            return Some(told);
         }
-        let found = files::look(&self.host_root, container);
-        match (answered, &found) {
-            // Worth more than an answer that comes too late.
-            (Err(_), Some(info)) if !info.image.is_empty() => found,
-            (Err(_), _) => answer.await.or(found),
-            (Ok(_), _) => found,
+        let found = files::look(&self.host_root, container).map(|info| match runtime {
+            // Nobody else will ever tell.
+            Runtime::Lxc | Runtime::LibvirtLxc | Runtime::Nspawn | Runtime::Bpm => Told::All(info),
+            _ => Told::Some(info),
+        });
+        if answered.is_ok() {
+            return found;
         }
+        if let Some(found) = found {
+            self.answer(container, found);
+        }
+        answer.await
     }
 
-    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Info> {
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Told> {
         for socket in self.sockets().await {
             if !socket.engine().may_know(container.runtime()) {
                 continue;
             }
             match socket.ask(container.full_id()).await {
-                Ok(Some(info)) => return Some(info),
+                // The interface of Kubernetes will know more of it.
+                Ok(Some(info))
+                    if socket.engine() == Engine::Containerd
+                        && info.pod.is_some()
+                        && self.engines.is_enabled(Engine::Cri) =>
+                {
+                    return Some(Told::Some(info));
+                }
+                Ok(Some(info)) => return Some(Told::All(info)),
                 Ok(None) => {}
                 Err(error) => log::debug!("{}: {error}", socket.path().display()),
             }
@@ -245,26 +276,27 @@ impl Node {
     }
 }
 
-/// Asks about containers when the daemon says that it made them: their first
+/// Asks about containers when the runtime says that it made them: their first
 /// process, and perhaps their last, is yet to come.
-async fn listen(socket: Arc<Socket>, runtime: Runtime, announced: Weak<Containers>) {
-    let Socket::Docker(_, endpoint) = &*socket else {
-        return;
-    };
+async fn listen(socket: Arc<Socket>, node: Weak<Node>) {
     loop {
-        if let Ok(Some(daemon)) = endpoint.connection().await {
-            let told = daemon
-                .watch(|id| {
-                    if let Some(containers) = announced.upgrade() {
-                        containers.get(id, runtime);
-                    }
-                })
-                .await;
-            log::debug!("{}: {told:?}", endpoint.path().display());
-        }
-        if announced.strong_count() == 0 {
+        let Some(containers) = node.upgrade().map(|node| node.containers.clone()) else {
+            return;
+        };
+        let mut announce = |id: &str, runtime: Option<Runtime>| {
+            let runtime = runtime.or(socket.runtime());
+            if let (Some(containers), Some(runtime)) = (containers.upgrade(), runtime) {
+                containers.get(id, runtime);
+            }
+        };
+        let rest = match &*socket {
+            Socket::Docker(_, endpoint) => endpoint.watch(&mut announce).await,
+            Socket::Cri(endpoint) => endpoint.watch(&mut announce).await,
+            Socket::Containerd(endpoint) => endpoint.watch(&mut announce).await,
+        };
+        if containers.strong_count() == 0 {
             return;
         }
-        tokio::time::sleep(LISTEN_AGAIN).await;
+        tokio::time::sleep(rest).await;
     }
 }

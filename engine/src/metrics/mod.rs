@@ -4,10 +4,12 @@
 //! The loop counts and hands over a [`Sample`]; everything that takes time
 //! (reading `/proc`, formatting) happens on the thread of whoever asks.
 
+pub mod cost;
 pub mod losses;
 pub mod process;
 pub mod prometheus;
 pub mod snapshot;
+pub mod table;
 pub mod tally;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -17,10 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock;
 use crate::config::{self, Config};
+use crate::metadata::LookupCounts;
 use crate::output::format::hostname;
 use crate::output::{Monitor, Recent, Statistics, Status};
 use crate::rules::Ruleset;
 use crate::source::Counters;
+use cost::Costs;
 use tally::Tally;
 
 /// Seconds of which the history is kept.
@@ -41,6 +45,8 @@ pub struct Sample {
     pub statistics: Statistics,
     /// Events by their types.
     pub tally: Tally,
+    /// What rules cost.
+    pub costs: Costs,
 }
 
 /// What is in the tables of the state.
@@ -58,6 +64,38 @@ pub struct StateCounts {
     pub unknown: u64,
     /// Threads that had gone without an event.
     pub swept: u64,
+    /// Threads that `/proc` knew better after a loss.
+    pub corrected: u64,
+    /// Questions to container runtimes.
+    pub lookups: LookupCounts,
+    /// Events that waited for a runtime's answer.
+    pub held: HeldCounts,
+}
+
+impl StateCounts {
+    /// What asking container runtimes came to: of what, its outcome, how often.
+    pub fn of_containers(&self) -> [(&'static str, &'static str, u64); 6] {
+        let (lookups, held) = (&self.lookups, &self.held);
+        [
+            ("lookups", "asked", lookups.asked),
+            ("lookups", "answered", lookups.answered),
+            ("lookups", "refused", lookups.refused),
+            ("events", "held", held.held),
+            ("events", "late", held.late),
+            ("events", "refused", held.refused),
+        ]
+    }
+}
+
+/// Events that waited for what a runtime knows of their container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct HeldCounts {
+    /// Those that waited.
+    pub held: u64,
+    /// Of those, the ones whose answer did not come in time.
+    pub late: u64,
+    /// Those for which there was no room.
+    pub refused: u64,
 }
 
 /// One second of the history.

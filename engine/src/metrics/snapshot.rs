@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::losses::{BUFFER_KINDS, by_cause, no_room};
-use super::process::Usage;
+use super::losses::by_cause;
+use super::table::{Facts, Forms, Get, METRICS, Metric, Unit};
 use super::{Board, Sample};
 use crate::clock::{self, SECOND};
 use crate::output::{Alert, FieldValue, Priority};
@@ -52,11 +52,47 @@ impl Fields {
         }
     }
 
+    fn metric(&mut self, metric: &Metric, facts: &Facts<'_>, memory_in_mb: bool) {
+        let name = metric.name;
+        let end = metric.unit.snapshot();
+        match metric.value {
+            Get::One(get) if metric.unit == Unit::Bytes && memory_in_mb => {
+                self.number(&format!("{name}_mb"), get(facts) as f64 / MB);
+            }
+            Get::One(get) => match metric.forms {
+                Forms::BothAlways => self.always(&format!("{name}{end}"), get(facts)),
+                Forms::Both | Forms::Prometheus => {
+                    self.count(&format!("{name}{end}"), get(facts));
+                }
+            },
+            Get::Share(get) => self.number(&format!("{name}{end}"), get(facts) * 100.0),
+            Get::Each(get) => {
+                for series in get(facts) {
+                    self.count(&format!("{name}_{}{end}", series.key), series.value);
+                }
+            }
+        }
+    }
+
     fn number(&mut self, name: &str, value: f64) {
         // One digit is what is looked at.
         let value = (value * 10.0).round() / 10.0;
         if value > 0.0 || self.include_empty {
             self.all.push((name.into(), FieldValue::Double(value)));
+        }
+    }
+}
+
+impl Unit {
+    /// What the name of a number ends with.
+    fn snapshot(self) -> &'static str {
+        match self {
+            Self::Count | Self::Level | Self::OwnLevel => "",
+            Self::Bytes => "_bytes",
+            Self::Ratio => "_perc",
+            Self::Timestamp => "_ts",
+            Self::Seconds => "_sec",
+            Self::Nanoseconds => "_ns",
         }
     }
 }
@@ -81,21 +117,7 @@ pub fn fields(board: &Board, last: &Last) -> (Vec<(Arc<str>, FieldValue)>, Last)
     fields.text("evt.hostname", &identity.hostname);
     fields.text("evt.source", "syscall");
     fields.text("falco.version", env!("CARGO_PKG_VERSION"));
-    fields.always("falco.start_ts", identity.start);
-    fields.always("falco.reload_ts", loaded.time);
-    fields.always("falco.duration_sec", (now - identity.start) / SECOND);
     fields.text("falco.kernel_release", &identity.kernel);
-    fields.always("falco.host_boot_ts", identity.boot);
-    fields.always("falco.host_num_cpus", identity.cpus);
-    let dropped = board
-        .outputs()
-        .iter()
-        .map(|output| output.dropped + output.lost)
-        .sum();
-    fields.always("falco.outputs_queue_num_drops", dropped);
-    fields.always("falco.num_evts", sample.events);
-    fields.always("falco.num_evts_prev", last.events);
-    fields.number("falco.evts_rate_sec", rate(sample.events, last.events));
     fields.text("scap.engine_name", identity.engine);
     for (name, sum) in &loaded.rules_files {
         fields.text(&format!("falco.sha256_rules_file.{}", stem(name)), sum);
@@ -104,37 +126,27 @@ pub fn fields(board: &Board, last: &Last) -> (Vec<(Arc<str>, FieldValue)>, Last)
         fields.text(&format!("falco.sha256_config_file.{}", stem(name)), sum);
     }
     addresses(&mut fields);
+    let facts = Facts::now(board, &sample, &loaded);
+    for metric in METRICS {
+        if metric.group.is_on(settings) && metric.forms != Forms::Prometheus {
+            fields.metric(metric, &facts, settings.memory_in_mb);
+        }
+    }
+    fields.always("falco.num_evts_prev", last.events);
+    fields.number("falco.evts_rate_sec", rate(sample.events, last.events));
     if settings.rules {
         fields.count("falco.rules.matches_total", sample.statistics.total());
         for (rule, count) in sample.statistics.rules() {
             fields.count(&format!("falco.rules.{}", rule.replace(' ', "_")), count);
         }
     }
-    if settings.resources {
-        usage(&mut fields, settings.memory_in_mb);
-    }
-    if settings.state {
-        state(&mut fields, &sample);
-    }
     if settings.kernel {
-        kernel(&mut fields, &sample, last);
+        since_last(&mut fields, &sample, last);
         fields.number(
             "scap.evts_rate_sec",
             rate(sample.counters.records, last.records),
         );
         fields.number("scap.evts_drop_rate_sec", rate(lost, last.lost));
-        if settings.kernel_per_cpu {
-            for ring in &sample.counters.rings {
-                fields.count(&format!("scap.n_evts_cpu_{}", ring.cpu), ring.records);
-                let own = sample
-                    .counters
-                    .lost
-                    .iter()
-                    .filter(|l| l.cpu == Some(ring.cpu));
-                let lost = own.map(|l| l.count).sum();
-                fields.count(&format!("scap.n_drops_cpu_{}", ring.cpu), lost);
-            }
-        }
     }
     let next = Last {
         time: now,
@@ -182,59 +194,17 @@ fn addresses(fields: &mut Fields) {
     }
 }
 
-fn usage(fields: &mut Fields, in_mb: bool) {
-    let usage = Usage::now();
-    fields.number("falco.cpu_usage_perc", usage.cpu * 100.0);
-    fields.number("falco.host_cpu_usage_perc", usage.host_cpu * 100.0);
-    let memory = [
-        ("falco.memory_rss", usage.rss),
-        ("falco.memory_vsz", usage.vsz),
-        ("falco.memory_pss", usage.pss),
-        ("falco.container_memory_used", usage.container),
-        ("falco.host_memory_used", usage.host_memory),
-    ];
-    for (name, bytes) in memory {
-        match in_mb {
-            true => fields.number(&format!("{name}_mb"), bytes as f64 / MB),
-            false => fields.count(&format!("{name}_bytes"), bytes),
-        }
-    }
-    fields.count("falco.host_procs_running", usage.host_running);
-    fields.count("falco.host_open_fds", usage.host_fds);
-}
-
-fn state(fields: &mut Fields, sample: &Sample) {
-    let state = sample.state;
-    fields.count("scap.n_threads", state.threads);
-    fields.count("scap.n_containers", state.containers);
-    fields.count("scap.n_noncached_thread_lookups", state.healed);
-    fields.count("scap.n_failed_thread_lookups", state.unknown);
-    fields.count("scap.n_removed_threads", state.swept);
-    fields.count("scap.n_drops_full_threadtable", state.refused);
-}
-
-fn kernel(fields: &mut Fields, sample: &Sample, last: &Last) {
+/// How much more was lost than at the snapshot before.
+fn since_last(fields: &mut Fields, sample: &Sample, last: &Last) {
     let counters = &sample.counters;
     let (records, lost) = (counters.records, counters.lost());
-    fields.always("scap.n_evts", records);
     fields.always("scap.n_evts_prev", last.records);
-    fields.always("scap.n_drops", lost);
     fields.always("scap.n_drops_prev", last.lost);
     let new = lost.saturating_sub(last.lost);
     let all = records.saturating_sub(last.records) + new;
     fields.number("scap.n_drops_perc", new as f64 * 100.0 / all.max(1) as f64);
-    let lost = &counters.lost;
-    let total = by_cause(lost, "full") + by_cause(lost, "no_ring");
-    fields.count("scap.n_drops_buffer_total", total);
-    for (name, classes) in BUFFER_KINDS {
-        fields.count(
-            &format!("scap.n_drops_buffer_{name}_exit"),
-            no_room(lost, classes),
-        );
-    }
-    fields.count("scap.n_drops_scratch_map", by_cause(lost, "no_memory"));
-    fields.count("scap.n_drops_page_faults", by_cause(lost, "invalid"));
-    fields.count("scap.n_drops_bug", by_cause(lost, "nested"));
+    let full = by_cause(&counters.lost, "full") + by_cause(&counters.lost, "no_ring");
+    fields.count("scap.n_drops_buffer_total", full);
 }
 
 /// The snapshot as an alert.

@@ -101,7 +101,9 @@ impl Formatter {
                 }
                 text += name;
                 text.push('=');
-                text += &String::from_utf8(json(value)).unwrap_or_default();
+                let mut shown = Vec::new();
+                json(&mut shown, value);
+                text += &String::from_utf8(shown).unwrap_or_default();
             }
             text.push(')');
         }
@@ -156,9 +158,9 @@ impl Formatter {
             if index > 0 {
                 line.push(b',');
             }
-            line.extend(json(&***name));
+            json(line, &***name);
             line.push(b':');
-            line.extend(json(*value));
+            json(line, *value);
         }
         line.push(b'}');
     }
@@ -190,16 +192,16 @@ fn sorted(fields: &[(Arc<str>, FieldValue)]) -> Vec<(&Arc<str>, &FieldValue)> {
 
 fn key(line: &mut Vec<u8>, name: &str) {
     line.push(if line.is_empty() { b'{' } else { b',' });
-    line.extend(json(name));
+    json(line, name);
     line.push(b':');
 }
 
 fn member<T: Serialize + ?Sized>(line: &mut Vec<u8>, name: &str, value: &T) {
     key(line, name);
-    line.extend(json(value));
+    json(line, value);
 }
 
-fn json<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    // Text, numbers and lists of them cannot fail.
-    serde_json::to_vec(value).unwrap_or_else(|_| b"null".to_vec())
+fn json<T: Serialize + ?Sized>(line: &mut Vec<u8>, value: &T) {
+    // Text, numbers and lists of them cannot fail, nor can memory.
+    let _ = serde_json::to_writer(line, value);
 }

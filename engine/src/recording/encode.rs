@@ -20,49 +20,25 @@ const OLD_SELECT: u16 = 85;
 const OLD_CALLS: u16 = 343;
 
 /// The last number of a call of x86-64 that it knows; on generic events of later
-/// ones it crashes too.
+/// ones it crashes, even of those that it has a name for.
 const OLD_NUMBERS: u32 = 334;
 
 /// The last event type that sysdig 0.29 knows; it crashes on some later ones.
 const OLD_TYPES: u16 = 371;
 
+/// In front of a parameter of `ptrace` of which the byte that follows is a signal.
+const SIGNAL: u8 = 1;
+
 /// Longest parameter of events whose lengths have 16 bits.
 const LONGEST: usize = u16::MAX as usize;
-
-/// Something of a thread that our module leaves out of an event and Falco's
-/// drivers do not: other readers of captures need it. The state knows it.
-#[derive(Clone, Copy)]
-enum Inherited {
-    Exe,
-    Args,
-    Cgroups,
-}
-
-impl Inherited {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "exe" => Self::Exe,
-            "args" => Self::Args,
-            "cgroups" => Self::Cgroups,
-            _ => return None,
-        })
-    }
-
-    fn get(self, thread: &Thread) -> &[u8] {
-        match self {
-            Self::Exe => thread.exe(),
-            Self::Args => &thread.image.args,
-            Self::Cgroups => &thread.cgroups,
-        }
-    }
-}
 
 /// A parameter of an event type, and where its value is.
 struct Put {
     ty: Type,
     /// `None`: today's event does not have it.
     slot: Option<usize>,
-    inherited: Option<Inherited>,
+    /// Our module leaves it out: other readers need it, and the state knows it.
+    inherited: bool,
 }
 
 /// How events of one kind are written.
@@ -83,7 +59,7 @@ impl Layout {
             Put {
                 ty: param.ty,
                 slot,
-                inherited: left_out.then(|| Inherited::of(param.name)).flatten(),
+                inherited: left_out,
             }
         };
         let exit = matches!(ty.kind, Role::Exit | Role::ExitEmpty);
@@ -170,7 +146,8 @@ impl Encoder {
             }
             None => return false,
         };
-        if self.entries && event.header.syscall > OLD_NUMBERS && self.call(event) > self.last_call {
+        let generic = layout.code == GENERIC;
+        if self.entries && generic && event.header.syscall > OLD_NUMBERS {
             return false;
         }
         if let Some(entry) = layout.entry.as_deref().filter(|_| self.entries) {
@@ -242,11 +219,16 @@ impl Encoder {
             return;
         };
         if let Some(value) = event.number(slot) {
+            if let (Type::Dynamic, true, Ok(signal)) =
+                (put.ty, event.is_signal(slot), u8::try_from(value))
+            {
+                return out.extend_from_slice(&[SIGNAL, signal]);
+            }
             return number(put.ty, value, out);
         }
-        let inherited = || {
-            let bytes = put.inherited?.get(thread?);
-            (!bytes.is_empty()).then_some(bytes)
+        let inherited = || match put.inherited {
+            true => thread?.inherited(event.info().params[slot].name),
+            false => None,
         };
         if let Some(bytes) = event.bytes(slot).or_else(inherited) {
             // What is too long for the format is cut.
@@ -274,12 +256,6 @@ impl Encoder {
             _ => native,
         };
         number(put.ty, value, out);
-    }
-
-    /// Number of an event's call in captures.
-    fn call(&self, event: &Event<'_>) -> u16 {
-        let call = self.calls.get(event.header.syscall as usize);
-        call.copied().unwrap_or(0)
     }
 
     /// Whether events of this kind, where they come before all others, tell what

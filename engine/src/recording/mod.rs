@@ -13,13 +13,16 @@ mod snapshot;
 
 use std::io::{self, Write};
 
+use falco_abi::event::Event as Kind;
+use rustc_hash::FxHashSet;
+
 use self::encode::Encoder;
 pub use self::machine::of_host;
-pub use self::sink::Compression;
-use self::sink::Sink;
-use crate::event::Event;
-use crate::source::capture::Machine;
-use crate::state::State;
+pub use self::sink::{Compression, Sink};
+use crate::event::{Event, RecordBuilder};
+use crate::metadata::{Container, recorded};
+use crate::source::capture::{Machine, NOBODY};
+use crate::state::{State, Thread};
 
 /// How a capture is written.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,15 +34,111 @@ pub struct Options {
     pub old_readers: bool,
 }
 
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is in the capture.
+    Shown,
+    /// It is there for the state of whoever reads it.
+    Hidden,
+    /// Captures have no such event.
+    Nothing,
+}
+
+/// Turns state and events into the bytes of a capture.
+pub struct Blocks {
+    encoder: Encoder,
+    old_readers: bool,
+    /// Something happened that does not tell what was known before.
+    began: bool,
+    /// Containers of which all is told, by the id that is shown.
+    told: FxHashSet<Box<str>>,
+}
+
+impl Blocks {
+    /// Nothing yet. `old_readers`: see [`Options`].
+    pub fn new(old_readers: bool) -> Self {
+        Self {
+            encoder: Encoder::new(old_readers),
+            old_readers,
+            began: false,
+            told: FxHashSet::default(),
+        }
+    }
+
+    /// Appends the beginning of a section: what is known now.
+    pub fn begin(&mut self, machine: &Machine, state: &State, out: &mut Vec<u8>) {
+        self.began = false;
+        self.told.clear();
+        self.known(machine, state, out);
+    }
+
+    /// The same beside events that go on: what follows may come behind this
+    /// beginning or behind an earlier one with the events since.
+    pub fn known(&mut self, machine: &Machine, state: &State, out: &mut Vec<u8>) {
+        snapshot::write(machine, state, self.old_readers, out);
+        let containers = state.containers().all();
+        self.told
+            .retain(|id| containers.iter().any(|c| c.id() == &**id));
+        for container in &containers {
+            if self.container(container, state.times().current, false, out) {
+                self.told.insert(container.id().into());
+            }
+        }
+    }
+
+    /// Appends an event that `state` has taken in. With `hidden` it is there
+    /// for the state of whoever reads it, and is not shown.
+    pub fn event(
+        &mut self,
+        event: &Event<'_>,
+        thread: Option<&Thread>,
+        hidden: bool,
+        out: &mut Vec<u8>,
+    ) -> Written {
+        if let Some((id, _)) = event.container().and_then(recorded::parse) {
+            // The event itself tells it.
+            self.told.insert(id.into());
+        } else if let Some(container) = thread.and_then(|thread| thread.container.as_deref())
+            && !self.told.contains(container.id())
+            && self.container(container, event.time, true, out)
+        {
+            self.told.insert(container.id().into());
+        }
+        // What was known before the first event is hidden by its place.
+        let known = event.is_known() && !self.began && self.encoder.tells_known(event.kind);
+        let hidden = (hidden || event.is_known()) && !known;
+        if !self.encoder.event(event, thread, hidden, out) {
+            return Written::Nothing;
+        }
+        self.began |= !known;
+        match hidden || known {
+            true => Written::Hidden,
+            false => Written::Shown,
+        }
+    }
+
+    /// Appends what a runtime told of a container. `false`: nothing yet.
+    fn container(&self, container: &Container, time: u64, hidden: bool, out: &mut Vec<u8>) -> bool {
+        let Some(info) = container.info() else {
+            return false;
+        };
+        let json = recorded::describe(container, info);
+        let record = RecordBuilder::new(Kind::Container, NOBODY)
+            .header(|header| header.ts = time)
+            .bytes("json", &json)
+            .build();
+        let event = Event::decode(&record, 0, 0);
+        event.is_ok_and(|event| self.encoder.event(&event, None, hidden, out))
+    }
+}
+
 /// Writes one capture.
 pub struct Writer {
     sink: Sink,
-    encoder: Encoder,
-    old_readers: bool,
+    blocks: Blocks,
     block: Vec<u8>,
     events: u64,
-    /// Something happened that does not tell what was known before.
-    began: bool,
 }
 
 impl Writer {
@@ -53,18 +152,14 @@ impl Writer {
         machine: &Machine,
         state: &State,
     ) -> io::Result<Self> {
-        let mut sink = Sink::new(out, options.compression);
-        let mut block = Vec::new();
-        snapshot::write(machine, state, options.old_readers, &mut block);
-        sink.write(&block)?;
-        Ok(Self {
-            sink,
-            encoder: Encoder::new(options.old_readers),
-            old_readers: options.old_readers,
-            block,
+        let mut this = Self {
+            sink: Sink::new(out, options.compression),
+            blocks: Blocks::new(options.old_readers),
+            block: Vec::new(),
             events: 0,
-            began: false,
-        })
+        };
+        this.section(machine, state)?;
+        Ok(this)
     }
 
     /// Begins anew with what is known now: what follows is of another recording.
@@ -73,28 +168,20 @@ impl Writer {
     /// When it cannot be written.
     pub fn section(&mut self, machine: &Machine, state: &State) -> io::Result<()> {
         self.block.clear();
-        snapshot::write(machine, state, self.old_readers, &mut self.block);
-        self.began = false;
+        self.blocks.begin(machine, state, &mut self.block);
         self.sink.write(&self.block)
     }
 
-    /// Writes an event that `state` has taken in. With `hidden` it is there
-    /// for the state of whoever reads it, and is not shown.
+    /// Writes an event, as [`Blocks::event`] has it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn event(&mut self, event: &Event<'_>, state: &State, hidden: bool) -> io::Result<()> {
-        // What was known before the first event is hidden by its place.
-        let known = event.is_known() && !self.began && self.encoder.tells_known(event.kind);
-        let hidden = (hidden || event.is_known()) && !known;
         self.block.clear();
         let thread = state.thread_of(event);
-        if self.encoder.event(event, thread, hidden, &mut self.block) {
-            self.events += u64::from(!hidden && !known);
-            self.began |= !known;
-            self.sink.write(&self.block)?;
-        }
-        Ok(())
+        let written = self.blocks.event(event, thread, hidden, &mut self.block);
+        self.events += u64::from(written == Written::Shown);
+        self.sink.write(&self.block)
     }
 
     /// Events written, without those that are not shown.

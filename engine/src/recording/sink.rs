@@ -37,34 +37,41 @@ impl Compression {
 
 type Out = Counted<Box<dyn Write + Send>>;
 
-/// A capture that is being written.
-pub(super) enum Sink {
+/// A capture that is being written, from blocks to bytes of a file.
+pub struct Sink(Packer);
+
+enum Packer {
     Plain(BufWriter<Out>),
     Gzip(GzEncoder<BufWriter<Out>>),
     Zstd { out: Out, frame: Vec<u8> },
 }
 
 impl Sink {
-    pub(super) fn new(out: Box<dyn Write + Send>, compression: Compression) -> Self {
+    /// Writes to `out`.
+    pub fn new(out: Box<dyn Write + Send>, compression: Compression) -> Self {
         let out = Counted { out, count: 0 };
-        match compression {
-            Compression::None => Self::Plain(BufWriter::with_capacity(CHUNK, out)),
+        Self(match compression {
+            Compression::None => Packer::Plain(BufWriter::with_capacity(CHUNK, out)),
             Compression::Gzip => {
                 let out = BufWriter::with_capacity(CHUNK, out);
-                Self::Gzip(GzEncoder::new(out, flate2::Compression::fast()))
+                Packer::Gzip(GzEncoder::new(out, flate2::Compression::fast()))
             }
-            Compression::Zstd => Self::Zstd {
+            Compression::Zstd => Packer::Zstd {
                 out,
                 frame: Vec::with_capacity(FRAME),
             },
-        }
+        })
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Plain(out) => out.write_all(bytes),
-            Self::Gzip(out) => out.write_all(bytes),
-            Self::Zstd { out, frame } => {
+    /// Writes blocks.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match &mut self.0 {
+            Packer::Plain(out) => out.write_all(bytes),
+            Packer::Gzip(out) => out.write_all(bytes),
+            Packer::Zstd { out, frame } => {
                 frame.extend_from_slice(bytes);
                 if frame.len() >= FRAME {
                     write_frame(out, frame)?;
@@ -76,23 +83,26 @@ impl Sink {
 
     /// Bytes written so far; what is still held back counts before it is
     /// compressed.
-    pub(super) fn written(&self) -> u64 {
-        match self {
-            Self::Plain(out) => out.get_ref().count + out.buffer().len() as u64,
-            Self::Gzip(out) => {
+    pub fn written(&self) -> u64 {
+        match &self.0 {
+            Packer::Plain(out) => out.get_ref().count + out.buffer().len() as u64,
+            Packer::Gzip(out) => {
                 let out = out.get_ref();
                 out.get_ref().count + out.buffer().len() as u64
             }
-            Self::Zstd { out, frame } => out.count + frame.len() as u64,
+            Packer::Zstd { out, frame } => out.count + frame.len() as u64,
         }
     }
 
     /// Writes what is still held back.
-    pub(super) fn finish(self) -> io::Result<()> {
-        match self {
-            Self::Plain(mut out) => out.flush(),
-            Self::Gzip(out) => out.finish()?.flush(),
-            Self::Zstd { mut out, mut frame } => {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn finish(self) -> io::Result<()> {
+        match self.0 {
+            Packer::Plain(mut out) => out.flush(),
+            Packer::Gzip(out) => out.finish()?.flush(),
+            Packer::Zstd { mut out, mut frame } => {
                 write_frame(&mut out, &mut frame)?;
                 out.flush()
             }
@@ -110,7 +120,7 @@ fn write_frame(out: &mut Out, frame: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Counts what goes through.
-pub(super) struct Counted<W> {
+struct Counted<W> {
     out: W,
     count: u64,
 }

@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use falco_abi::flags::{clone, exec};
 
 use super::block;
-use crate::source::capture::Machine;
-use crate::source::capture::format::{self, Block, HOSTNAME, fd, l4, user};
-use crate::state::address::End;
-use crate::state::{Descriptor, FdKind, Label, Protocol, State, Thread};
+use crate::source::capture::format::{self, Block, HOSTNAME, fd, interface, l4, user};
+use crate::source::capture::{Interface, Machine};
+use crate::state::address::{Address, End};
+use crate::state::{Descriptor, FdKind, Protocol, State, Thread, UNSET};
 
 /// Longest path in a list; sysdig refuses longer ones.
 const LONGEST_PATH: usize = 1023;
@@ -27,7 +27,9 @@ pub(super) fn write(machine: &Machine, state: &State, old_readers: bool, out: &m
     section(out);
     about_machine(machine, state, out);
     blocks(out, Block::Interfaces { sized: true }, |out| {
-        out.extend_from_slice(&machine.interfaces);
+        for one in &machine.interfaces {
+            interface(one, out);
+        }
     });
     let mut threads: Vec<&Thread> = state.threads().iter().filter(|t| t.is_known()).collect();
     // A process comes before its threads, which are put into it.
@@ -100,6 +102,26 @@ fn about_machine(machine: &Machine, state: &State, out: &mut Vec<u8>) {
         // Flags and two reserved words.
         out.extend_from_slice(&[0; 24]);
     });
+}
+
+/// An entry of the list of interfaces. Its length is that of what follows.
+fn interface(one: &Interface, out: &mut Vec<u8>) {
+    let mut entry = Vec::new();
+    let name = &one.name[..one.name.len().min(LONGEST_PATH)];
+    let v6 = one.address.is_ipv6();
+    let ty = if v6 { interface::IPV6 } else { interface::IPV4 };
+    entry.extend_from_slice(&ty.to_le_bytes());
+    entry.extend_from_slice(&(name.len() as u16).to_le_bytes());
+    for part in [one.address, one.mask, one.broadcast] {
+        match v6 {
+            true => entry.extend_from_slice(&ipv6(part).octets()),
+            false => entry.extend_from_slice(&ipv4(part).octets()),
+        }
+    }
+    entry.extend_from_slice(&one.speed.to_le_bytes());
+    entry.extend_from_slice(name);
+    out.extend_from_slice(&(entry.len() as u32).to_le_bytes());
+    out.extend_from_slice(&entry);
 }
 
 /// Text behind its length.
@@ -187,6 +209,11 @@ fn thread(thread: &Thread, out: &mut Vec<u8>) {
     }
     out.push(flag(exec::FROM_MEMFD));
     out.push(flag(exec::LOWER_LAYER));
+    let group = match thread.pgid {
+        UNSET => u64::MAX,
+        group => group.into(),
+    };
+    out.extend_from_slice(&group.to_le_bytes());
 }
 
 /// The open descriptors of a process; other threads have the same.
@@ -233,13 +260,12 @@ fn ipv6(address: IpAddr) -> Ipv6Addr {
 
 fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
     let v6 = file.kind == FdKind::Ipv6;
-    let address = |end: &End, out: &mut Vec<u8>| match v6 {
+    let address = |end: End, out: &mut Vec<u8>| match v6 {
         true => out.extend_from_slice(&ipv6(end.0).octets()),
         false => out.extend_from_slice(&ipv4(end.0).octets()),
     };
-    match (&file.label, file.kind) {
-        (Label::Ends(ends), _) => {
-            let (source, destination) = &**ends;
+    match (file.address(), file.kind) {
+        (Some(Address::IpPair(source, destination)), _) => {
             out.push(if v6 { fd::IPV6 } else { fd::IPV4 });
             address(source, out);
             address(destination, out);
@@ -247,17 +273,17 @@ fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
             out.extend_from_slice(&destination.1.to_le_bytes());
             out.push(protocol(file.protocol));
         }
-        (Label::Bound(end), _) => {
+        (Some(Address::Ip(end)), _) => {
             out.push(if v6 { fd::IPV6_SERVER } else { fd::IPV4_SERVER });
             address(end, out);
             out.extend_from_slice(&end.1.to_le_bytes());
             out.push(protocol(file.protocol));
         }
-        (Label::Unix(unix), _) => {
+        (Some(Address::UnixPair(source, destination, path)), _) => {
             out.push(fd::UNIX);
-            out.extend_from_slice(&unix.0.to_le_bytes());
-            out.extend_from_slice(&unix.1.to_le_bytes());
-            text(&unix.2, LONGEST_PATH, out);
+            out.extend_from_slice(&source.to_le_bytes());
+            out.extend_from_slice(&destination.to_le_bytes());
+            text(path, LONGEST_PATH, out);
         }
         (_, FdKind::Unix) => {
             out.push(fd::UNIX);

@@ -5,6 +5,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::diagnostic::Code;
 use crate::filter::ast::{Check, Expr, Literal, Op, Operand, Right, Span};
 use crate::filter::compile::Lists;
+use crate::filter::error::nearest;
+use crate::filter::events::EventSet;
 use crate::filter::field::Cardinality;
 use crate::filter::operand::Transformer;
 use crate::filter::parser;
@@ -47,6 +49,19 @@ fn of_check(check: &Check, fields: &FieldTable, found: &mut Vec<Advice>) {
         let Ok(text) = std::str::from_utf8(&literal.bytes) else {
             continue;
         };
+        if let Operand::Field(field) = &check.left
+            && field.name == "syscall.type"
+            && check.op != Op::Regex
+            && EventSet::of_syscall(text).is_none()
+        {
+            found.push(Advice {
+                code: Code::UnknownSyscall,
+                span: literal.span,
+                message: format!("there is no system call `{text}`"),
+                hint: nearest(text, EventSet::type_names()),
+            });
+            continue;
+        }
         let mut add = |code, message: String, hint: String| {
             found.push(Advice {
                 code,
@@ -79,7 +94,8 @@ fn of_check(check: &Check, fields: &FieldTable, found: &mut Vec<Advice>) {
 }
 
 fn is_field(text: &str, fields: &FieldTable) -> bool {
-    text.contains('.')
+    // Most texts are none: they are neither parsed nor compared with names.
+    fields.longest_name(text).is_some()
         && parser::parse_field(text)
             .is_ok_and(|field| field.span.end == text.len() && fields.bind(&field).is_ok())
 }

@@ -146,16 +146,12 @@ fn list(node: &Node, pairs: Pairs<'_>, library: &mut Library, report: &mut Repor
     let (Some(changes), Some(append), Some(items)) = (changes, append, items) else {
         return;
     };
-    if append || !changes.is_empty() {
-        check_append(&item, append, &changes, report);
-        let Some(known) = library.lists.get_mut(&name.text) else {
-            missing(&item, name.place(), report);
-            return;
-        };
-        if changes.replaces("items") {
-            known.items.clear();
+    check_append(&item, append, &changes, report);
+    if append || changes.appends("items") {
+        match library.lists.get_mut(&name.text) {
+            Some(known) => known.items.extend(items),
+            None => missing(&item, name.place(), report),
         }
-        known.items.extend(items);
         return;
     }
     library.lists.insert(
@@ -200,17 +196,15 @@ fn macro_item(node: &Node, pairs: Pairs<'_>, library: &mut Library, report: &mut
     library.clock += 1;
     let now = library.clock;
     let condition = Text::from(condition);
-    if append || !changes.is_empty() {
-        check_append(&item, append, &changes, report);
-        let Some(known) = library.macros.get_mut(&name.text) else {
-            missing(&item, name.place(), report);
-            return;
-        };
-        match changes.replaces("condition") {
-            true => known.condition = condition,
-            false => known.condition.append(&condition),
+    check_append(&item, append, &changes, report);
+    if append || changes.appends("condition") {
+        match library.macros.get_mut(&name.text) {
+            Some(known) => {
+                known.condition.append(&condition);
+                known.last = now;
+            }
+            None => missing(&item, name.place(), report),
         }
-        known.last = now;
         return;
     }
     let first = library.macros.get(&name.text).map_or(now, |m| m.first);
@@ -246,11 +240,11 @@ impl<'n> Parts<'n> {
         Self {
             capture: item.boolean("capture", report),
             capture_duration: item.number("capture_duration", report),
-            condition: item.scalar("condition", report),
-            output: item.scalar("output", report),
-            desc: item.scalar("desc", report),
-            priority: item.scalar("priority", report),
-            source: item.scalar("source", report),
+            condition: item.text("condition", report),
+            output: item.text("output", report),
+            desc: item.text("desc", report),
+            priority: item.text("priority", report),
+            source: item.present("source", report),
             tags: item.scalars("tags", report),
             enabled: item.boolean("enabled", report),
             warn_evttypes: item.boolean("warn_evttypes", report),
@@ -315,10 +309,17 @@ fn define_rule(
     library: &mut Library,
     report: &mut Report,
 ) {
-    let condition = item.required("condition", report);
-    let output = item.required("output", report);
-    let desc = item.required("desc", report);
-    let priority = item.required("priority", report);
+    let mut required = |key, part| {
+        if item.get(key).is_none() {
+            let message = format!("rule has no `{key}`");
+            item.report(report, Code::YamlValidate, item.place, message);
+        }
+        part
+    };
+    let condition = required("condition", parts.condition);
+    let output = required("output", parts.output);
+    let desc = required("desc", parts.desc);
+    let priority = required("priority", parts.priority);
     let priority = priority.and_then(|scalar| read_priority(item, scalar, report));
     let (Some(condition), Some(output), Some(desc), Some(priority)) =
         (condition, output, desc, priority)
@@ -504,6 +505,9 @@ fn append(item: &Item<'_>, report: &mut Report) -> Option<bool> {
         return Some(false);
     };
     let append = item.boolean("append", report)?;
+    if !append {
+        return Some(false);
+    }
     let message = "`append` is deprecated: use `override`";
     item.report(report, Code::DeprecatedItem, value.place, message);
     Some(append)
@@ -512,7 +516,12 @@ fn append(item: &Item<'_>, report: &mut Report) -> Option<bool> {
 fn check_append(item: &Item<'_>, append: bool, changes: &Override, report: &mut Report) {
     if append && !changes.is_empty() {
         let message = "`append` and `override` exclude each other";
-        item.report(report, Code::Validate, item.key_place("append"), message);
+        item.report(
+            report,
+            Code::YamlValidate,
+            item.key_place("append"),
+            message,
+        );
     }
 }
 
@@ -522,6 +531,9 @@ fn overrides(item: &Item<'_>, keys: &Overridable, report: &mut Report) -> Option
     let Some(node) = item.get("override") else {
         return Some(changes);
     };
+    if node.is_null() {
+        return Some(changes);
+    }
     let Kind::Map(pairs) = &node.kind else {
         let message = "`override` is not a map from keys to `append` or `replace`";
         item.report(report, Code::YamlValidate, node.place, message);
@@ -559,7 +571,7 @@ fn overrides(item: &Item<'_>, keys: &Overridable, report: &mut Report) -> Option
         }
         chosen.push(known.to_owned());
     }
-    for &key in keys.replace {
+    for &key in keys.replace.iter().filter(|_| !pairs.is_empty()) {
         let named = changes.appends(key) || changes.replaces(key);
         if item.get(key).is_some() && !named && report.len() == before {
             let message = format!("`{key}` is given, but `override` does not name it");

@@ -77,12 +77,20 @@ codes! {
     /// A rule that never makes an alert because of another one, or that is
     /// replaced by a later definition. Falco has no such code.
     Shadowed = "ENGINE_RULE_SHADOWED", Warning;
+    /// A comparison with a system call that does not exist. Falco has no such
+    /// code.
+    UnknownSyscall = "ENGINE_UNKNOWN_SYSCALL", Warning;
+    /// A key that stands twice in an item. Falco has no such code.
+    DuplicateKey = "ENGINE_DUPLICATE_KEY", Warning;
 }
 
 impl Code {
     /// Whether Falco has it, too.
     pub const fn is_falcos(self) -> bool {
-        !matches!(self, Self::NeverMatches | Self::Shadowed)
+        !matches!(
+            self,
+            Self::NeverMatches | Self::Shadowed | Self::UnknownSyscall | Self::DuplicateKey
+        )
     }
 }
 

@@ -49,8 +49,12 @@ fn read_one(rule: &Item<'_>, node: &Node, report: &mut Report) -> Option<Excepti
     let values = match item.get("values") {
         None => Vec::new(),
         Some(node) => match &node.kind {
-            Kind::Sequence(values) => values.clone(),
-            _ if node.is_null() => Vec::new(),
+            Kind::Sequence(values) => {
+                for value in values {
+                    check_filled(&item, value, report);
+                }
+                values.clone()
+            }
             _ => {
                 let message = "`values` is not a sequence";
                 item.report(report, Code::YamlValidate, node.place, message);
@@ -68,11 +72,27 @@ fn read_one(rule: &Item<'_>, node: &Node, report: &mut Report) -> Option<Excepti
     })
 }
 
+/// Values, in lists or not, have a text.
+fn check_filled(item: &Item<'_>, value: &Node, report: &mut Report) {
+    match &value.kind {
+        Kind::Scalar(scalar) if scalar.text.is_empty() && !value.is_null() => {
+            item.report(report, Code::YamlValidate, value.place, "a value is empty");
+        }
+        Kind::Sequence(values) => values
+            .iter()
+            .for_each(|value| check_filled(item, value, report)),
+        Kind::Scalar(_) | Kind::Map(_) => {}
+    }
+}
+
 fn one_or_many(item: &Item<'_>, key: &'static str, report: &mut Report) -> Option<OneOrMany> {
     let node = item.get(key)?;
     match node.scalar() {
         Some(_) if node.is_null() => None,
-        Some(scalar) => Some(OneOrMany::One(scalar.clone())),
+        Some(_) => {
+            let scalar = item.text(key, report)?;
+            Some(OneOrMany::One(scalar.clone()))
+        }
         None => {
             let scalars = item.scalars(key, report)?;
             Some(OneOrMany::Many(scalars.into_iter().cloned().collect()))
@@ -173,7 +193,7 @@ fn comparison(text: &str) -> Option<(Op, bool)> {
     let op = Op::from_name(words.next()?)?;
     let modified = match words.next() {
         None => false,
-        Some("oneof" | "anyof" | "allof") => !op.takes_list() && op != Op::Exists,
+        Some("oneof" | "anyof" | "allof") if op.takes_modifier() => true,
         Some(_) => return None,
     };
     words.next().is_none().then_some((op, modified))

@@ -1,10 +1,12 @@
 //! `--explain`: a rule's condition with everything in its place, the events
-//! under which it can hold, and the order and cost of its parts.
+//! under which it can hold, and how it is found and evaluated for each of them.
 
 use std::fmt::Write as _;
 
 use super::describe::Description;
 use super::files::RuleSource;
+use super::load::LoadOptions;
+use super::ruleset::Ruleset;
 use crate::filter::ast::Expr;
 use crate::filter::compile::{self, Lists, Scope};
 use crate::filter::error::{Error, ErrorKind};
@@ -17,7 +19,12 @@ const WIDTH: usize = 100;
 
 /// Explains the rule of this name; `None` if there is none that can be
 /// compiled.
-pub fn explain(sources: &[RuleSource], fields: &FieldTable, name: &str) -> Option<String> {
+pub fn explain(
+    sources: &[RuleSource],
+    fields: &FieldTable,
+    options: &LoadOptions,
+    name: &str,
+) -> Option<String> {
     let mut all = Description::new(sources, fields, &[]);
     let rule = all.rule_named(name)?;
     let expanded = all.expanded(&rule)?;
@@ -34,8 +41,18 @@ pub fn explain(sources: &[RuleSource], fields: &FieldTable, name: &str) -> Optio
     names.dedup();
     let _ = writeln!(text, "events ({}):", names.len());
     let _ = writeln!(text, "  {}\n", names.join(" "));
-    text.push_str("order of evaluation, with the cost of each part (1 is one comparison):\n");
-    show(&expanded, fields, 1, &mut text);
+    text.push_str(
+        "order of evaluation, with the cost of each part (1 is one comparison; what others have\n\
+         asked for is cheaper)",
+    );
+    let ruleset = Ruleset::load(sources, fields, options).ruleset;
+    let mut plan = String::new();
+    if ruleset.is_some_and(|ruleset| ruleset.explain(name, &mut plan)) {
+        let _ = writeln!(text, ":\n{plan}");
+    } else {
+        text.push_str("; the rule is off, so it is shown by itself:\n");
+        show(&expanded, fields, 1, &mut text);
+    }
     Some(text)
 }
 

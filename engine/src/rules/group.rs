@@ -130,6 +130,40 @@ impl Group {
     }
 }
 
+/// How a rule is found for an event.
+pub enum Way<'g> {
+    /// By the value of a field: how many values are known, and for how many rules.
+    Value(&'g Check, usize, usize),
+    /// Behind parts that must hold, each with how many rules are behind it.
+    Behind(Vec<(Id, usize)>),
+}
+
+impl Group {
+    /// The condition of a rule here, and how the rule is found.
+    pub fn way(&self, rule: usize) -> Option<(Id, Way<'_>)> {
+        let position = self.rules.iter().position(|(at, _)| *at == rule)?;
+        let (_, condition) = *self.rules.get(position)?;
+        let position = position as u32;
+        for index in &self.indexes {
+            let mut rules: Vec<_> = index.by_value.values().flatten().collect();
+            if rules.contains(&&position) {
+                rules.sort_unstable();
+                rules.dedup();
+                let way = Way::Value(&index.field, index.by_value.len(), rules.len());
+                return Some((condition, way));
+            }
+        }
+        let mut guards = Vec::new();
+        self.guarded.path_to(position, &mut guards);
+        Some((condition, Way::Behind(guards)))
+    }
+
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.rules.len()
+    }
+}
+
 impl Index {
     /// Indexes of rules, and the rules that are in none.
     fn all(candidates: Vec<Candidate>, plan: &Plan) -> (Vec<Self>, Vec<Candidate>) {
@@ -201,6 +235,26 @@ fn useful_fields(candidates: &[Candidate], plan: &Plan) -> FxHashMap<usize, usiz
 }
 
 impl Branch {
+    /// The guards in front of a rule; whether it is here.
+    fn path_to(&self, position: u32, guards: &mut Vec<(Id, usize)>) -> bool {
+        if self.rules.contains(&position) {
+            return true;
+        }
+        self.inner.iter().any(|(guard, inner)| {
+            guards.push((*guard, inner.len()));
+            let found = inner.path_to(position, guards);
+            if !found {
+                guards.pop();
+            }
+            found
+        })
+    }
+
+    fn len(&self) -> usize {
+        let inner = self.inner.iter().map(|(_, inner)| inner.len());
+        self.rules.len() + inner.sum::<usize>()
+    }
+
     /// Puts rules behind the part that saves most, then the rest behind the
     /// next, while that saves enough.
     fn new(mut rest: Vec<Candidate>, plan: &Plan) -> Self {

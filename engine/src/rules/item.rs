@@ -70,6 +70,16 @@ impl<'n> Item<'n> {
             self.report(report, Code::YamlValidate, self.place, message);
             return None;
         };
+        self.filled(node, key, report)
+    }
+
+    /// A scalar that may be there, but not without a text.
+    pub fn text(&self, key: &'static str, report: &mut Report) -> Option<&'n Scalar> {
+        let node = self.get(key)?;
+        self.filled(node, key, report)
+    }
+
+    fn filled(&self, node: &'n Node, key: &str, report: &mut Report) -> Option<&'n Scalar> {
         let scalar = self.scalar_of(node, key, report)?;
         if scalar.text.is_empty() || node.is_null() {
             let message = format!("`{key}` is empty");
@@ -85,6 +95,15 @@ impl<'n> Item<'n> {
         self.scalar_of(node, key, report)
     }
 
+    /// A scalar that may be there, and be empty, but not nothing.
+    pub fn present(&self, key: &'static str, report: &mut Report) -> Option<&'n Scalar> {
+        let node = self.get(key)?;
+        match node.is_null() {
+            true => self.filled(node, key, report),
+            false => self.scalar_of(node, key, report),
+        }
+    }
+
     fn scalar_of(&self, node: &'n Node, key: &str, report: &mut Report) -> Option<&'n Scalar> {
         let scalar = node.scalar();
         if scalar.is_none() {
@@ -97,11 +116,7 @@ impl<'n> Item<'n> {
     /// True or false, if it is there.
     pub fn boolean(&self, key: &'static str, report: &mut Report) -> Option<bool> {
         let scalar = self.scalar(key, report)?;
-        let value = match scalar.text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "on" | "y" => Some(true),
-            "false" | "no" | "off" | "n" => Some(false),
-            _ => None,
-        };
+        let value = scalar.boolean();
         if value.is_none() {
             let message = format!("`{key}` is neither `true` nor `false`");
             self.report(report, Code::YamlValidate, scalar.place(), message);
@@ -124,15 +139,12 @@ impl<'n> Item<'n> {
     pub fn scalars(&self, key: &'static str, report: &mut Report) -> Option<Vec<&'n Scalar>> {
         let node = self.get(key)?;
         let Kind::Sequence(items) = &node.kind else {
-            if node.is_null() {
-                return Some(Vec::new());
-            }
             let message = format!("`{key}` is not a sequence");
             self.report(report, Code::YamlValidate, node.place, message);
             return None;
         };
         let scalars = items.iter().filter_map(|item| {
-            let scalar = item.scalar();
+            let scalar = item.scalar().filter(|_| !item.is_null());
             if scalar.is_none() {
                 let message = format!("an element of `{key}` is not a scalar");
                 self.report(report, Code::YamlValidate, item.place, message);
@@ -156,8 +168,8 @@ impl<'n> Item<'n> {
                 let message = format!("unknown key `{text}`");
                 report.add_with_hint(Code::UnknownKey, key.place, self.item(), message, hint);
             } else if self.pairs[..at].iter().any(|(k, _)| is_key(k, text)) {
-                let message = format!("key `{text}` stands here a second time");
-                self.report(report, Code::YamlValidate, key.place, message);
+                let message = format!("key `{text}` stands here a second time: the first counts");
+                self.report(report, Code::DuplicateKey, key.place, message);
             }
         }
     }

@@ -13,7 +13,7 @@ use super::files::RuleSource;
 use super::lists;
 use super::macros::{Macros, Target};
 use super::model::{Library, Rule};
-use super::output::{Addition, OutputBuilder};
+use super::output::{Addition, Output, OutputBuilder};
 use super::report::{Item, Report, Text};
 use super::ruleset::{CompiledRule, Ruleset};
 use super::selection::{Selection, is_enabled};
@@ -23,12 +23,14 @@ use crate::filter::error::{Error, ErrorKind};
 use crate::filter::parser;
 use crate::filter::predicate::{Shared, Slots};
 use crate::filter::table::FieldTable;
+use crate::filter::template::NOTHING;
 use crate::output::Priority;
 use crate::yaml::{Place, Source};
 
 /// Source of events that system calls make.
 pub const SYSCALL_SOURCE: &str = "syscall";
-/// A rule tried on more kinds of events than this costs too much.
+/// A rule tried on more event types than this costs too much. They are counted
+/// as Falco does ([`EventSet::codes`](crate::filter::events::EventSet::codes)).
 const MANY_EVENTS: usize = 100;
 
 /// Of a rule with more conditions than this, the rest is not looked into.
@@ -160,10 +162,16 @@ impl Used {
     }
 
     fn warn(&mut self, library: &Library, report: &mut Report) {
-        for list in library.lists.iter() {
-            let items = list.items.iter().map(|item| item.text.as_bytes().to_vec());
-            self.lists
-                .extend(items.filter(|item| item != list.name.as_bytes()));
+        // What a list names counts as used if it is there before, else if
+        // something uses the list.
+        for (at, list) in library.lists.iter().enumerate() {
+            let is_used = self.lists.contains(list.name.as_bytes());
+            for item in &list.items {
+                let known = library.lists.position(&item.text);
+                if known.is_some_and(|known| known != at && (is_used || known < at)) {
+                    self.lists.insert(item.text.as_bytes().to_vec());
+                }
+            }
         }
         for used in library.macros.iter() {
             if !self.macros.contains(&used.name) {
@@ -210,6 +218,7 @@ impl Loader<'_> {
                 rules.push(self.inactive(rule, report));
             }
         }
+        macros.check_unused(report);
         self.advise(&conditions, &macros, report);
         rules
     }
@@ -295,6 +304,8 @@ impl Loader<'_> {
         report: &mut Report,
     ) -> Option<CompiledRule> {
         let item = rule_item(rule);
+        let output = self.output(rule, additions, report);
+        let output = output.ok()?;
         let mut errors = Errors::default();
         let mut parts = Vec::new();
         match expr {
@@ -321,7 +332,6 @@ impl Loader<'_> {
             return None;
         }
         errors.report(item, report);
-        let output = self.output(rule, additions, report);
         let compiled = parts.into_iter().reduce(Compiled::and)?;
         // A macro with errors says nothing about events.
         if rule.warn_evttypes && !report.has_errors() {
@@ -367,24 +377,34 @@ impl Loader<'_> {
         compile(expr, &scope)
     }
 
+    /// The output, or nothing where it is wrong and that is reported.
+    ///
+    /// # Errors
+    /// When the rule wants to be skipped for what is wrong.
     fn output(
         &self,
         rule: &Rule,
         additions: &[Addition],
         report: &mut Report,
-    ) -> Option<super::output::Output> {
-        let text = rule.output.as_str();
-        match OutputBuilder::new(text, self.fields) {
+    ) -> Result<Option<Output>, Skipped> {
+        let item = rule_item(rule);
+        match OutputBuilder::new(rule.output.as_str(), self.fields) {
             Ok(builder) => {
+                warn_of_old_fields(rule, report);
                 let covering = additions.iter().filter(|a| a.matches.covers(rule));
-                Some(builder.build(&covering.collect::<Vec<_>>(), self.fields))
+                Ok(Some(
+                    builder.build(&covering.collect::<Vec<_>>(), self.fields),
+                ))
             }
             Err(found) => {
                 let mut errors = Errors::default();
                 errors.add(&rule.output, found);
-                let item = Some(("rule", rule.name.as_str()));
+                if rule.skip_if_unknown_filter && errors.only_without_field() {
+                    errors.report_as(Code::UnknownFilter, item, report);
+                    return Err(Skipped);
+                }
                 errors.report_as(Code::CompileOutput, item, report);
-                None
+                Ok(None)
             }
         }
     }
@@ -466,16 +486,29 @@ fn conjuncts<'e>(expr: &'e Expr, macros: &'e Macros<'_>, levels: usize, parts: &
     }
 }
 
+/// Warns of names that say nothing any more, wherever the output has one: the
+/// longer names begin with the shorter ones.
+fn warn_of_old_fields(rule: &Rule, report: &mut Report) {
+    for name in [NOTHING].into_iter().chain(DEPRECATED_FIELDS) {
+        let at = rule.output.as_str().find(name);
+        let span = at.map(|at| Span::new(at, at + name.len()));
+        if let Some(place) = span.and_then(|span| rule.output.locate(span, report)) {
+            let message = format!("`{name}` is deprecated");
+            report.add(Code::DeprecatedItem, place, rule_item(rule), message);
+        }
+    }
+}
+
 fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
-    let events = compiled.events.holds.len();
-    let message = match events {
+    let events = &compiled.events.holds;
+    let message = match events.codes() {
         0 => {
             let message = "rule can never match: there is no event that its checks allow";
             report.add(Code::NeverMatches, rule.place, rule_item(rule), message);
             "no event can satisfy this condition".to_owned()
         }
         1..=MANY_EVENTS => return,
-        _ => format!("condition is tried on {events} kinds of events"),
+        _ => format!("condition is tried on {} kinds of events", events.len()),
     };
     let hint = "restrict `evt.type`, or set `warn_evttypes: false`";
     let whole = Span::new(0, rule.condition.as_str().trim_end().len());
@@ -483,6 +516,9 @@ fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
     let item = Some(("rule", rule.name.as_str()));
     report.add_with_hint(Code::NoEvttype, place, item, message, Some(hint.to_owned()));
 }
+
+/// A rule that is left out because it asks for something unknown.
+struct Skipped;
 
 /// Errors of the texts of one item.
 #[derive(Default)]
@@ -504,6 +540,12 @@ impl Errors {
                 ErrorKind::UnknownField(_) | ErrorKind::UnknownEvent(_) | ErrorKind::BadArg { .. }
             )
         };
+        !self.errors.is_empty() && self.errors.iter().all(|(_, error)| unknown(&error.kind))
+    }
+
+    /// Whether there is nothing but a `%` that no field follows.
+    fn only_without_field(&self) -> bool {
+        let unknown = |kind: &ErrorKind| !matches!(kind, ErrorKind::PercentAtEnd);
         !self.errors.is_empty() && self.errors.iter().all(|(_, error)| unknown(&error.kind))
     }
 

@@ -76,6 +76,41 @@ impl<'a> Macros<'a> {
         }
     }
 
+    /// Checks the names that macros have which nothing uses.
+    pub fn check_unused(&mut self, report: &mut Report) {
+        for at in 0..self.trees.len() {
+            self.check_names(at, 0, report);
+        }
+    }
+
+    fn check_names(&mut self, at: usize, level: usize, report: &mut Report) {
+        if !matches!(self.states[at], State::New) || level > MAX_LEVELS {
+            return;
+        }
+        self.states[at] = State::Open;
+        let mut names = Vec::new();
+        if let Some(tree) = &self.trees[at] {
+            tree.visit(&mut |part| {
+                if let Part::Macro(name) = part {
+                    names.push(name.clone());
+                }
+            });
+        }
+        for name in &names {
+            if let Some(inner) = self.library.macros.position(&name.text) {
+                self.check_names(inner, level + 1, report);
+            }
+        }
+        if let Some(item) = self.library.macros.iter().nth(at) {
+            let found = names.iter();
+            let found = found.filter_map(|name| self.lookup(name, Some(item.last)).err());
+            let mut errors = Errors::default();
+            errors.add(&item.condition, found.collect());
+            errors.report(Some(("macro", &item.name)), report);
+        }
+        self.states[at] = State::Done(None);
+    }
+
     fn compile(&mut self, at: usize, level: usize, target: &mut Target<'_>) {
         if !matches!(self.states[at], State::New) || level > MAX_LEVELS {
             return;

@@ -11,7 +11,7 @@ pub const ENGINE_VERSION: (u64, u64, u64) = (0, 62, 0);
 
 /// Plugins of which the engine does the work itself, with the version that it
 /// is equal to.
-const BUILT_IN: [(&str, (u64, u64, u64)); 1] = [("container", (0, 7, 1))];
+const BUILT_IN: [(&str, (u64, u64, u64)); 2] = [("container", (0, 7, 1)), ("k8smeta", (0, 4, 1))];
 
 /// Checks `required_engine_version`.
 pub fn engine(item: &Item<'_>, library: &mut Library, report: &mut Report) {
@@ -19,7 +19,8 @@ pub fn engine(item: &Item<'_>, library: &mut Library, report: &mut Report) {
         return;
     };
     item.finish(report);
-    let Some(required) = parse(&scalar.text) else {
+    let number = number(&scalar.text).map(|minor| (0, u64::from(minor), 0));
+    let Some(required) = number.or_else(|| semantic(&scalar.text)) else {
         let message = format!(
             "`{}` is no version: expected a number or `x.y.z`",
             scalar.text
@@ -46,10 +47,8 @@ pub fn plugins(item: &Item<'_>, library: &mut Library, report: &mut Report) {
     };
     item.finish(report);
     let Kind::Sequence(entries) = &node.kind else {
-        if !node.is_null() {
-            let message = "`required_plugin_versions` is not a sequence";
-            item.report(report, Code::YamlValidate, node.place, message);
-        }
+        let message = "`required_plugin_versions` is not a sequence";
+        item.report(report, Code::YamlValidate, node.place, message);
         return;
     };
     for entry in entries {
@@ -70,6 +69,12 @@ pub fn plugins(item: &Item<'_>, library: &mut Library, report: &mut Report) {
                     let message = "`alternatives` is not a sequence";
                     item.report(report, Code::YamlValidate, alternatives.place, message);
                 }
+            }
+        }
+        for (at, (name, _)) in all.iter().enumerate() {
+            if all[..at].iter().any(|(earlier, _)| earlier == name) {
+                let message = format!("plugin `{name}` is named twice in one entry");
+                item.report(report, Code::Validate, entry.place, message);
             }
         }
         if report.len() == before && !all.iter().any(|(name, version)| is_there(name, version)) {
@@ -99,9 +104,9 @@ fn plugin(node: &Node, alternatives: bool, report: &mut Report) -> Option<(Strin
     }
     entry.finish(report);
     let (name, version) = (name?, version?);
-    if parse(&version.text).is_none() {
+    if semantic(&version.text).is_none() {
         let message = format!("`{}` is no version: expected `x.y.z`", version.text);
-        entry.report(report, Code::YamlValidate, version.place(), message);
+        entry.report(report, Code::Validate, version.place(), message);
         return None;
     }
     Some((name.text.clone(), version.text.clone()))
@@ -109,17 +114,33 @@ fn plugin(node: &Node, alternatives: bool, report: &mut Report) -> Option<(Strin
 
 fn is_there(name: &str, version: &str) -> bool {
     let own = BUILT_IN.iter().find(|(own, _)| *own == name);
-    own.zip(parse(version))
+    own.zip(semantic(version))
         .is_some_and(|((_, own), required)| own.0 == required.0 && *own >= required)
 }
 
-/// `x.y.z`, or `N` for `0.N.0`.
-fn parse(text: &str) -> Option<(u64, u64, u64)> {
-    let digits = |part: &str| part.parse().ok().filter(|_| !part.starts_with('+'));
-    let parts: Option<Vec<u64>> = text.split('.').map(digits).collect();
-    match parts?[..] {
-        [minor] => Some((0, minor, 0)),
-        [major, minor, patch] => Some((major, minor, patch)),
-        _ => None,
-    }
+/// A whole number as YAML writes it: decimal, octal or hexadecimal.
+fn number(text: &str) -> Option<u32> {
+    let hexadecimal = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+    let (digits, radix) = match (hexadecimal, text.strip_prefix('0')) {
+        (Some(digits), _) => (digits, 16),
+        (None, Some(digits)) if !digits.is_empty() => (digits, 8),
+        _ => (text, 10),
+    };
+    let digits = Some(digits).filter(|digits| !digits.starts_with(['+', '-']));
+    u32::from_str_radix(digits?, radix).ok()
+}
+
+/// `x.y.z`; what follows is not looked at.
+fn semantic(text: &str) -> Option<(u64, u64, u64)> {
+    let mut rest = text.trim_start();
+    let mut part = |dot: bool| {
+        if dot {
+            rest = rest.strip_prefix('.')?;
+        }
+        let end = rest.find(|c: char| !c.is_ascii_digit());
+        let (digits, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = behind;
+        digits.parse().ok()
+    };
+    Some((part(false)?, part(true)?, part(true)?))
 }

@@ -1,5 +1,8 @@
 //! One open descriptor: what it refers to.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
 use super::address::{Address, End};
 
 /// Kind of a descriptor.
@@ -178,34 +181,35 @@ impl Protocol {
     }
 }
 
-/// What a descriptor is called by.
+/// What a descriptor is called by. A copy costs no memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Label {
-    /// Nothing.
+pub struct Label(Kept);
+
+/// The common ones are there without an allocation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Kept {
     #[default]
     None,
-    /// A path or another text.
-    Name {
-        /// The name, and behind it what the program gave if that is another.
-        text: Box<[u8]>,
-        /// Length of the name.
-        len: u32,
-    },
+    /// A path or another text, and behind it what the program gave if that is
+    /// another; and the length of the first.
+    Name(Arc<[u8]>, u32),
     /// The address that a socket is bound to.
-    Bound(Box<End>),
+    Bound4(Ipv4Addr, u16),
+    Bound(Arc<End>),
     /// Both ends of a connection, source first.
-    Ends(Box<(End, End)>),
+    Ends4([Ipv4Addr; 2], [u16; 2]),
+    Ends(Arc<(End, End)>),
     /// A unix socket: identities of both ends, and the path.
-    Unix(Box<(u64, u64, Box<[u8]>)>),
+    Unix(Arc<(u64, u64, Box<[u8]>)>),
 }
 
 impl Label {
+    /// Nothing.
+    pub const NONE: Self = Self(Kept::None);
+
     /// A name.
     pub fn name(name: &[u8]) -> Self {
-        Self::Name {
-            text: name.into(),
-            len: name.len() as u32,
-        }
+        Self(Kept::Name(name.into(), name.len() as u32))
     }
 
     /// A path, and how the program named it.
@@ -213,29 +217,51 @@ impl Label {
         if path == given {
             return Self::name(path);
         }
-        Self::Name {
-            text: [path, given].concat().into(),
-            len: path.len() as u32,
+        let text = path.iter().chain(given).copied().collect();
+        Self(Kept::Name(text, path.len() as u32))
+    }
+
+    fn text(&self) -> Option<(&[u8], &[u8])> {
+        match &self.0 {
+            Kept::Name(text, len) => text.split_at_checked(*len as usize),
+            _ => None,
         }
+    }
+
+    /// The address, if it is one.
+    fn address(&self) -> Option<Address<'_>> {
+        Some(match &self.0 {
+            Kept::None | Kept::Name(..) => return None,
+            Kept::Bound4(ip, port) => Address::Ip(((*ip).into(), *port)),
+            Kept::Bound(end) => Address::Ip(**end),
+            Kept::Ends4([source, destination], [from, to]) => {
+                Address::IpPair(((*source).into(), *from), ((*destination).into(), *to))
+            }
+            Kept::Ends(ends) => Address::IpPair(ends.0, ends.1),
+            Kept::Unix(unix) => Address::UnixPair(unix.0, unix.1, &unix.2),
+        })
     }
 }
 
 impl From<Address<'_>> for Label {
     fn from(address: Address<'_>) -> Self {
-        match address {
-            Address::Ip(end) => Self::Bound(end.into()),
-            Address::IpPair(source, destination) => Self::Ends((source, destination).into()),
-            // One that is bound has a path alone.
-            Address::Unix(path) => Self::name(path),
-            Address::UnixPair(source, destination, path) => {
-                Self::Unix((source, destination, path.into()).into())
+        Self(match address {
+            Address::Ip((IpAddr::V4(ip), port)) => Kept::Bound4(ip, port),
+            Address::Ip(end) => Kept::Bound(end.into()),
+            Address::IpPair((IpAddr::V4(source), from), (IpAddr::V4(destination), to)) => {
+                Kept::Ends4([source, destination], [from, to])
             }
-        }
+            Address::IpPair(source, destination) => Kept::Ends((source, destination).into()),
+            // One that is bound has a path alone.
+            Address::Unix(path) => return Self::name(path),
+            Address::UnixPair(source, destination, path) => {
+                Kept::Unix((source, destination, path.into()).into())
+            }
+        })
     }
 }
 
-/// What an open descriptor refers to. Copies of a descriptor, and the tables of
-/// forks, share one until one of them changes.
+/// What an open descriptor refers to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Descriptor {
     /// Kind.
@@ -252,8 +278,6 @@ pub struct Descriptor {
     pub flags: u32,
     /// Device of the file; 0 if unknown.
     pub dev: u32,
-    /// Number of its mount; 0 if unknown.
-    pub mount: u32,
     /// Inode; 0 if unknown.
     pub ino: u64,
     /// Its name.
@@ -271,31 +295,21 @@ impl Descriptor {
 
     /// A name that is no address; empty if there is none.
     pub fn name(&self) -> &[u8] {
-        match &self.label {
-            Label::Name { text, len } => text.get(..*len as usize).unwrap_or_default(),
-            _ => b"",
-        }
+        self.label.text().map_or(b"", |(name, _)| name)
     }
 
     /// The path as the program gave it.
     pub fn given(&self) -> &[u8] {
-        match &self.label {
-            Label::Name { text, len } if self.kind.is_file() => match text.get(*len as usize..) {
-                None | Some([]) => text,
-                Some(given) => given,
-            },
+        match self.label.text() {
+            Some((name, b"")) if self.kind.is_file() => name,
+            Some((_, given)) if self.kind.is_file() => given,
             _ => b"",
         }
     }
 
     /// The address of a socket that has one.
     pub fn address(&self) -> Option<Address<'_>> {
-        Some(match &self.label {
-            Label::None | Label::Name { .. } => return None,
-            Label::Bound(end) => Address::Ip(**end),
-            Label::Ends(ends) => Address::IpPair(ends.0, ends.1),
-            Label::Unix(unix) => Address::UnixPair(unix.0, unix.1, &unix.2),
-        })
+        self.label.address()
     }
 }
 
@@ -327,6 +341,6 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Descriptor>() <= 56, "{}", size_of::<Descriptor>());
+        assert!(size_of::<Descriptor>() <= 48, "{}", size_of::<Descriptor>());
     }
 }

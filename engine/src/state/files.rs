@@ -15,7 +15,7 @@ struct Entry {
     num: u32,
     /// It ends with the next program.
     cloexec: bool,
-    descriptor: Arc<Descriptor>,
+    descriptor: Descriptor,
 }
 
 /// The open descriptors of a process, by number.
@@ -50,19 +50,13 @@ impl FileTable {
         Some(&self.entries[at].descriptor)
     }
 
-    /// What the number refers to, to be shared.
-    pub fn shared(&self, num: u32) -> Option<Arc<Descriptor>> {
-        let at = self.find(num).ok()?;
-        Some(Arc::clone(&self.entries[at].descriptor))
-    }
-
     /// All with their numbers, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, &Descriptor)> {
-        self.entries.iter().map(|e| (e.num, &*e.descriptor))
+        self.entries.iter().map(|e| (e.num, &e.descriptor))
     }
 
     /// Opens a number, in place of what it referred to.
-    pub fn insert(&mut self, num: u32, descriptor: Arc<Descriptor>, cloexec: bool) {
+    pub fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
         let entry = Entry {
             num,
             cloexec,
@@ -71,7 +65,12 @@ impl FileTable {
         match self.find(num) {
             Ok(at) => Arc::make_mut(&mut self.entries)[at] = entry,
             Err(at) if self.entries.len() < MAX_OPEN => {
-                Arc::make_mut(&mut self.entries).insert(at, entry);
+                let entries = Arc::make_mut(&mut self.entries);
+                // There are many tables, most of which grow no more.
+                if entries.len() == entries.capacity() {
+                    entries.reserve_exact((entries.len() / 4).max(2));
+                }
+                entries.insert(at, entry);
             }
             Err(_) => {}
         }
@@ -88,13 +87,17 @@ impl FileTable {
     pub fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
         if let Ok(at) = self.find(num) {
             let entry = &mut Arc::make_mut(&mut self.entries)[at];
-            change(Arc::make_mut(&mut entry.descriptor));
+            change(&mut entry.descriptor);
         }
     }
 
     /// Sets whether a number ends with the next program.
     pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
-        self.set_cloexec_range(num, num, cloexec);
+        if let Ok(at) = self.find(num)
+            && self.entries[at].cloexec != cloexec
+        {
+            Arc::make_mut(&mut self.entries)[at].cloexec = cloexec;
+        }
     }
 
     /// Does so for all numbers from `first` to `last`.
@@ -122,6 +125,11 @@ impl FileTable {
     /// Closes what ends with a new program.
     pub fn exec(&mut self) {
         self.retain(|entry| !entry.cloexec);
+    }
+
+    /// Closes all numbers but those that `keep` names.
+    pub fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+        self.retain(|entry| keep(entry.num));
     }
 
     fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
@@ -215,7 +223,7 @@ mod tests {
     fn table(nums: &[u32]) -> FileTable {
         let mut table = FileTable::default();
         for &num in nums {
-            table.insert(num, Descriptor::new(FdKind::File).into(), num >= 10);
+            table.insert(num, Descriptor::new(FdKind::File), num >= 10);
         }
         table
     }

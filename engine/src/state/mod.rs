@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+mod heal;
 pub(crate) mod opened;
 mod process;
 pub mod procfd;
@@ -15,6 +16,7 @@ pub mod table;
 pub mod thread;
 pub mod users;
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -22,13 +24,17 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use falco_abi::event::{
-    Event as Kind, container, groupadded, groupdeleted, procexit, traits, useradded, userdeleted,
+    Event as Kind, container_removed, groupadded, groupdeleted, procexit, traits, useradded,
+    userdeleted,
 };
+use nix::ifaddrs::getifaddrs;
+use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
+use heal::Healing;
 use procfd::ProcFds;
 use procfs::ProcFs;
 use table::Table;
@@ -41,12 +47,33 @@ const USERS_PATIENCE: Duration = Duration::from_millis(2);
 /// How often files of users are looked at.
 const REFRESH: Duration = Duration::from_secs(1);
 
-/// Threads that are looked for in one [`State::tick`]: the end of a thread may
-/// have been lost.
-const SWEEP: usize = 64;
+/// How often the machine's own addresses are.
+const READDRESS: Duration = Duration::from_secs(60);
 
-/// How often in a row a thread is looked for in vain before it is taken out.
-const MISSED: u8 = 3;
+/// Most threads that are looked for in one second.
+const SWEEP: usize = 4096;
+
+/// Seconds for which a thread is not there before it is taken out, at least:
+/// the event of its end may be on the way.
+const MISSED: u32 = 3;
+
+/// When threads are looked for whose end was lost.
+#[derive(Clone, Copy, Debug)]
+pub struct Purging {
+    /// Seconds within which each thread is looked for once.
+    pub interval: u64,
+    /// Seconds for which one must not be there.
+    pub timeout: u64,
+}
+
+impl Default for Purging {
+    fn default() -> Self {
+        Self {
+            interval: 300,
+            timeout: 300,
+        }
+    }
+}
 
 /// Traits of the events that change descriptors.
 const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
@@ -69,6 +96,8 @@ pub struct Counters {
     pub unknown: u64,
     /// Threads that were gone without an event.
     pub swept: u64,
+    /// Threads that the proc file system knew better after a loss.
+    pub corrected: u64,
 }
 
 /// All that is known of the machine.
@@ -84,10 +113,20 @@ pub struct State {
     host_users: HostUsers,
     container_users: Option<ContainerUsers>,
     containers: Arc<Containers>,
+    announced: Option<Container>,
     hostname: Box<str>,
+    /// The name of the machine was chosen.
+    named: bool,
+    /// Addresses of this machine's own interfaces.
+    addresses: FxHashSet<IpAddr>,
+    addressed: Option<Instant>,
     refreshed: Option<Instant>,
+    purging: Purging,
+    /// Of the clock that sweeps go by.
+    seconds: u32,
     to_sweep: Vec<u32>,
     counters: Counters,
+    healing: Healing,
     /// For what is put together and dropped at once.
     scratch: Bump,
     /// The event at hand gave a socket another name.
@@ -103,7 +142,8 @@ pub struct Times {
     pub first: u64,
     /// The event before the one at hand.
     pub previous: u64,
-    current: u64,
+    /// The last one, which may be the one at hand.
+    pub current: u64,
 }
 
 impl State {
@@ -118,12 +158,13 @@ impl State {
     /// source delivers, so that no thread is missed in between.
     ///
     /// # Errors
-    /// When the thread that reads users of containers cannot be started.
+    /// When the threads that read beside the events cannot be started.
     pub fn of_host(host_root: &Path, containers: Arc<Containers>) -> std::io::Result<Self> {
         let proc = host_root.join("proc");
         Ok(Self {
             container_users: Some(ContainerUsers::start(proc.clone())?),
             fds: ProcFds::new(&proc),
+            healing: Healing::start(&proc)?,
             proc: Some(ProcFs::new(&proc)),
             host_users: HostUsers::new(host_root),
             containers,
@@ -143,9 +184,9 @@ impl State {
             }
             self.table.insert(thread);
         }
+        self.read_addresses();
         self.table.link();
-        let processes = self.table.iter().filter(|t| t.is_leader());
-        self.unread = processes.map(|t| t.pid).collect();
+        self.choose_unread();
         // Long before their first events.
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
@@ -168,6 +209,8 @@ impl State {
         if thread.container.is_none() {
             thread.container = self.container_of(&thread.cgroups);
         }
+        // By now, which is later than the event that asks.
+        thread.guessed = true;
         self.table.insert(thread)
     }
 
@@ -186,7 +229,7 @@ impl State {
         if !self.without_files
             && let Some(files) = self.table.files_mut(tid)
         {
-            files.insert(num, Arc::new(descriptor), cloexec);
+            files.insert(num, descriptor, cloexec);
         }
     }
 
@@ -238,10 +281,54 @@ impl State {
         self.table.set_limit(limit);
     }
 
+    /// Sets when threads are looked for whose end was lost.
+    pub fn set_purging(&mut self, purging: Purging) {
+        self.purging = purging;
+    }
+
     /// Whether to keep what processes have open. Without the events that change
-    /// it, what is kept would soon be wrong.
+    /// it, what is kept would soon be wrong. From when it is kept on, it is read
+    /// as it is at the start.
     pub fn keep_open_files(&mut self, keep: bool) {
+        if self.without_files != keep {
+            return;
+        }
         self.without_files = !keep;
+        self.table.forget_files();
+        self.choose_unread();
+    }
+
+    /// What processes have open is read bit by bit.
+    fn choose_unread(&mut self) {
+        self.unread.clear();
+        if self.proc.is_some() {
+            let processes = self.table.iter().filter(|t| t.is_leader());
+            self.unread.extend(processes.map(|t| t.pid));
+        }
+    }
+
+    /// A container is made known, or is gone.
+    fn announce(&mut self, event: &Event<'_>) {
+        let gone = match event.kind {
+            Kind::ContainerRemoved => event.bytes(container_removed::Slot::json as usize),
+            _ => None,
+        };
+        let json = event.container().or(gone);
+        self.announced = json.and_then(recorded::parse).map(|(id, info)| {
+            let full = info.full_id.as_deref().filter(|full| !full.is_empty());
+            let runtime = info.runtime.unwrap_or(Runtime::Cri);
+            let told = Container::new(full.unwrap_or(&id), runtime);
+            told.publish(info.clone());
+            if gone.is_none() {
+                self.containers.tell(&id, info);
+            }
+            told
+        });
+    }
+
+    /// The container that the current event, one about containers, is about.
+    pub fn announced(&self) -> Option<&Container> {
+        self.announced.as_ref()
     }
 
     /// All containers.
@@ -260,9 +347,54 @@ impl State {
         &self.hostname
     }
 
-    /// Gives the machine a name.
+    /// The machine has these addresses and no others.
+    pub fn set_addresses(&mut self, addresses: impl Iterator<Item = IpAddr>) {
+        self.addresses = addresses.collect();
+    }
+
+    /// Reads the addresses of this machine.
+    fn read_addresses(&mut self) {
+        self.addressed = Some(Instant::now());
+        let all = getifaddrs().into_iter().flatten();
+        let addresses = all.filter_map(|interface| {
+            let address = interface.address?;
+            let v4 = address.as_sockaddr_in().map(|v4| IpAddr::V4(v4.ip()));
+            v4.or_else(|| address.as_sockaddr_in6().map(|v6| IpAddr::V6(v6.ip())))
+        });
+        self.addresses = addresses.collect();
+    }
+
+    /// Whether it is an address of the machine itself.
+    pub fn owns(&self, address: IpAddr) -> bool {
+        address == Ipv4Addr::LOCALHOST
+            || address == Ipv6Addr::LOCALHOST
+            || self.addresses.contains(&address)
+    }
+
+    /// Gives the machine a name, unless another was chosen.
     pub fn set_hostname(&mut self, name: &str) {
+        if !self.named {
+            self.hostname = name.into();
+        }
+    }
+
+    /// Gives the machine a name, whatever it calls itself.
+    pub fn choose_hostname(&mut self, name: &str) {
         self.hostname = name.into();
+        self.named = true;
+    }
+
+    /// Forgets all that it knows: what follows is of another machine. What was
+    /// chosen stays.
+    pub fn restart(&mut self) {
+        let mut next = Self::new();
+        next.without_files = self.without_files;
+        next.purging = self.purging;
+        next.table.set_limit(self.table.limit());
+        if self.named {
+            next.choose_hostname(&self.hostname);
+        }
+        *self = next;
     }
 
     /// When the first event and the one before this one happened.
@@ -282,18 +414,16 @@ impl State {
 
     /// What fields are read from.
     pub fn context<'a>(&'a self, event: &'a Event<'a>, arena: &'a Bump) -> Context<'a> {
-        Context {
-            event,
-            thread: self.thread_of(event).or_else(|| {
-                // The caller of a system call exists, whoever it is.
-                let is_call =
-                    !matches!(event.kind, Kind::Procinfo | Kind::Switch | Kind::Container);
-                let exists = is_call && self.table.entry(event.header.tid).is_some();
-                exists.then(|| &*UNKNOWN)
-            }),
-            state: self,
-            arena,
-        }
+        let thread = self.thread_of(event).or_else(|| {
+            // The caller of a system call exists, whoever it is.
+            let is_call = !matches!(
+                event.kind,
+                Kind::Procinfo | Kind::Switch | Kind::Container | Kind::ContainerRemoved
+            );
+            let exists = is_call && self.table.entry(event.header.tid).is_some();
+            exists.then(|| &*UNKNOWN)
+        });
+        Context::new(event, thread, self, arena)
     }
 
     /// The user in the eyes of a thread: a container has users of its own.
@@ -343,11 +473,15 @@ impl State {
         if self.user_changed(event) {
             return;
         }
-        if event.kind == Kind::Container {
-            let json = event.bytes(container::Slot::json as usize);
-            if let Some((id, info)) = json.and_then(recorded::parse) {
-                self.containers.tell(&id, info);
-            }
+        if event.kind == Kind::Lost {
+            self.doubt(event);
+            return;
+        }
+        if matches!(
+            event.kind,
+            Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+        ) {
+            self.announce(event);
         }
         let tid = event.header.tid;
         if tid == 0 {
@@ -356,6 +490,7 @@ impl State {
         if self.table.entry(tid).is_none() {
             self.heal(event);
         }
+        self.note_change(event, tid);
         match event.kind {
             Kind::Execve => self.execve(event),
             Kind::Clone | Kind::Clone3 | Kind::Fork | Kind::Vfork => self.cloned(event),
@@ -404,6 +539,13 @@ impl State {
         }
     }
 
+    /// Reads now what all processes have open, for those that want to tell it.
+    pub fn read_open_files(&mut self) {
+        while let Some(pid) = self.unread.pop() {
+            self.read_files(pid);
+        }
+    }
+
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
@@ -424,27 +566,41 @@ impl State {
         self.refreshed = Some(now);
         if self.proc.is_some() {
             self.host_users.refresh();
-            self.sweep();
+            self.sweep(1);
+            if self
+                .addressed
+                .is_none_or(|last| now.duration_since(last) >= READDRESS)
+            {
+                self.read_addresses();
+            }
         }
     }
 
-    /// Looks for a few threads; takes out those that are gone for a while.
-    pub fn sweep(&mut self) {
+    /// Looks for the threads whose turn it is, so many seconds after the last
+    /// time; takes out those that are gone for long enough.
+    pub fn sweep(&mut self, seconds: u32) {
         let Some(proc) = &mut self.proc else {
             return;
         };
+        self.seconds = self.seconds.saturating_add(seconds);
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
         }
-        let rest = self.to_sweep.len().saturating_sub(SWEEP);
+        let turns = self.purging.interval.div_ceil(u64::from(seconds).max(1));
+        let turns = usize::try_from(turns).unwrap_or(usize::MAX).max(1);
+        let share = self.table.len().div_ceil(turns).min(SWEEP);
+        let rest = self.to_sweep.len().saturating_sub(share);
+        let timeout = u32::try_from(self.purging.timeout).unwrap_or(u32::MAX);
         for tid in self.to_sweep.drain(rest..) {
             let lives = proc.lives(tid);
             let Some(thread) = self.table.get_mut(tid) else {
                 continue;
             };
-            thread.missed = if lives { 0 } else { thread.missed + 1 };
-            // The event of its end, and others before it, may be on the way.
-            if thread.missed >= MISSED {
+            if lives {
+                thread.missed = 0;
+            } else if thread.missed == 0 {
+                thread.missed = self.seconds;
+            } else if self.seconds - thread.missed >= timeout.max(MISSED) {
                 self.table.remove(tid, 1);
                 self.counters.swept += 1;
             }
@@ -475,7 +631,7 @@ impl State {
             if let Some(files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
-                files.insert(open.num, Arc::new(open.descriptor), open.cloexec);
+                files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
     }
@@ -486,7 +642,7 @@ impl State {
             && let Some(open) = self.fds.one(event.header.pid, num)
             && let Some(files) = self.table.files_mut(event.header.tid)
         {
-            files.insert(num, Arc::new(open.descriptor), open.cloexec);
+            files.insert(num, open.descriptor, open.cloexec);
         }
     }
 
@@ -565,10 +721,9 @@ impl State {
     }
 
     fn want_users(&self, tid: u32) {
-        let (Some(reader), Some(thread)) = (&self.container_users, self.table.get(tid)) else {
-            return;
-        };
-        if let Some(container) = &thread.container
+        if let Some(reader) = &self.container_users
+            && let Some(thread) = self.table.get(tid)
+            && let Some(container) = &thread.container
             && container.users().is_none()
         {
             reader.request(container, thread.pid, USERS_PATIENCE);

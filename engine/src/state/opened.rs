@@ -1,7 +1,5 @@
 //! What events do to open descriptors.
 
-use std::sync::Arc;
-
 use bumpalo::Bump;
 use falco_abi::event::{
     Event as Kind, accept, accept4, bind, close, close_range, connect, creat, dup, dup3,
@@ -252,7 +250,7 @@ impl State {
                     protocol,
                     server: true,
                     connected: true,
-                    label: address.map_or(Label::None, Label::from),
+                    label: address.map_or(Label::NONE, Label::from),
                     ..Descriptor::new(kind)
                 };
                 self.put(event, result, descriptor, cloexec);
@@ -322,7 +320,7 @@ impl State {
                     num(Slot::pid_fd as usize),
                     num(Slot::target_fd as usize),
                 );
-                self.put_shared(event, result, copied, true);
+                self.put_or_read(event, result, copied, true);
             }
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
@@ -359,11 +357,8 @@ impl State {
             return;
         }
         let num = event.int(close::Slot::fd as usize).and_then(number);
-        let thread = self.table.get(event.header.tid);
-        let is_open = |num| Some(self.table.files(thread?)?.get(num).is_some());
         if let Some(num) = num
-            && is_open(num) == Some(true)
-            && let Some(files) = self.files_of(event)
+            && let Some(files) = self.table.known_files_mut(event.header.tid)
         {
             files.remove(num);
         }
@@ -393,16 +388,16 @@ impl State {
     }
 
     fn put(&mut self, event: &Event<'_>, num: i64, descriptor: Descriptor, cloexec: bool) {
-        self.put_shared(event, num, Some(Arc::new(descriptor)), cloexec);
+        self.put_or_read(event, num, Some(descriptor), cloexec);
     }
 
     /// Opens a number. What it refers to is read where it can be; else it stays
     /// what it was.
-    fn put_shared(
+    fn put_or_read(
         &mut self,
         event: &Event<'_>,
         num: i64,
-        descriptor: Option<Arc<Descriptor>>,
+        descriptor: Option<Descriptor>,
         cloexec: bool,
     ) {
         let Some(num) = number(num) else {
@@ -425,26 +420,28 @@ impl State {
         if from == number(to) {
             return;
         }
-        if let Some(descriptor) = from.and_then(|from| files.shared(from)) {
-            self.put_shared(event, to, Some(descriptor), cloexec);
+        if let Some(descriptor) = from.and_then(|from| files.get(from).cloned()) {
+            if let Some(to) = number(to) {
+                files.insert(to, descriptor, cloexec);
+            }
             return;
         }
         // Of a copy of what nobody knows the machine can tell; a capture cannot,
         // and keeps what the number referred to.
         if let (true, Some(num)) = (self.proc.is_some(), number(to)) {
-            self.put_shared(event, to, None, cloexec);
+            self.put_or_read(event, to, None, cloexec);
             self.read_file(event, num);
         }
     }
 
     /// A descriptor of the process that a descriptor of the caller means.
-    fn of_other(&self, tid: u32, pidfd: Option<u32>, num: Option<u32>) -> Option<Arc<Descriptor>> {
+    fn of_other(&self, tid: u32, pidfd: Option<u32>, num: Option<u32>) -> Option<Descriptor> {
         let files = self.table.files(self.table.get(tid)?)?;
         let pid = files
             .get(pidfd?)
             .filter(|pidfd| pidfd.kind == FdKind::Pidfd)?;
         let other = self.table.get(u32::try_from(pid.ino).ok()?)?;
-        self.table.files(other)?.shared(num?)
+        self.table.files(other)?.get(num?).cloned()
     }
 
     fn opened_path(&mut self, event: &Event<'_>, slots: &Opening) {
@@ -454,7 +451,7 @@ impl State {
         };
         let given = paths::given(event, path).unwrap_or_default();
         let thread = self.table.get(event.header.tid);
-        let base = self.table.base(event, thread, path).unwrap_or_default();
+        let base = || self.table.base(event, thread, path);
         let flags = value(slots.flags) as u32;
         let kind = match flags & bits::DIRECTORY {
             0 => FdKind::File,
@@ -466,7 +463,7 @@ impl State {
             flags,
             dev: value(slots.dev) as u32,
             ino: value(slots.ino),
-            label: Label::path(paths::join(&arena, base, given), given),
+            label: Label::path(paths::absolute(&arena, given, base), given),
             ..Descriptor::new(kind)
         };
         self.recycle(arena);
@@ -490,7 +487,7 @@ impl State {
             return;
         };
         if !files.get(num).is_some_and(|d| d.kind.is_socket()) {
-            files.insert(num, Arc::new(Descriptor::new(FdKind::Socket)), false);
+            files.insert(num, Descriptor::new(FdKind::Socket), false);
         }
         files.change(num, change);
     }
@@ -551,7 +548,7 @@ impl State {
     /// can tell.
     fn received(&mut self, event: &Event<'_>, control: &[u8]) {
         for num in rights(control) {
-            self.put_shared(event, i64::from(num), None, false);
+            self.put_or_read(event, i64::from(num), None, false);
         }
     }
 }

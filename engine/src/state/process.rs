@@ -47,6 +47,11 @@ impl State {
         if maker != 0 && self.table.entry(maker).is_none() {
             self.heal(event);
         }
+        // The child has what its maker has open, and may not live long enough to be
+        // read itself.
+        if !self.without_files && self.proc.is_some() {
+            self.read_before(event);
+        }
         let mut child = match self.table.get(maker) {
             Some(parent) => parent.copy(),
             None => Thread::new(tid, pid),
@@ -133,6 +138,7 @@ impl State {
         };
         thread.run(&comm, image);
         thread.executed = true;
+        thread.guessed = false;
         if let Some((groups, container)) = moved {
             thread.cgroups = groups.into();
             thread.container = container;
@@ -355,10 +361,16 @@ impl State {
                 .map(|path| paths::join(&arena, &thread.cwd, path)),
             None => self.directory(thread, event.int(fchdir::Slot::fd as usize)),
         };
-        if let Some(cwd) = cwd.map(thread::with_slash)
-            && let Some(thread) = self.table.get_mut(tid)
-        {
-            thread.cwd = cwd;
+        let (pid, cwd) = (thread.pid, cwd.map(thread::with_slash));
+        if let Some(cwd) = cwd {
+            // All threads of a process are in one directory.
+            let leader = self.table.get(pid);
+            let others = leader.map_or_else(Vec::new, |leader| leader.tasks.clone());
+            for tid in others.into_iter().chain([pid, tid]) {
+                if let Some(thread) = self.table.get_mut(tid) {
+                    thread.cwd = Arc::clone(&cwd);
+                }
+            }
         }
         self.recycle(arena);
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use falco_abi::flags::open;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::address::End;
+use super::address::{Address, End};
 use super::descriptor::{Descriptor, FdKind, Label, Protocol};
 
 /// Most descriptors of one process that are read at once: nobody waits long.
@@ -132,14 +132,15 @@ fn parse_inet(table: &[u8], protocol: Protocol, sockets: &mut FxHashMap<u64, Des
         socket.ino = ino;
         if remote.1 == 0 {
             socket.server = local.1 != 0;
-            socket.label = Label::Bound(local.into());
+            socket.label = Address::Ip(local).into();
         } else {
             socket.connected = true;
             socket.server = listened.contains(&local.1);
-            socket.label = Label::Ends(match socket.server {
-                true => (remote, local).into(),
-                false => (local, remote).into(),
-            });
+            let ends = match socket.server {
+                true => Address::IpPair(remote, local),
+                false => Address::IpPair(local, remote),
+            };
+            socket.label = ends.into();
         }
         sockets.insert(ino, socket);
     }
@@ -183,9 +184,9 @@ fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Flags, mount and inode out of `fdinfo`.
-fn parse_fdinfo(text: &[u8]) -> (u32, u32, Option<u64>) {
-    let (mut flags, mut mount, mut ino) = (0, 0, None);
+/// Flags and inode out of `fdinfo`.
+fn parse_fdinfo(text: &[u8]) -> (u32, Option<u64>) {
+    let (mut flags, mut ino) = (0, None);
     for line in text.split(|&b| b == b'\n') {
         let Some(colon) = line.iter().position(|&b| b == b':') else {
             continue;
@@ -197,12 +198,11 @@ fn parse_fdinfo(text: &[u8]) -> (u32, u32, Option<u64>) {
                 let bits = octal.and_then(|text| u32::from_str_radix(text, 8).ok());
                 flags = bits.unwrap_or_default();
             }
-            b"mnt_id" => mount = number(value).unwrap_or_default(),
             b"ino" => ino = number(value),
             _ => {}
         }
     }
-    (flags, mount, ino)
+    (flags, ino)
 }
 
 impl ProcFds {
@@ -230,11 +230,10 @@ impl ProcFds {
         let path = self.root.join(format!("{pid}/fd/{num}"));
         let link = std::fs::read_link(&path).ok()?.into_os_string().into_vec();
         let info = self.root.join(format!("{pid}/fdinfo/{num}"));
-        let (flags, mount, ino) = parse_fdinfo(&read(&info, 4096).unwrap_or_default());
+        let (flags, ino) = parse_fdinfo(&read(&info, 4096).unwrap_or_default());
         let portable = open::from_kernel(flags);
         let mut descriptor = Descriptor {
             flags: portable,
-            mount,
             ino: ino.unwrap_or_default(),
             ..Descriptor::default()
         };
@@ -377,8 +376,8 @@ mod tests {
     #[test]
     fn details_of_a_descriptor() {
         let text = b"pos:\t0\nflags:\t02100001\nmnt_id:\t25\nino:\t77\n";
-        let (flags, mount, ino) = parse_fdinfo(text);
-        assert_eq!((mount, ino), (25, Some(77)));
+        let (flags, ino) = parse_fdinfo(text);
+        assert_eq!(ino, Some(77));
         let portable = open::from_kernel(flags);
         assert!(portable & open::CLOEXEC != 0 && portable & open::WRONLY != 0);
     }

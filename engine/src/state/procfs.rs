@@ -102,6 +102,8 @@ fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
 /// What `stat` alone tells.
 struct Stat<'a> {
     comm: &'a [u8],
+    /// It ended, and nobody asked how.
+    dead: bool,
     tty: u32,
     minor_faults: u64,
     major_faults: u64,
@@ -114,13 +116,15 @@ fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
     let close = stat.iter().rposition(|&b| b == b')')?;
     let comm = stat.get(open + 1..close)?;
     let mut columns = words(&stat[close + 1..]);
-    // The state is column 3.
-    let tty = columns.nth(4).and_then(number::<i32>)?;
+    // Column 3.
+    let state = columns.next()?;
+    let tty = columns.nth(3).and_then(number::<i32>)?;
     let minor_faults = columns.nth(2).and_then(number)?;
     let major_faults = columns.nth(1).and_then(number)?;
     let start_ticks = columns.nth(9).and_then(number)?;
     Some(Stat {
         comm,
+        dead: matches!(state, b"Z" | b"X"),
         tty: tty.cast_unsigned(),
         minor_faults,
         major_faults,
@@ -227,7 +231,8 @@ impl ProcFs {
 
     /// Whether the thread lives.
     pub fn lives(&mut self, tid: u32) -> bool {
-        Path::new(self.path(tid, "stat")).exists()
+        let stat = self.read(tid, "stat").and_then(parse_stat);
+        stat.is_some_and(|stat| !stat.dead)
     }
 
     /// Reads a thread. `leader` is the first thread of its process if that is
@@ -245,6 +250,7 @@ impl ProcFs {
         let (ticks, boot) = (self.ticks, self.boot);
         let stat = parse_stat(self.read(tid, "stat")?)?;
         thread.tty = stat.tty;
+        thread.dead = stat.dead;
         thread.usage.minor_faults = stat.minor_faults;
         thread.usage.major_faults = stat.major_faults;
         let since_boot = u128::from(stat.start_ticks) * 1_000_000_000 / u128::from(ticks);
@@ -340,7 +346,8 @@ impl ProcFs {
         })
     }
 
-    fn threads_of(mut self, pids: &[u32]) -> Vec<Thread> {
+    /// Reads the threads of these processes.
+    pub(super) fn threads_of(mut self, pids: &[u32]) -> Vec<Thread> {
         let mut threads = Vec::with_capacity(pids.len());
         for &pid in pids {
             let Some(leader) = self.thread(pid, |_| None).filter(Thread::is_leader) else {

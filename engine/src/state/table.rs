@@ -78,6 +78,11 @@ impl Table {
         self.limit = limit;
     }
 
+    /// How many threads are kept at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// How many threads found no room.
     pub fn refused(&self) -> u64 {
         self.refused
@@ -157,6 +162,12 @@ impl Table {
                 Some(descriptor.name()).filter(|name| !name.is_empty())
             }
         }
+    }
+
+    /// The table of descriptors that a known thread uses, if there is one.
+    pub(super) fn known_files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
+        let id = self.files_id(self.get(tid)?)?;
+        Some(self.files.get_mut(id))
     }
 
     /// The table of descriptors that the thread uses, made if there is none.
@@ -243,6 +254,15 @@ impl Table {
                 }
             }
             None => self.files.release(id),
+        }
+    }
+
+    /// Forgets what processes have open, to be read again.
+    pub(super) fn forget_files(&mut self) {
+        self.files = Files::default();
+        for thread in self.threads.values_mut() {
+            thread.files = None;
+            thread.unread = thread.is_leader();
         }
     }
 

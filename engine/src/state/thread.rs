@@ -167,6 +167,9 @@ pub struct Thread {
     pub(super) files: Option<FilesId>,
     /// What the process has open was not read yet; the first thread has it.
     pub(super) unread: bool,
+    /// What is known was read from the proc file system since an event was
+    /// missed: it may be of another time than the events.
+    pub guessed: bool,
     /// It runs what it started itself, not what its maker ran.
     pub executed: bool,
     /// What of its making was seen.
@@ -177,8 +180,8 @@ pub struct Thread {
     pub(super) known: bool,
     /// Ended while other threads of its process live.
     pub(super) dead: bool,
-    /// How often in a row it was looked for in vain.
-    pub(super) missed: u8,
+    /// The second in which it was first looked for in vain; 0: it was there.
+    pub(super) missed: u32,
     /// Ids of the living threads of the process but for the first; the first has them.
     pub(super) tasks: Vec<u32>,
     /// Ids of the children of the process; the first thread has them.
@@ -186,6 +189,18 @@ pub struct Thread {
 }
 
 impl Thread {
+    /// What our module leaves out of an event, since the thread has it from where
+    /// it comes: the value of a parameter with this name.
+    pub fn inherited(&self, name: &str) -> Option<&[u8]> {
+        let value = match name {
+            "exe" => self.exe(),
+            "args" => &self.image.args,
+            "cgroups" => &self.cgroups,
+            _ => return None,
+        };
+        (!value.is_empty()).then_some(value)
+    }
+
     /// A thread of which nothing but the ids is told yet.
     pub fn new(tid: u32, pid: u32) -> Self {
         Self {

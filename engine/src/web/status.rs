@@ -17,7 +17,9 @@ pub(super) fn json(board: &Board) -> Value {
     rules.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let rules = rules.iter().take(ROWS).map(|(name, count)| {
         let priority = loaded.rules.get(*name).map_or(7, |rule| rule.priority);
-        json!({ "name": name, "count": count, "priority": priority })
+        let cost = sample.costs.iter().find(|(rule, _)| **rule == **name);
+        let cost = cost.map(|(_, cost)| cost.mean());
+        json!({ "name": name, "count": count, "priority": priority, "cost": cost })
     });
     let types = sample.tally.top(ROWS);
     let types = types

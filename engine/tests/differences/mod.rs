@@ -105,13 +105,6 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
     let call = kind == Kind::Syscall
         && seen.is(&["evt.arg[0]"])
         && seen.theirs.as_str() == Some("unknown");
-    // What the recorder took for a signal.
-    let signal = kind == Kind::Ptrace
-        && seen.is(&["evt.arg[2]", "evt.args"])
-        && seen
-            .theirs
-            .as_str()
-            .is_some_and(|text| text.contains("SIG"));
     // A socket of which neither end is known.
     let no_ends = seen.is(&["fd.cproto"])
         && seen.own.is_null()
@@ -126,21 +119,5 @@ pub(crate) fn is_listed(seen: &Seen<'_>) -> bool {
         || two_slashes
         || no_data
         || call
-        || signal
         || no_ends
-}
-
-/// Whether an alert is not as Falco has it, and not right there: a socket of the
-/// newer family without a port has an address there that no `!=` fits.
-pub(crate) fn is_listed_alert(output: &str) -> bool {
-    output.contains("connection=::1:0 ")
-}
-
-/// How many events match a condition here.
-pub(crate) fn matches_here(condition: &str, theirs: usize) -> usize {
-    match condition {
-        // Padding may be left out.
-        "b64(proc.name) exists" => 16626,
-        _ => theirs,
-    }
 }

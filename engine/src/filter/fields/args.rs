@@ -6,6 +6,8 @@
 
 use std::fmt::Write;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use falco_abi::event::{Category, Event as Kind, Param, ParamType, Source};
 use falco_abi::flags::FlagTable;
@@ -58,6 +60,18 @@ fn printable<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
     text.into_bump_slice()
 }
 
+/// What was read or written, as the configuration wants to see it.
+fn data_text<'a>(ctx: &Context<'a>, bytes: &[u8]) -> &'a [u8] {
+    if !ctx.base64 {
+        return printable(ctx, bytes);
+    }
+    let len = base64::encoded_len(bytes.len(), true).unwrap_or(0);
+    let text = ctx.arena.alloc_slice_fill_copy(len, 0);
+    // It has the room that it needs.
+    let len = BASE64_STANDARD.encode_slice(bytes, text).unwrap_or(0);
+    &text[..len]
+}
+
 fn flag_names<'a>(ctx: &Context<'a>, table: &FlagTable, value: u64) -> Option<&'a [u8]> {
     let mut left = value as u32;
     if left == 0 {
@@ -103,8 +117,8 @@ fn descriptor<'a>(ctx: &Context<'a>, slot: usize, num: i64) -> Option<&'a [u8]> 
     // A directory may have the number that the call returned.
     let about = Fd::of(ctx);
     let fd = match about.filter(|fd| fd.num == num) {
-        Some(fd) if slot == 0 || !returns_descriptor(ctx) => fd,
-        _ => Fd::open(ctx, num).or(about.filter(|_| is_copy(ctx)))?,
+        Some(fd) if slot == 0 || !returns_descriptor(ctx) => *fd,
+        _ => Fd::open(ctx, num).or(about.copied().filter(|_| is_copy(ctx)))?,
     };
     let name = match fd.name(ctx) {
         None if fd.kind == FdKind::Unknown => return None,
@@ -279,7 +293,7 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
             let shown = printable(ctx, bytes);
             Rendered::own(joined(ctx.arena, b"", [shown, end]))
         }
-        ParamType::Bytes => Rendered::own(printable(ctx, bytes)),
+        ParamType::Bytes => Rendered::own(data_text(ctx, bytes)),
         ParamType::SockAddr => Rendered::own(match Address::of_addr(bytes) {
             Some(address) => address.text(ctx.arena),
             None => missing(param.ty),
@@ -297,10 +311,28 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
 fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
     let event = ctx.event;
     if let Some(bytes) = event.bytes(slot) {
-        return span(ctx, slot, param, bytes);
+        let text = matches!(
+            param.ty,
+            ParamType::Text | ParamType::Path | ParamType::RelPath
+        );
+        // Only text can be empty and yet be there.
+        return match bytes.is_empty() && !text {
+            true => Rendered::own(missing(param.ty)),
+            false => span(ctx, slot, param, bytes),
+        };
     }
     if let Some(value) = event.number(slot) {
-        return number(ctx, slot, param, value);
+        let ty = match event.is_signal(slot) {
+            true => ParamType::Signal,
+            false => param.ty,
+        };
+        return number(ctx, slot, &Param { ty, ..*param }, value);
+    }
+    if param.source == Source::None
+        && param.ty.is_span()
+        && let Some(bytes) = ctx.thread.and_then(|thread| thread.inherited(param.name))
+    {
+        return span(ctx, slot, param, bytes);
     }
     Rendered::own(missing(param.ty))
 }

@@ -3,15 +3,31 @@
 //! Outside of containers most are empty text. In a container they have no value
 //! until a runtime told what it knows.
 
+use falco_abi::event::Event as Kind;
+
 use super::{joined, text_in};
 use crate::filter::field::{Context, FieldArg, Value};
-use crate::metadata::{Info, Mount, Pod, SHORT_ID};
+use crate::metadata::{Container, Info, Mount, Pod, SHORT_ID};
 
 type Answer<'a> = Option<Value<'a>>;
 
+/// The container that the event tells of, or else the one that its thread is in;
+/// `Some(None)` is the host.
+#[expect(clippy::option_option, reason = "nobody knows, or nobody's")]
+fn container<'a>(ctx: &Context<'a>) -> Option<Option<&'a Container>> {
+    if matches!(
+        ctx.event.kind,
+        Kind::Container | Kind::ContainerRemoved | Kind::Asyncevent
+    ) && let Some(told) = ctx.state.announced()
+    {
+        return Some(Some(told));
+    }
+    Some(ctx.thread?.container.as_deref())
+}
+
 /// The text that the runtime gave; empty on the host.
 fn told<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Info) -> &'a str) -> Answer<'a> {
-    let text = match &ctx.thread?.container {
+    let text = match container(ctx)? {
         None => "",
         Some(container) => text(container.info()?),
     };
@@ -19,7 +35,7 @@ fn told<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Info) -> &'a str) -> Answer
 }
 
 fn flag<'a>(ctx: &Context<'a>, flag: impl FnOnce(&Info) -> Option<bool>) -> Answer<'a> {
-    let flag = match &ctx.thread?.container {
+    let flag = match container(ctx)? {
         None => false,
         Some(container) => flag(container.info()?)?,
     };
@@ -33,7 +49,7 @@ fn of_pod<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answe
 
 /// What the pod has; empty on the host.
 fn of_pod_or_host<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) -> Answer<'a> {
-    match &ctx.thread?.container {
+    match container(ctx)? {
         None => Some(Value::Text(b"")),
         Some(container) => match &container.info()?.pod {
             None => Some(Value::Text(b"")),
@@ -43,7 +59,12 @@ fn of_pod_or_host<'a>(ctx: &Context<'a>, text: impl FnOnce(&'a Pod) -> &'a str) 
 }
 
 fn info<'a>(ctx: &Context<'a>) -> Option<&'a Info> {
-    ctx.thread?.container.as_ref()?.info()
+    container(ctx)??.info()
+}
+
+/// The pod that the runtime says the container is in.
+pub(super) fn pod<'a>(ctx: &Context<'a>) -> Option<&'a Pod> {
+    info(ctx)?.pod.as_ref()
 }
 
 fn by_key<'a>(labels: &'a [(String, String)], arg: &FieldArg) -> Answer<'a> {
@@ -64,7 +85,7 @@ fn pair<'a>(ctx: &Context<'a>, key: &str, value: &str) -> &'a [u8] {
 }
 
 pub(super) fn id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let id = match &ctx.thread?.container {
+    let id = match container(ctx)? {
         None => "host",
         Some(container) => container.id(),
     };
@@ -72,7 +93,7 @@ pub(super) fn id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn full_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let id = match &ctx.thread?.container {
+    let id = match container(ctx)? {
         None => "host",
         Some(container) => {
             let told = container.info()?.full_id.as_deref();
@@ -83,7 +104,7 @@ pub(super) fn full_id<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let name = match &ctx.thread?.container {
+    let name = match container(ctx)? {
         None => "host",
         Some(container) => &container.info()?.name,
     };
@@ -91,7 +112,7 @@ pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn kind<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let name = match &ctx.thread?.container {
+    let name = match container(ctx)? {
         None => "host",
         Some(container) => {
             let told = container.info()?.runtime;
@@ -148,7 +169,7 @@ fn shown<'a>(ctx: &Context<'a>, mount: &Mount) -> &'a [u8] {
 }
 
 pub(super) fn mounts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let Some(container) = &ctx.thread?.container else {
+    let Some(container) = container(ctx)? else {
         return Some(Value::Text(b""));
     };
     let mounts = &container.info()?.mounts;
@@ -235,9 +256,12 @@ pub(super) fn mount_propagation<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer
 }
 
 fn started(ctx: &Context<'_>) -> Option<u64> {
-    let thread = ctx.thread?;
     let told = info(ctx).map_or(0, |info| info.started);
-    let start = if told == 0 { thread.pidns_start } else { told };
+    let start = if told == 0 {
+        ctx.thread?.pidns_start
+    } else {
+        told
+    };
     (start != 0).then_some(start)
 }
 
@@ -261,7 +285,7 @@ pub(super) fn label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    match &ctx.thread?.container {
+    match container(ctx)? {
         None => Some(Value::Text(b"")),
         Some(container) => Some(list(ctx, &container.info()?.labels)),
     }
@@ -304,7 +328,7 @@ pub(super) fn pod_label<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn pod_labels<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let Some(container) = &ctx.thread?.container else {
+    let Some(container) = container(ctx)? else {
         return Some(Value::Text(b""));
     };
     let labels = match &container.info()?.pod {

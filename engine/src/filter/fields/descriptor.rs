@@ -1,8 +1,6 @@
 //! The descriptor that an event is about: what the event's record tells of it,
 //! and what the state knows.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use falco_abi::event::{
     ALL, Event as Kind, ParamType, accept, bind, connect, creat, fcntl, memfd_create, open, openat,
     openat2, socket, socketpair, traits,
@@ -15,7 +13,7 @@ use crate::paths::{self, Slots};
 use crate::state::address::{Address, End};
 use crate::state::opened::{is_copy, made_nameless};
 use crate::state::procfd::anonymous;
-use crate::state::{Descriptor, FdKind, Protocol};
+use crate::state::{Descriptor, FdKind, Protocol, State};
 
 /// What a descriptor refers to by the bits of its mode above the permissions
 /// and by its path, and what is its name.
@@ -45,7 +43,7 @@ fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
 
 /// The descriptor of an event.
 #[derive(Clone, Copy)]
-pub(super) struct Fd<'a> {
+pub(in crate::filter) struct Fd<'a> {
     pub(super) num: i64,
     pub(super) kind: FdKind,
     protocol: Protocol,
@@ -128,11 +126,6 @@ fn directory_slot(kind: Kind) -> Option<usize> {
     paths::in_slot(kind, slot + 1).and_then(|slots| paths::descriptor(kind, slots))
 }
 
-/// Whether it is the address of the machine's own interface.
-fn is_loopback(ip: IpAddr) -> bool {
-    ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST
-}
-
 /// The protocol of a socket of which nothing else is known.
 fn tcp_if(it_is: bool) -> Protocol {
     match it_is {
@@ -187,7 +180,11 @@ impl<'a> Fd<'a> {
     /// The descriptor that the event is about. What the record tells counts;
     /// what the state knows is taken where the record is silent, and where both
     /// mean the same, since the state knows more of it.
-    pub(super) fn of(ctx: &Context<'a>) -> Option<Self> {
+    pub(super) fn of<'c>(ctx: &'c Context<'a>) -> Option<&'c Self> {
+        ctx.descriptor.get_or_init(|| Self::read(ctx)).as_ref()
+    }
+
+    fn read(ctx: &Context<'a>) -> Option<Self> {
         let told = Self::told(ctx)?;
         let Some(kept) = Self::open(ctx, told.num) else {
             return Some(told);
@@ -195,12 +192,14 @@ impl<'a> Fd<'a> {
         let silent = told.kind == FdKind::Unknown;
         // A message that was received has the other end first, who ever called.
         let turned = told.address.map(Address::turned);
+        let same = |name: Option<&[u8]>| name == told.name(ctx) || name.is_none();
         let agrees = kept.kind == told.kind
-            && (kept.name(ctx) == told.name(ctx) || turned.is_some() && turned == kept.address);
+            && (same(kept.name(ctx)) || turned.is_some() && turned == kept.address);
         if silent || agrees {
             return Some(Self {
                 named: told.named,
                 path: told.path,
+                text: kept.text.or(told.text),
                 given: told.given.or(kept.given),
                 ..kept
             });
@@ -247,22 +246,27 @@ impl<'a> Fd<'a> {
 
     /// Ends on this machine and on another one. Where both are on this one, the
     /// source counts as ours, as Falco has it.
-    pub(super) fn sides(&self) -> (Option<End>, Option<End>) {
+    pub(super) fn sides(&self, state: &State) -> (Option<End>, Option<End>) {
         let (Some(source), Some(destination)) = self.ends() else {
             return (None, None);
         };
-        let inside = is_loopback(source.0) || source.0 == destination.0;
-        match self.server && !inside {
+        let turned = match (state.owns(source.0), state.owns(destination.0)) {
+            (true, _) => false,
+            (false, true) => true,
+            // In a network of its own: the end that it took.
+            (false, false) => self.server && source.0 != destination.0,
+        };
+        match turned {
             true => (Some(destination), Some(source)),
             false => (Some(source), Some(destination)),
         }
     }
 
     /// Whether the end that is served is on this machine.
-    pub(super) fn serves(&self) -> bool {
+    pub(super) fn serves(&self, state: &State) -> bool {
         match (self.kind, self.ends()) {
             (FdKind::Ipv4 | FdKind::Ipv6, (Some(source), Some(to))) => {
-                self.server || is_loopback(to.0) || source.0 == to.0
+                self.server || state.owns(to.0) || source.0 == to.0
             }
             (FdKind::Ipv4 | FdKind::Ipv6, (None, Some(_))) => true,
             // To Falco the unspecified address of this family is one of ours.

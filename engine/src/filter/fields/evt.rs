@@ -117,14 +117,14 @@ pub(super) fn none<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     None
 }
 
-/// How many milliseconds lie between the event and the given time.
+/// How many nanoseconds lie between the event and the given time.
 pub(super) fn around<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
     let at: u64 = match arg {
         FieldArg::Index(at) => u64::from(*at),
         FieldArg::Key(at) => at.parse().ok()?,
         FieldArg::None => return None,
     };
-    Some(Value::Uint(ctx.event.time.abs_diff(at) / 1_000_000))
+    Some(Value::Uint(ctx.event.time.abs_diff(at)))
 }
 
 pub(super) fn source<'a>(_: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -136,7 +136,11 @@ fn asynchronous(event: &Event<'_>) -> bool {
     event.info().category == Category::Internal
         || matches!(
             event.kind,
-            Kind::Asyncevent | Kind::Container | Kind::Notification | Kind::Infra
+            Kind::Asyncevent
+                | Kind::Container
+                | Kind::ContainerRemoved
+                | Kind::Notification
+                | Kind::Infra
         )
 }
 
@@ -180,6 +184,7 @@ fn is_call(ctx: &Context<'_>) -> bool {
             | Kind::PageFault
             | Kind::Pluginevent
             | Kind::Container
+            | Kind::ContainerRemoved
             | Kind::Useradded
             | Kind::Userdeleted
             | Kind::Groupadded

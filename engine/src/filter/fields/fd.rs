@@ -1,5 +1,7 @@
 //! Getters of `fd.*`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use falco_abi::flags::open as bits;
 
 use super::descriptor::Fd;
@@ -98,17 +100,25 @@ fn server(ctx: &Context<'_>) -> Option<End> {
 }
 
 fn local(ctx: &Context<'_>) -> Option<End> {
-    Fd::of(ctx)?.sides().0
+    Fd::of(ctx)?.sides(ctx.state).0
 }
 
 fn remote(ctx: &Context<'_>) -> Option<End> {
-    Fd::of(ctx)?.sides().1
+    Fd::of(ctx)?.sides(ctx.state).1
 }
 
 fn ends<'a>(ctx: &Context<'a>, get: fn(Option<End>) -> Answer<'a>) -> Answer<'a> {
-    let (client, server) = Fd::of(ctx)?.ends();
+    let fd = Fd::of(ctx).filter(|fd| fd.worked())?;
+    let (client, mut server) = fd.ends();
     if client.is_none() && server.is_none() {
-        return None;
+        // A socket without ends has the unspecified address, so that it is none
+        // of those that a condition excludes.
+        let unspecified: IpAddr = match fd.kind {
+            FdKind::Ipv4 => Ipv4Addr::UNSPECIFIED.into(),
+            FdKind::Ipv6 => Ipv6Addr::UNSPECIFIED.into(),
+            _ => return None,
+        };
+        server = Some((unspecified, 0));
     }
     Some(list(
         ctx.arena,
@@ -201,16 +211,16 @@ pub(super) fn sockfamily<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_server<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    let fd = Fd::of(ctx).filter(Fd::is_known)?;
-    flag(fd.serves())
+    let fd = Fd::of(ctx).filter(|fd| fd.is_known())?;
+    flag(fd.serves(ctx.state))
 }
 
 pub(super) fn connected<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.connected)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.connected)
 }
 
 pub(super) fn name_changed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.named)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.named)
 }
 
 pub(super) fn uid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -255,11 +265,11 @@ pub(super) fn ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 }
 
 pub(super) fn is_upper_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_UPPER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_UPPER_LAYER != 0)
 }
 
 pub(super) fn is_lower_layer<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    flag(Fd::of(ctx).filter(Fd::is_known)?.flags & bits::FD_LOWER_LAYER != 0)
+    flag(Fd::of(ctx).filter(|fd| fd.is_known())?.flags & bits::FD_LOWER_LAYER != 0)
 }
 
 /// The distinct kinds of what the process has open, or the kind of one number.

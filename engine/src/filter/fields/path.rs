@@ -12,12 +12,11 @@ type Answer<'a> = Option<Value<'a>>;
 /// The absolute path.
 pub(super) fn absolute<'a>(ctx: &Context<'a>, slots: Slots) -> Option<&'a [u8]> {
     let path = paths::given(ctx.event, slots)?;
-    let base = ctx
-        .state
-        .threads()
-        .base(ctx.event, ctx.thread, slots)
-        .unwrap_or_default();
-    Some(paths::join(ctx.arena, base, path))
+    let base = || {
+        let threads = ctx.state.threads();
+        threads.base(ctx.event, ctx.thread, slots)
+    };
+    Some(paths::absolute(ctx.arena, path, base))
 }
 
 fn text(path: &[u8]) -> Answer<'_> {
@@ -38,7 +37,7 @@ fn pair(event: &Event<'_>) -> Option<(Slots, Slots)> {
 }
 
 /// The file of a call that is given a descriptor in place of a path.
-fn file<'a>(ctx: &Context<'a>) -> Option<Fd<'a>> {
+fn file<'c, 'a>(ctx: &'c Context<'a>) -> Option<&'c Fd<'a>> {
     matches!(ctx.event.kind, Kind::Fchmod | Kind::Fchown).then(|| Fd::of(ctx))?
 }
 

@@ -239,21 +239,6 @@ pub(super) fn sid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(ctx.thread?.sid)
 }
 
-pub(super) fn sname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(session_leader(ctx).map_or(b"", |t| &t.comm))
-}
-
-pub(super) fn sid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(session_leader(ctx).map_or(b"", Thread::exe))
-}
-
-pub(super) fn sid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(session_leader(ctx).map_or(b"", Thread::exepath))
-}
-
 fn group_leader<'a>(ctx: &Context<'a>) -> Option<&'a Thread> {
     leader(ctx, |t| t.pgid, |t| t.pid)
 }
@@ -270,34 +255,26 @@ pub(super) fn pgid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     int(ctx.thread?.pgid)
 }
 
-pub(super) fn vpgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(own_group_leader(ctx).map_or(b"", |t| &t.comm))
+/// What a leader has; nothing of one that nobody knows.
+macro_rules! of_leader {
+    ($($field:ident: $leader:ident, $get:expr;)*) => {$(
+        pub(super) fn $field<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+            ctx.thread?;
+            text($leader(ctx).map_or(b"", $get))
+        }
+    )*};
 }
 
-pub(super) fn vpgid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(own_group_leader(ctx).map_or(b"", Thread::exe))
-}
-
-pub(super) fn vpgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(own_group_leader(ctx).map_or(b"", Thread::exepath))
-}
-
-pub(super) fn pgid_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(group_leader(ctx).map_or(b"", |t| &t.comm))
-}
-
-pub(super) fn pgid_exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(group_leader(ctx).map_or(b"", Thread::exe))
-}
-
-pub(super) fn pgid_exepath<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    ctx.thread?;
-    text(group_leader(ctx).map_or(b"", Thread::exepath))
+of_leader! {
+    sname: session_leader, |t| &t.comm;
+    sid_exe: session_leader, Thread::exe;
+    sid_exepath: session_leader, Thread::exepath;
+    vpgid_name: own_group_leader, |t| &t.comm;
+    vpgid_exe: own_group_leader, Thread::exe;
+    vpgid_exepath: own_group_leader, Thread::exepath;
+    pgid_name: group_leader, |t| &t.comm;
+    pgid_exe: group_leader, Thread::exe;
+    pgid_exepath: group_leader, Thread::exepath;
 }
 
 /// How long ago the thread was made.
@@ -357,6 +334,10 @@ pub(super) fn is_vpgid_leader<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a>
 pub(super) fn is_pgid_leader<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
     Some(Value::Bool(thread.pgid == thread.pid))
+}
+
+pub(super) fn is_guessed<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
+    Some(Value::Bool(ctx.thread?.guessed))
 }
 
 pub(super) fn exe_ino<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -4,5 +4,6 @@ pub mod getopt;
 pub mod glob;
 pub mod net;
 pub mod path;
+pub mod regex;
 pub mod search;
 pub mod trie;

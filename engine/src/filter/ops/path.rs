@@ -29,6 +29,11 @@ fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
 }
 
 impl PathTrie {
+    /// How many paths it has.
+    pub fn paths(&self) -> usize {
+        self.nodes.iter().filter(|node| node.end).count()
+    }
+
     /// A trie without paths, which matches nothing.
     pub fn new() -> Self {
         Self {

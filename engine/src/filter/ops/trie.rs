@@ -41,6 +41,11 @@ impl Trie {
         self.nodes[at].end = true;
     }
 
+    /// How many there are.
+    pub fn texts(&self) -> usize {
+        self.nodes.iter().filter(|node| node.end).count()
+    }
+
     /// Whether the text begins with one of them.
     pub fn begins(&self, mut text: impl Iterator<Item = u8>) -> bool {
         let mut at = 0;

@@ -13,6 +13,11 @@ pub const SERVICE: &str = "runtime.v1.RuntimeService";
 /// A namespace is the host's.
 pub const NODE: i32 = 2;
 
+/// Kinds of a container's events.
+pub const CREATED: i32 = 0;
+/// It was started.
+pub const STARTED: i32 = 1;
+
 macro_rules! messages {
     ($(
         $(#[$doc:meta])*
@@ -125,6 +130,13 @@ messages! {
         readonly: bool,
         #[prost(int32, tag = "5")]
         propagation: i32,
+    }
+    GetEventsRequest {}
+    ContainerEventResponse {
+        #[prost(string, tag = "1")]
+        container_id: String,
+        #[prost(int32, tag = "2")]
+        container_event_type: i32,
     }
     PodSandboxStatusRequest {
         #[prost(string, tag = "1")]

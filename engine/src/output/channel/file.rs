@@ -50,8 +50,11 @@ struct Rotation {
 impl Rotation {
     /// Moves the file away if it would become too large. `true`: it did.
     fn rotate(&self, path: &Path, file: &File, more: u64) -> io::Result<bool> {
+        if self.bytes == 0 {
+            return Ok(false);
+        }
         let size = file.metadata()?.len();
-        if self.bytes == 0 || size == 0 || size + more <= self.bytes {
+        if size == 0 || size + more <= self.bytes {
             return Ok(false);
         }
         for number in (1..self.keep).rev() {

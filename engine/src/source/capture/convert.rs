@@ -5,10 +5,10 @@
 //! is taken from the thread's last entry.
 
 use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
-use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, Span, flag, padded};
+use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, RECORD_ALIGN, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 
-use super::entries::{Entries, Lengths};
+use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
 use super::syscalls;
 
@@ -56,6 +56,16 @@ enum How {
     FdList,
 }
 
+impl How {
+    /// Whether the slot refers to bytes.
+    fn is_span(self) -> bool {
+        matches!(
+            self,
+            Self::Text | Self::Address | Self::Bytes | Self::FdList
+        )
+    }
+}
+
 /// A parameter and its slot.
 #[derive(Clone, Copy)]
 struct Take {
@@ -87,6 +97,8 @@ struct Plan {
     slots: usize,
     /// In the order of the file.
     takes: Box<[Take]>,
+    /// Some slot refers to the event's bytes, which then are in the record.
+    spans: bool,
     /// What the entry of the call tells.
     entry: Box<[Take]>,
     /// Slots that are all there are.
@@ -186,7 +198,12 @@ impl Converter {
 
     /// The last event as a record.
     pub(super) fn record(&self) -> &[u8] {
-        &self.record
+        let len = self
+            .record
+            .first_chunk()
+            .copied()
+            .map_or(0, u32::from_ne_bytes);
+        self.record.get(..len as usize).unwrap_or_default()
     }
 
     /// A record that says no more than when a thread did something: what it was
@@ -220,20 +237,15 @@ impl Converter {
             _ => {}
         }
         self.began |= !events::tells_known(raw.code);
-        let mut record = Record::new(&mut self.record, plan.slots, raw.data);
-        let mut at = 0;
-        let mut filled = 0;
-        for (take, len) in plan.takes.iter().zip(raw.lengths.iter()) {
-            let end = at + len;
-            let Some(bytes) = raw.data.get(at..end) else {
-                return Outcome::Broken;
-            };
-            if take.slot != NOWHERE {
-                filled |= 1 << take.slot;
-                record.put(*take, bytes, at, &self.native);
-            }
-            at = end;
-        }
+        let data = if plan.spans { raw.data } else { b"" };
+        let mut record = Record::new(&mut self.record, plan.slots, data);
+        let filled = match raw.lengths {
+            Lengths::Small(lengths) => record.fill(plan, lengths, raw.data, &self.native),
+            Lengths::Large(lengths) => record.fill(plan, lengths, raw.data, &self.native),
+        };
+        let Some(filled) = filled else {
+            return Outcome::Broken;
+        };
         if filled != plan.full && !plan.entry.is_empty() {
             let zero = plan.role == Role::Exit;
             match self.entries.take(raw.tid, raw.code - 1) {
@@ -291,6 +303,8 @@ fn plan(ty: &EventType) -> Option<Plan> {
     let entry: Vec<Take> = entry.map_or_else(Vec::new, |entry| self::takes(entry, event));
     let told = takes.iter().chain(&entry).filter(|t| t.slot != NOWHERE);
     let full = told.fold(0, |all, take| all | 1 << take.slot);
+    let mut told = takes.iter().chain(&entry).filter(|t| t.slot != NOWHERE);
+    let spans = told.any(|take| take.how.is_span());
     // What is told of another process must not be taken for the caller's id.
     let names_caller = matches!(
         event,
@@ -305,6 +319,7 @@ fn plan(ty: &EventType) -> Option<Plan> {
         syscall,
         slots: params.len(),
         takes: takes.into(),
+        spans,
         entry: entry.into_iter().filter(|t| t.slot != NOWHERE).collect(),
         full,
         zero: zero_if_missing(ty.code)
@@ -324,6 +339,7 @@ fn zero_if_missing(code: u16) -> &'static [&'static str] {
         27 | 57 => &["queuelen", "queuemax"],
         51 | 55 => &["res"],
         151 => &["arg"],
+        299 => &["flags"],
         _ => &[],
     }
 }
@@ -377,36 +393,65 @@ fn how(from: Type, to: ParamType) -> How {
 }
 
 /// A number of 1, 2, 4 or 8 bytes.
+#[inline(always)]
 fn number(bytes: &[u8], signed: bool) -> Option<u64> {
     let value = match *bytes {
-        [a] if signed => i64::from(a.cast_signed()).cast_unsigned(),
-        [a] => u64::from(a),
-        [a, b] if signed => i64::from(i16::from_le_bytes([a, b])).cast_unsigned(),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c, d] if signed => i64::from(i32::from_le_bytes([a, b, c, d])).cast_unsigned(),
-        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-        _ => u64::from_le_bytes(bytes.try_into().ok()?),
+        [a, b, c, d, e, f, g, h] => return Some(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
+        [a, b] => u16::from_le_bytes([a, b]).into(),
+        [a] => a.into(),
+        _ => return None,
     };
-    Some(value)
+    if !signed {
+        return Some(value.into());
+    }
+    // The sign is in the highest bit of so many.
+    let spare = 32 - 8 * bytes.len() as u32;
+    let value = (value << spare).cast_signed() >> spare;
+    Some(i64::from(value).cast_unsigned())
 }
 
 /// A record that is being put together: slots first, then the bytes of the
-/// event as they are in the file.
+/// event as they are in the file. What is behind it is of an earlier one.
 struct Record<'a> {
     bytes: &'a mut Vec<u8>,
+    len: usize,
     slots: usize,
     missing: u64,
 }
 
 impl<'a> Record<'a> {
+    #[inline]
     fn new(bytes: &'a mut Vec<u8>, slots: usize, data: &[u8]) -> Self {
-        bytes.clear();
-        bytes.resize(HEADER_SIZE + 8 * slots, 0);
-        bytes.extend_from_slice(data);
-        Self {
+        let start = HEADER_SIZE + 8 * slots;
+        let mut this = Self {
             bytes,
+            len: start,
             slots,
             missing: u64::MAX >> (64 - slots.clamp(1, 64)),
+        };
+        // For the padding as well.
+        this.reserve(start + data.len() + RECORD_ALIGN);
+        for slot in this.words() {
+            *slot = [0; 8];
+        }
+        this.append(data);
+        this
+    }
+
+    /// Makes room for records of this length; never less than there was.
+    #[inline]
+    fn reserve(&mut self, len: usize) {
+        if self.bytes.len() < len {
+            self.bytes.resize(len, 0);
+        }
+    }
+
+    #[inline]
+    fn append(&mut self, data: &[u8]) {
+        if !data.is_empty() {
+            self.bytes[self.len..self.len + data.len()].copy_from_slice(data);
+            self.len += data.len();
         }
     }
 
@@ -414,9 +459,15 @@ impl<'a> Record<'a> {
         HEADER_SIZE + 8 * self.slots
     }
 
+    #[inline]
+    fn words(&mut self) -> &mut [[u8; 8]] {
+        let end = self.data();
+        self.bytes[HEADER_SIZE..end].as_chunks_mut().0
+    }
+
+    #[inline]
     fn set(&mut self, slot: u8, value: u64) {
-        let at = HEADER_SIZE + 8 * usize::from(slot);
-        self.bytes[at..at + 8].copy_from_slice(&value.to_ne_bytes());
+        self.words()[usize::from(slot)] = value.to_ne_bytes();
         self.missing &= !(1 << slot);
     }
 
@@ -424,9 +475,32 @@ impl<'a> Record<'a> {
         if self.missing & (1 << slot) != 0 {
             return None;
         }
-        let at = HEADER_SIZE + 8 * slot;
-        let word = self.bytes[at..at + 8].try_into().ok()?;
-        Some(u64::from_ne_bytes(word))
+        let words = self.bytes[HEADER_SIZE..].as_chunks().0;
+        words.get(slot).copied().map(u64::from_ne_bytes)
+    }
+
+    /// Fills slots from the parameters. Says which parameters there were; `None`:
+    /// they are longer than the data.
+    #[inline]
+    fn fill<const N: usize>(
+        &mut self,
+        plan: &Plan,
+        lengths: &[[u8; N]],
+        data: &[u8],
+        native: &[Option<u16>],
+    ) -> Option<u64> {
+        let mut at = 0;
+        let mut filled = 0;
+        for (take, len) in plan.takes.iter().zip(lengths) {
+            let end = at + length(*len);
+            let bytes = data.get(at..end)?;
+            if take.slot != NOWHERE {
+                filled |= 1 << take.slot;
+                self.put(*take, bytes, at, native);
+            }
+            at = end;
+        }
+        Some(filled)
     }
 
     /// Fills a slot from a parameter whose bytes are at `at` of the data.
@@ -470,8 +544,11 @@ impl<'a> Record<'a> {
         native: &[Option<u16>],
     ) {
         let (lengths, data) = entry;
-        let base = self.bytes.len() - self.data();
-        self.bytes.extend_from_slice(data);
+        let base = self.len - self.data();
+        if plan.spans {
+            self.reserve(self.len + data.len() + RECORD_ALIGN);
+            self.append(data);
+        }
         let mut at = 0;
         let mut open = plan.entry.iter().peekable();
         for (param, len) in lengths.iter().enumerate() {
@@ -512,8 +589,8 @@ impl<'a> Record<'a> {
     }
 
     fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
-        let len = padded(self.bytes.len());
-        self.bytes.resize(len, 0);
+        let len = padded(self.len);
+        self.bytes[self.len..len].fill(0);
         let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
         let pid = pid.and_then(|slot| self.get(slot.into()));
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);

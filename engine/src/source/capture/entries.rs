@@ -11,25 +11,48 @@ const MAX_BYTES: usize = 16 << 20;
 
 /// Lengths of the parameters of an event.
 #[derive(Clone, Copy)]
-pub(super) struct Lengths<'a> {
-    bytes: &'a [u8],
-    /// They have 32 bits instead of 16.
-    large: bool,
+pub(super) enum Lengths<'a> {
+    /// Of 16 bits each.
+    Small(&'a [[u8; 2]]),
+    /// Of 32 bits each.
+    Large(&'a [[u8; 4]]),
+}
+
+/// One length, little endian.
+#[inline(always)]
+pub(super) fn length<const N: usize>(bytes: [u8; N]) -> usize {
+    let mut word = [0; 4];
+    word[..N].copy_from_slice(&bytes);
+    u32::from_le_bytes(word) as usize
 }
 
 impl<'a> Lengths<'a> {
+    #[inline]
     pub(super) fn new(bytes: &'a [u8], large: bool) -> Self {
-        Self { bytes, large }
+        match large {
+            true => Self::Large(bytes.as_chunks().0),
+            false => Self::Small(bytes.as_chunks().0),
+        }
     }
 
-    #[inline]
+    fn bytes(self) -> &'a [u8] {
+        match self {
+            Self::Small(lengths) => lengths.as_flattened(),
+            Self::Large(lengths) => lengths.as_flattened(),
+        }
+    }
+
+    fn is_large(self) -> bool {
+        matches!(self, Self::Large(_))
+    }
+
     pub(super) fn iter(self) -> impl Iterator<Item = usize> + 'a {
-        let size = if self.large { 4 } else { 2 };
-        self.bytes.chunks_exact(size).map(|len| match *len {
-            [a, b] => usize::from(u16::from_le_bytes([a, b])),
-            [a, b, c, d] => u32::from_le_bytes([a, b, c, d]) as usize,
-            _ => 0,
-        })
+        let (small, large): (&[_], &[_]) = match self {
+            Self::Small(lengths) => (lengths, &[]),
+            Self::Large(lengths) => (&[], lengths),
+        };
+        let small = small.iter().map(|bytes| length(*bytes));
+        small.chain(large.iter().map(|bytes| length(*bytes)))
     }
 
     /// The sum; the numbers of an event cannot overflow it.
@@ -57,7 +80,7 @@ pub(super) struct Entries {
 
 impl Entries {
     pub(super) fn keep(&mut self, raw: &Raw<'_>) {
-        let lengths = raw.lengths.bytes;
+        let lengths = raw.lengths.bytes();
         let needed = lengths.len() + raw.data.len();
         if self.threads.len() >= MAX_THREADS || self.bytes + needed > MAX_BYTES {
             self.clear();
@@ -69,7 +92,7 @@ impl Entries {
         self.bytes -= kept.bytes.len();
         self.bytes += needed;
         kept.code = Some(raw.code);
-        kept.large = raw.lengths.large;
+        kept.large = raw.lengths.is_large();
         kept.lengths = lengths.len();
         kept.bytes.clear();
         kept.bytes.extend_from_slice(lengths);

@@ -213,3 +213,15 @@ pub mod user {
     /// A group.
     pub const GROUP: u8 = 1;
 }
+
+/// First word of an entry in a list of interfaces.
+pub mod interface {
+    /// Addresses of IPv4.
+    pub const IPV4: u16 = 1;
+    /// Addresses of IPv6.
+    pub const IPV6: u16 = 2;
+    /// Addresses of IPv4, in lists that do not tell the speed.
+    pub const IPV4_WITHOUT_SPEED: u16 = 3;
+    /// Addresses of IPv6, likewise.
+    pub const IPV6_WITHOUT_SPEED: u16 = 4;
+}

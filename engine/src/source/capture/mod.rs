@@ -22,7 +22,7 @@ use self::convert::{Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
 use self::pace::Pace;
-pub use self::snapshot::Machine;
+pub use self::snapshot::{Interface, Machine};
 pub use self::stream::CaptureError;
 use self::stream::Stream;
 use super::{Batch, Counters, Source};
@@ -202,16 +202,19 @@ impl CaptureSource {
         let result = match block {
             Block::Machine => snapshot::machine(body).map(|machine| {
                 state.set_hostname(&machine.hostname);
-                self.machine = machine;
+                let interfaces = std::mem::take(&mut self.machine.interfaces);
+                self.machine = Machine {
+                    interfaces,
+                    ..machine
+                };
             }),
             Block::Users { sized } => snapshot::users(body, sized, state),
             Block::Processes(version) => snapshot::processes(body, version, state),
             Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
-            Block::Interfaces { sized } => {
-                // Nobody here asks for them; a copy of the capture has them too.
-                self.machine.interfaces = if sized { body } else { &[] }.into();
-                Ok(())
-            }
+            Block::Interfaces { sized } => snapshot::interfaces(body, sized).map(|interfaces| {
+                state.set_addresses(interfaces.iter().map(|one| one.address));
+                self.machine.interfaces = interfaces;
+            }),
             Block::Section | Block::Event(_) => Ok(()),
         };
         result.map_err(|bad| CaptureError {
@@ -278,9 +281,6 @@ fn parse<'a>(
     let tid = u64_at(header, 8);
     let mut len = u32_at(header, 16) as usize;
     let code = u16::from_le_bytes([header[CODE], header[CODE + 1]]);
-    let Some(most) = converter.most_params(code) else {
-        return Some(None);
-    };
     if !layout.counted && WRONG_LENGTHS.contains(&code) {
         len = len.checked_sub(3)?;
     }
@@ -289,7 +289,10 @@ fn parse<'a>(
     let params = event.get(layout.header()..)?;
     let count = match layout.counted {
         true => u32_at(header, 22) as usize,
-        false => count_params(params, most)?,
+        false => match converter.most_params(code) {
+            Some(most) => count_params(params, most)?,
+            None => return Some(None),
+        },
     };
     let lengths = count.checked_mul(layout.length())?;
     let (lengths, data) = params.split_at_checked(lengths)?;
@@ -336,6 +339,7 @@ impl Source for CaptureSource {
 
     fn restore(&mut self, state: &mut State) -> anyhow::Result<()> {
         self.converter.restart();
+        self.machine = Machine::default();
         let mut first = true;
         while let Some(found) = self.next_block()? {
             match found.block {

@@ -5,12 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::flags::exec;
 
-use super::format::{HOSTNAME, fd, l4, user};
-use crate::state::address::End;
+use super::format::{HOSTNAME, fd, interface, l4, user};
+use crate::state::address::Address;
 use crate::state::procfs::past_title;
 use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
 use crate::state::users::User;
-use crate::state::{Descriptor, FdKind, Label, Protocol, State};
+use crate::state::{Descriptor, FdKind, Label, Protocol, State, UNSET};
 
 /// What is wrong with an entry of a list, and how far into the block it is.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,13 +93,21 @@ impl<'a> Fields<'a> {
 
     /// Goes on within an entry that begins with its length.
     fn enter(&mut self, sized: bool) -> Read<()> {
+        let start = self.at;
+        self.enter_from(sized, |_| start)
+    }
+
+    /// The same where the length is that of what comes behind it.
+    fn enter_behind(&mut self, sized: bool) -> Read<()> {
+        self.enter_from(sized, |fields| fields.at)
+    }
+
+    fn enter_from(&mut self, sized: bool, start: impl FnOnce(&Self) -> usize) -> Read<()> {
         self.end = self.bytes.len();
         if sized {
-            let start = self.at;
             let len = self.u32()? as usize;
-            let end = start
-                .checked_add(len)
-                .filter(|&end| end <= self.end && len >= 4);
+            let end = start(self).checked_add(len);
+            let end = end.filter(|&end| (self.at..=self.end).contains(&end));
             self.end = end.ok_or_else(|| self.bad())?;
         }
         Ok(())
@@ -129,8 +137,23 @@ pub struct Machine {
     pub memory: u64,
     /// When it was started, nanoseconds since the epoch; 0 if unknown.
     pub boot: u64,
-    /// Addresses of its interfaces, as captures have them.
-    pub interfaces: Box<[u8]>,
+    /// Its interfaces, one for each address.
+    pub interfaces: Vec<Interface>,
+}
+
+/// An interface of the network with an address of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// Its name.
+    pub name: Box<[u8]>,
+    /// Its address.
+    pub address: IpAddr,
+    /// What of the address is that of the network.
+    pub mask: IpAddr,
+    /// For all of the network.
+    pub broadcast: IpAddr,
+    /// Bits per second; 0 if unknown.
+    pub speed: u64,
 }
 
 /// Reads the machine.
@@ -150,6 +173,39 @@ pub(super) fn machine(block: &[u8]) -> Result<Machine, BadEntry> {
         boot,
         ..Machine::default()
     })
+}
+
+/// Reads a list of interfaces.
+pub(super) fn interfaces(block: &[u8], sized: bool) -> Result<Vec<Interface>, BadEntry> {
+    let mut fields = Fields::new(block, "an entry of the list of interfaces is cut off");
+    let mut all = Vec::new();
+    while fields.more() {
+        fields.enter_behind(sized)?;
+        let ty = fields.u16()?;
+        let name = usize::from(fields.u16()?);
+        let address = match ty {
+            interface::IPV4 | interface::IPV4_WITHOUT_SPEED => ipv4,
+            interface::IPV6 | interface::IPV6_WITHOUT_SPEED => ipv6_as_is,
+            // Of a later version; its length says where it ends.
+            _ if sized => {
+                fields.leave(sized);
+                continue;
+            }
+            _ => return Err(fields.bad()),
+        };
+        all.push(Interface {
+            address: address(&mut fields)?,
+            mask: address(&mut fields)?,
+            broadcast: address(&mut fields)?,
+            speed: match ty {
+                interface::IPV4 | interface::IPV6 => fields.u64()?,
+                _ => 0,
+            },
+            name: fields.take(name)?.into(),
+        });
+        fields.leave(sized);
+    }
+    Ok(all)
 }
 
 /// Takes in a list of users and groups.
@@ -277,7 +333,11 @@ fn tail(fields: &mut Fields<'_>, thread: &mut Thread, image: &mut Image) -> Resu
     image.ctime = word(fields)?;
     image.mtime = word(fields)?;
     flag(fields, image, exec::FROM_MEMFD)?;
-    flag(fields, image, exec::LOWER_LAYER)
+    flag(fields, image, exec::LOWER_LAYER)?;
+    if fields.left() >= 8 {
+        thread.pgid = u32::try_from(fields.u64()?).unwrap_or(UNSET);
+    }
+    Ok(())
 }
 
 /// Takes in the open descriptors of one thread.
@@ -312,8 +372,13 @@ fn ipv4(fields: &mut Fields<'_>) -> Read<IpAddr> {
     Ok(Ipv4Addr::from(fields.array::<4>()?).into())
 }
 
+/// An IPv4 address in the coat of the other family is the same address.
 fn ipv6(fields: &mut Fields<'_>) -> Read<IpAddr> {
-    Ok(Ipv6Addr::from(fields.array::<16>()?).to_canonical())
+    Ok(ipv6_as_is(fields)?.to_canonical())
+}
+
+fn ipv6_as_is(fields: &mut Fields<'_>) -> Read<IpAddr> {
+    Ok(Ipv6Addr::from(fields.array::<16>()?).into())
 }
 
 fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEntry> {
@@ -326,14 +391,14 @@ fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEnt
     match ty {
         fd::IPV4 | fd::IPV6 => {
             let (source, destination) = (address(fields)?, address(fields)?);
-            let ends: (End, End) = ((source, fields.u16()?), (destination, fields.u16()?));
-            descriptor.label = Label::Ends(ends.into());
+            let ends = Address::IpPair((source, fields.u16()?), (destination, fields.u16()?));
+            descriptor.label = ends.into();
             descriptor.protocol = protocol(fields.u8()?);
             descriptor.connected = true;
         }
         fd::IPV4_SERVER | fd::IPV6_SERVER => {
-            let end: End = (address(fields)?, fields.u16()?);
-            descriptor.label = Label::Bound(end.into());
+            let end = Address::Ip((address(fields)?, fields.u16()?));
+            descriptor.label = end.into();
             descriptor.protocol = protocol(fields.u8()?);
             descriptor.server = true;
         }

@@ -1,0 +1,124 @@
+//! The user that the program becomes.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{
+    AccessFlags, Gid, Uid, User, faccessat, getgroups, setegid, seteuid, setgroups, setresgid,
+    setresuid,
+};
+
+use crate::app::startup::host_root;
+use crate::config::Config;
+
+/// A user and the groups that go with it.
+#[derive(Debug)]
+pub(super) struct Account {
+    user: Uid,
+    group: Gid,
+    groups: Vec<Gid>,
+}
+
+impl Account {
+    /// The user of this name; `None` if there is none.
+    pub(super) fn find(name: &str, config: &Config) -> anyhow::Result<Option<Self>> {
+        let user = User::from_name(name).with_context(|| format!("cannot look up `{name}`"))?;
+        Ok(user.map(|user| Self {
+            user: user.uid,
+            group: user.gid,
+            groups: groups(user.gid, config),
+        }))
+    }
+
+    /// Becomes this user for good. If something must be written that it may not
+    /// write, nothing is changed.
+    pub(super) fn enter(&self, config: &Config) -> anyhow::Result<()> {
+        let before = getgroups()?;
+        setgroups(&self.groups)?;
+        let tried = self.try_as(|| {
+            for path in written(config) {
+                check_writable(&path)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = tried {
+            setgroups(&before)?;
+            return Err(error);
+        }
+        setresgid(self.group, self.group, self.group)?;
+        setresuid(self.user, self.user, self.user)?;
+        Ok(())
+    }
+
+    /// Does something in this user's name, and is root again.
+    fn try_as(&self, run: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+        setegid(self.group)?;
+        let result = seteuid(self.user).map_err(Into::into).and_then(|()| run());
+        seteuid(Uid::from_raw(0))?;
+        setegid(Gid::from_raw(0))?;
+        result
+    }
+}
+
+/// The own group, root's, and those that may talk to container runtimes: their
+/// sockets are for root or a group, and no capability that is kept opens them.
+fn groups(own: Gid, config: &Config) -> Vec<Gid> {
+    const GROUP_WRITES: u32 = 0o020;
+    let root = host_root();
+    let mut groups = vec![own, Gid::from_raw(0)];
+    for (_, socket) in config.engines.sockets() {
+        let Ok(data) = fs::metadata(root.join(socket.trim_start_matches('/'))) else {
+            continue;
+        };
+        if data.file_type().is_socket() && data.mode() & GROUP_WRITES != 0 {
+            groups.push(Gid::from_raw(data.gid()));
+        }
+    }
+    groups.sort_unstable_by_key(|group| group.as_raw());
+    groups.dedup();
+    groups
+}
+
+/// The files that are written while the program runs.
+fn written(config: &Config) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    let outputs = &config.outputs;
+    if outputs.file.enabled {
+        paths.push(outputs.file.filename.clone());
+        if outputs.file.rotate_bytes > 0 {
+            paths.extend(outputs.file.filename.parent().map(Path::to_owned));
+        }
+    }
+    if config.capture.enabled {
+        paths.push(config.capture.path_prefix.clone());
+    }
+    if config.metrics.enabled {
+        paths.extend(config.metrics.output_file.clone());
+    }
+    paths
+}
+
+/// Whether a file can be written by who the process is for the moment; if it is
+/// not there, whether it can be made.
+fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let may = |path: &Path| faccessat(AT_FDCWD, path, AccessFlags::W_OK, AtFlags::AT_EACCESS);
+    let directory = match path.parent() {
+        Some(directory) if !directory.as_os_str().is_empty() => directory,
+        _ => Path::new("."),
+    };
+    let (what, result) = match path.exists() {
+        true => (path, may(path)),
+        false => (directory, may(directory)),
+    };
+    if let Err(error) = result {
+        bail!(
+            "it may not write {}: {}; give it to that user, or set privileges.user to root",
+            what.display(),
+            error.desc()
+        );
+    }
+    Ok(())
+}
