@@ -170,6 +170,16 @@ if check 'engine builds' cargo build --release --locked --package falco-engine -
     check 'packages' tests/deb.sh || true
 fi
 
+# The records of the eBPF programs on this machine's own kernel, if it allows them.
+native_calls() {
+    if [ "$(id -u)" != 0 ] || [ ! -e /sys/kernel/btf/vmlinux ]; then
+        echo "skipped: eBPF programs need root and a kernel that describes its types"
+        return
+    fi
+    target/release/examples/calls ebpf
+}
+if [ -n "$engine" ]; then check 'eBPF programs record every parameter' native_calls || true; fi
+
 step "testing on the node"
 module=
 if check 'node builds' wait "$node_pid" && check 'module compiles' module_compiles; then module=1; fi
