@@ -50,8 +50,11 @@ fn main() {
                 (_, 0) => (String::new(), "0, ".to_owned()),
                 _ => (format!("_{message}"), format!("{message}, ")),
             };
-            writeln!(text, "{kind}!(call_{name}{suffix}, {event:?}, {which}call, to, {{")
-                .expect("a string");
+            writeln!(
+                text,
+                "{kind}!(call_{name}{suffix}, {event:?}, {which}call, to, {{"
+            )
+            .expect("a string");
             for (slot, param) in params.iter().enumerate() {
                 writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
             }
@@ -59,7 +62,11 @@ fn main() {
         }
     }
     // The same for a program that was started, which a hook of its own records.
-    writeln!(text, "macro_rules! execve_parameters {{ ($call:ident, $to:ident) => {{").expect("a string");
+    writeln!(
+        text,
+        "macro_rules! execve_parameters {{ ($call:ident, $to:ident) => {{"
+    )
+    .expect("a string");
     for (slot, param) in Event::Execve.info().params.iter().enumerate() {
         writeln!(text, "    {}", statement(slot, param.source, "$")).expect("a string");
     }

@@ -196,6 +196,10 @@ impl Call {
 
     #[inline(always)]
     pub fn semctl_value_of(&self) -> u64 {
-        if self.word(2) == SETVAL { self.signed_of(3) } else { 0 }
+        if self.word(2) == SETVAL {
+            self.signed_of(3)
+        } else {
+            0
+        }
     }
 }

@@ -181,7 +181,11 @@ impl<'a> Reader<'a> {
         if span.len > 0 && self.scratch.byte(u64::from(span.offset)) == b'/' {
             return;
         }
-        let fd = if fd == CWD { AT_FDCWD } else { self.call.int(fd) };
+        let fd = if fd == CWD {
+            AT_FDCWD
+        } else {
+            self.call.int(fd)
+        };
         if fd == AT_FDCWD {
             let whole = file::working_directory(self.scratch);
             self.scratch.path_text(slot, whole);
@@ -563,7 +567,8 @@ impl<'a> Reader<'a> {
             PR_SET_NAME | PR_GET_NAME => self.number(slot, 0),
             PR_GET_CHILD_SUBREAPER => {
                 let value = user::<i32>(self.call.arg(n));
-                self.scratch.put(slot, value.map(|value| i64::from(value) as u64));
+                self.scratch
+                    .put(slot, value.map(|value| i64::from(value) as u64));
             }
             _ => self.number(slot, self.call.arg(n)),
         }
@@ -571,7 +576,8 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     pub fn field_of(&mut self, slot: usize, n: u8, at: u8, field: Field) {
-        self.scratch.put(slot, values::field(&self.call, n, at, field));
+        self.scratch
+            .put(slot, values::field(&self.call, n, at, field));
     }
 
     #[inline(always)]
@@ -627,7 +633,8 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     pub fn sembuf_of(&mut self, slot: usize, which: u8, field: u8) {
-        self.scratch.put(slot, values::sembuf(&self.call, which, field));
+        self.scratch
+            .put(slot, values::sembuf(&self.call, which, field));
     }
 
     #[inline(always)]
@@ -711,7 +718,8 @@ impl<'a> Reader<'a> {
         use falco_abi::event::execve::Slot::{args, exe};
         let result = kernel_string(self.scratch, self.program);
         self.scratch.filled(slot, result);
-        self.facts.put_arguments(self.scratch, exe as usize, args as usize);
+        self.facts
+            .put_arguments(self.scratch, exe as usize, args as usize);
     }
 
     /// What the program that could not be started would have got. The parameters that

@@ -80,7 +80,11 @@ pub fn layer(file: u64) -> u64 {
     }
     // The overlay's own inode has the entry above right behind the part that all
     // inodes have.
-    if read::<u64>(inode.wrapping_add(at(At::InodeSize))) != 0 { 1 } else { 2 }
+    if read::<u64>(inode.wrapping_add(at(At::InodeSize))) != 0 {
+        1
+    } else {
+        2
+    }
 }
 
 /// What opening a file adds to its flags.

@@ -302,8 +302,8 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
     const SIGCHLD: i32 = 17;
     // SAFETY: The arguments of `signal_deliver`.
     let (signal, info) = unsafe { (*context as i32, *context.add(1)) };
-    let from_a_process = field::<i32>(info, At::SignalCode) <= 0
-        || field::<i32>(info, At::SignalNumber) == SIGCHLD;
+    let from_a_process =
+        field::<i32>(info, At::SignalCode) <= 0 || field::<i32>(info, At::SignalNumber) == SIGCHLD;
     // 0 and 1 stand for signals of which nothing more is known.
     let sender = if info > 1 && from_a_process {
         field::<i32>(info, At::SignalSender)
@@ -313,8 +313,16 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
     if throttle::admits(Event::Signaldeliver as u32) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
         record.number(Slot::spid as usize, i64::from(sender) as u64);
-        record.number(Slot::dpid as usize, bounded::<-1>(task::tid(current()).into()));
+        record.number(
+            Slot::dpid as usize,
+            bounded::<-1>(task::tid(current()).into()),
+        );
         record.number(Slot::sig as usize, i64::from(signal) as u64);
-        publish_numbers(&mut record, Event::Signaldeliver, falco_abi::record::NO_SYSCALL, 0);
+        publish_numbers(
+            &mut record,
+            Event::Signaldeliver,
+            falco_abi::record::NO_SYSCALL,
+            0,
+        );
     }
 });

@@ -311,11 +311,7 @@ pub fn string(scratch: &mut Scratch, address: u64, limit: u32) -> u64 {
     // SAFETY: There is room for that many bytes and the NUL, see `end`; a bad address
     // is an error.
     let n = unsafe {
-        helper::bpf_probe_read_user_str(
-            scratch.end().cast(),
-            limit as u32 + 1,
-            address as *const _,
-        )
+        helper::bpf_probe_read_user_str(scratch.end().cast(), limit as u32 + 1, address as *const _)
     };
     if n <= 0 {
         return FAULT;
@@ -356,8 +352,9 @@ pub fn bytes(scratch: &mut Scratch, address: u64, whole: u64, limit: u64) -> u64
         return if whole == 0 { 0 } else { CUT };
     }
     // SAFETY: There is room for that many bytes, see `end`.
-    let status =
-        unsafe { helper::bpf_probe_read_user(scratch.end().cast(), len as u32, address as *const _) };
+    let status = unsafe {
+        helper::bpf_probe_read_user(scratch.end().cast(), len as u32, address as *const _)
+    };
     match status {
         0 if len < whole => CUT | len,
         0 => len,

@@ -36,7 +36,12 @@ pub fn lost_many(loss: Loss, class: usize, more: u64) {
     add(counter::LOST + loss as usize * CLASSES + class, more);
     if let Some(counters) = COUNTERS.get_ptr_mut(0) {
         // SAFETY: As in `add`.
-        unsafe { counters.cast::<u64>().add(counter::BEHIND).write_volatile(1) };
+        unsafe {
+            counters
+                .cast::<u64>()
+                .add(counter::BEHIND)
+                .write_volatile(1)
+        };
     }
 }
 
@@ -76,7 +81,11 @@ pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
     let size = fixed(constant::RING_BYTES);
     // SAFETY: A ring that was just looked up.
     let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
-    let kept = if info.priority { 0 } else { priority_room(size) };
+    let kept = if info.priority {
+        0
+    } else {
+        priority_room(size)
+    };
     if used + len + RING_HEADER + kept > size {
         lost(Loss::Full, info.class as usize);
         return;
@@ -129,7 +138,15 @@ fn tell() -> u64 {
     }
     const WORDS: usize = HEADER_SIZE / 8 + CLASSES;
     let mut record = [0u64; WORDS];
-    header(record.as_mut_ptr(), Event::Lost, 8 * WORDS as u64, 0, 0, NO_SYSCALL, 0);
+    header(
+        record.as_mut_ptr(),
+        Event::Lost,
+        8 * WORDS as u64,
+        0,
+        0,
+        NO_SYSCALL,
+        0,
+    );
     record[0] |= u64::from(cpu) << 48;
     // SAFETY: Can be asked for anywhere.
     record[1] = unsafe { helper::bpf_ktime_get_boot_ns() };
@@ -141,7 +158,9 @@ fn tell() -> u64 {
             let mut now = 0;
             let mut cause = 0;
             while cause < LOSSES {
-                now += counters.add(counter::LOST + cause * CLASSES + class).read_volatile();
+                now += counters
+                    .add(counter::LOST + cause * CLASSES + class)
+                    .read_volatile();
                 cause += 1;
             }
             let told = counters.add(counter::TOLD + class);
@@ -157,7 +176,9 @@ fn tell() -> u64 {
         let mut class = 0;
         while class < CLASSES {
             let told = counters.add(counter::TOLD + class);
-            let now = told.read_volatile().wrapping_add(record[HEADER_SIZE / 8 + class]);
+            let now = told
+                .read_volatile()
+                .wrapping_add(record[HEADER_SIZE / 8 + class]);
             told.write_volatile(now);
             class += 1;
         }

@@ -210,7 +210,11 @@ pub fn tuple(scratch: &mut Scratch, sock: u64, local_first: u64) -> u64 {
             scratch.push(UNIX);
             scratch.push_from(&[0u8; 16]);
             // That of the destination, or else the other one.
-            let (first, second) = if local_first != 0 { (peer, sock) } else { (sock, peer) };
+            let (first, second) = if local_first != 0 {
+                (peer, sock)
+            } else {
+                (sock, peer)
+            };
             if push_unix(scratch, first) == 0 {
                 push_unix(scratch, second);
             }

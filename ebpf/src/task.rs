@@ -139,9 +139,8 @@ pub fn put_comm(scratch: &mut Scratch, slot: usize, task: u64) {
     }
     let from = task.wrapping_add(at(At::TaskComm));
     // SAFETY: Room for 16 bytes, see `end`.
-    let n = unsafe {
-        helper::bpf_probe_read_kernel_str(scratch.end().cast(), 16, from as *const _)
-    };
+    let n =
+        unsafe { helper::bpf_probe_read_kernel_str(scratch.end().cast(), 16, from as *const _) };
     if n > 0 {
         scratch.append(slot, n as u64 - 1, false);
     }
@@ -290,7 +289,12 @@ impl Facts {
             Fact::Env => {
                 let mm = self.mm();
                 if mm != 0 {
-                    put_region(scratch, slot, field(mm, At::MmEnvStart), field(mm, At::MmEnvEnd));
+                    put_region(
+                        scratch,
+                        slot,
+                        field(mm, At::MmEnvStart),
+                        field(mm, At::MmEnvEnd),
+                    );
                 }
             }
             Fact::Tty => scratch.number(slot, tty(task)),
@@ -359,7 +363,12 @@ impl Facts {
     pub fn put_arguments(&self, scratch: &mut Scratch, exe: usize, args: usize) {
         let mm = self.mm();
         if mm != 0 {
-            put_region(scratch, args, field(mm, At::MmArgStart), field(mm, At::MmArgEnd));
+            put_region(
+                scratch,
+                args,
+                field(mm, At::MmArgStart),
+                field(mm, At::MmArgEnd),
+            );
             split_first(scratch, exe, args);
         }
     }

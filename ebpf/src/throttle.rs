@@ -68,7 +68,15 @@ pub fn admits(event: u32) -> bool {
         const WORDS: usize = HEADER_SIZE / 8 + 2;
         let mut record = [0u64; WORDS];
         let to = record.as_mut_ptr();
-        header(to, Event::Throttled, 8 * WORDS as u64, ids(), 0, NO_SYSCALL, 0);
+        header(
+            to,
+            Event::Throttled,
+            8 * WORDS as u64,
+            ids(),
+            0,
+            NO_SYSCALL,
+            0,
+        );
         record[HEADER_SIZE / 8] = pid;
         record[HEADER_SIZE / 8 + 1] = limit;
         ring::publish_quietly(record.as_mut_ptr(), 8 * WORDS as u64, Event::Throttled);

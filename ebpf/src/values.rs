@@ -116,7 +116,11 @@ fn tagged_by(scratch: &mut Scratch, which: u64, write: impl FnOnce(&mut Scratch)
     scratch.push(which as u8);
     let result = write(scratch);
     scratch.len = start;
-    if result & FAULT != 0 { FAULT } else { result + 1 }
+    if result & FAULT != 0 {
+        FAULT
+    } else {
+        result + 1
+    }
 }
 
 /// Writes the value of a socket option of `len` bytes whose type is known.
@@ -137,7 +141,9 @@ pub fn sockopt(scratch: &mut Scratch, which: u64, address: u64, len: u64) -> u64
             });
             tagged(scratch, 4, time, 8)
         }
-        _ => tagged_by(scratch, 0, |scratch| bytes(scratch, address, len, VALUE_MAX)),
+        _ => tagged_by(scratch, 0, |scratch| {
+            bytes(scratch, address, len, VALUE_MAX)
+        }),
     }
 }
 
@@ -213,8 +219,12 @@ pub fn quota(call: &Call, what: Quota) -> Option<u64> {
 #[inline(never)]
 pub fn keyctl(scratch: &mut Scratch, which: u64, value: u64, more: u64) -> u64 {
     match which {
-        1 => tagged_by(scratch, which, |scratch| string(scratch, value, PATH_MAX as u32)),
-        2 => tagged_by(scratch, which, |scratch| bytes(scratch, value, more, VALUE_MAX)),
+        1 => tagged_by(scratch, which, |scratch| {
+            string(scratch, value, PATH_MAX as u32)
+        }),
+        2 => tagged_by(scratch, which, |scratch| {
+            bytes(scratch, value, more, VALUE_MAX)
+        }),
         _ => tagged(scratch, which, Some(i64::from(value as i32) as u64), 8),
     }
 }

@@ -1543,7 +1543,9 @@ fn main() -> anyhow::Result<()> {
     let own = SYSCALLS
         .iter()
         .filter(|s| s.number() != NONE && s.event != Kind::Syscall);
-    let ebpf = std::env::args().nth(1).is_some_and(|source| source == "ebpf");
+    let ebpf = std::env::args()
+        .nth(1)
+        .is_some_and(|source| source == "ebpf");
     let mut source: Box<dyn Source> = if ebpf {
         Box::new(EbpfSource::open(Options::default())?)
     } else {

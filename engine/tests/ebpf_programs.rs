@@ -47,7 +47,9 @@ fn a_started_program_is_recorded_with_its_arguments() {
     let Some(mut source) = source() else {
         return;
     };
-    source.set_interest(&interest([])).expect("the life of processes");
+    source
+        .set_interest(&interest([]))
+        .expect("the life of processes");
     let mark = format!("marker-{}", std::process::id());
     let status = std::process::Command::new("/bin/true").arg(&mark).status();
     assert!(status.expect("/bin/true").success());

@@ -2,7 +2,7 @@
 //! What the eBPF programs and their loader agree on beside the records. The
 //! module does not compile this file.
 
-use crate::event::{EVENTS, Event};
+use crate::event::{Event, EVENTS};
 
 /// Fields of the kernel's structures, of which the loader finds the offsets in the
 /// kernel's own description of its types (BTF). The compiler of the programs

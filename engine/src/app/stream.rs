@@ -27,8 +27,8 @@ use crate::filter::fields::FIELDS;
 use crate::filter::predicate::Memo;
 use crate::filter::table::FieldTable;
 use crate::recording;
-use crate::source::capture::{CaptureSource, Machine};
 use crate::source::boot_time;
+use crate::source::capture::{CaptureSource, Machine};
 use crate::source::{Batch, Source, interest};
 use crate::state::State;
 

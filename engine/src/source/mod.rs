@@ -133,7 +133,9 @@ pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
 /// Bytes of a page.
 fn page_size() -> Option<usize> {
     let size = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE);
-    size.ok().flatten().and_then(|size| usize::try_from(size).ok())
+    size.ok()
+        .flatten()
+        .and_then(|size| usize::try_from(size).ok())
 }
 
 fn nanoseconds(clock: ClockId) -> i64 {

@@ -70,7 +70,9 @@ impl EbpfSource {
             bytes => bytes,
         };
         let page = super::page_size().context("cannot ask for the page size")?;
-        let size = u32::try_from(bytes).ok().filter(|bytes| bytes.is_power_of_two());
+        let size = u32::try_from(bytes)
+            .ok()
+            .filter(|bytes| bytes.is_power_of_two());
         let size = size.with_context(|| format!("a ring cannot have {bytes} bytes"))?;
         let cpus = possible_cpus()?;
         let mut programs = Programs::new(&options.setup, bytes, cpus)?;
@@ -81,9 +83,7 @@ impl EbpfSource {
         let mut rings = Vec::new();
         for first in (0..cpus).step_by(share as usize) {
             let map = programs.add_ring(size, first..(first + share).min(cpus))?;
-            rings.push(
-                Ring::new(first, map, bytes as usize, page).context("cannot map a ring")?,
-            );
+            rings.push(Ring::new(first, map, bytes as usize, page).context("cannot map a ring")?);
         }
         programs.set(setting::OWNER, std::process::id().into())?;
         let epoch_offset = epoch_offset();
@@ -212,6 +212,8 @@ fn possible_cpus() -> anyhow::Result<u32> {
     const PATH: &str = "/sys/devices/system/cpu/possible";
     let text = std::fs::read_to_string(PATH).with_context(|| format!("cannot read {PATH}"))?;
     let last = text.trim().rsplit(['-', ',']).next().unwrap_or_default();
-    let last: u32 = last.parse().with_context(|| format!("{PATH} has `{text}`"))?;
+    let last: u32 = last
+        .parse()
+        .with_context(|| format!("{PATH} has `{text}`"))?;
     Ok(last + 1)
 }

@@ -10,8 +10,8 @@ use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
-    ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant, counter, message_program,
-    setting,
+    ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant,
+    counter, message_program, setting,
 };
 use falco_abi::event::Event;
 use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
@@ -114,7 +114,8 @@ impl Programs {
         cpus: impl Iterator<Item = u32>,
     ) -> anyhow::Result<MapData> {
         let description = aya_obj::Map::new_from_params(RINGBUF, 0, 0, bytes, 0);
-        let map = MapData::create(description, "falco_ring", None).map_err(|error| refused(&error))?;
+        let map =
+            MapData::create(description, "falco_ring", None).map_err(|error| refused(&error))?;
         for cpu in cpus {
             self.rings.set(cpu, &map, 0)?;
         }
