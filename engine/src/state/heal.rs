@@ -341,7 +341,7 @@ impl State {
                     && (known.ino == 0 || known.ino == open.descriptor.ino)
             });
             if !same {
-                files.insert(open.num, open.descriptor.into(), open.cloexec);
+                files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
     }

@@ -99,7 +99,7 @@ fn is_of(ctx: &Context<'_>, area: Area) -> bool {
         Area::Memory => ctx.event.info().category == Category::Memory,
         // Calls for memory with a descriptor count as others as well.
         Area::Other => {
-            let described = Fd::of(ctx).is_some_and(|fd| fd.is_known());
+            let described = Fd::of(ctx).is_some_and(Fd::is_known);
             let memory = !described && is_of(ctx, Area::Memory);
             !memory && !is_of(ctx, Area::File) && !is_of(ctx, Area::Net)
         }
