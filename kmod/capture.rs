@@ -271,7 +271,7 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
     }
     match event {
         Event::Execve => failed_exec(record, call, 0),
-        Event::Execveat => failed_execveat(record, call, 1),
+        Event::Execveat => failed_exec(record, call, 1),
         Event::Clone => clone_flags(record, call.arg(0) as u64),
         Event::Clone3 => {
             if let Ok(flags) = user::word(call.arg(0)) {
@@ -771,40 +771,22 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
     record.number(slot, u64::from(flags));
 }
 
-/// What the program that could not be started would have got.
+/// What the program that could not be started would have got; `path` is the
+/// argument with its path, behind which is its `argv`.
 fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
-    use crate::abi::event::execve::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(call.arg(path), to)
+    use crate::abi::event::{execve, execveat};
+    // One row of the table is like the other, as far as it goes here.
+    const EXE: usize = execve::Slot::exe as usize;
+    const ARGS: usize = execve::Slot::args as usize;
+    const FILENAME: usize = execve::Slot::filename as usize;
+    const _: () = assert!(EXE == execveat::Slot::exe as usize);
+    const _: () = assert!(ARGS == execveat::Slot::args as usize);
+    const _: () = assert!(FILENAME == execveat::Slot::filename as usize);
+    record.fill(FILENAME, PATH_MAX, |to| user::string(call.arg(path), to));
+    record.fill(ARGS, PATH_MAX, |to| {
+        user::strings(call.arg(path + 1), call.compat, to)
     });
-    put_argv(
-        record,
-        Slot::exe as usize,
-        Slot::args as usize,
-        call,
-        path + 1,
-    );
-}
-
-fn failed_execveat(record: &mut Record<'_>, call: &Call, path: u8) {
-    use crate::abi::event::execveat::Slot;
-    record.fill(Slot::filename as usize, PATH_MAX, |to| {
-        user::string(call.arg(path), to)
-    });
-    put_argv(
-        record,
-        Slot::exe as usize,
-        Slot::args as usize,
-        call,
-        path + 1,
-    );
-}
-
-fn put_argv(record: &mut Record<'_>, exe: usize, args: usize, call: &Call, argv: u8) {
-    record.fill(args, PATH_MAX, |to| {
-        user::strings(call.arg(argv), call.compat, to)
-    });
-    task::split_first(record, exe, args);
+    task::split_first(record, EXE, ARGS);
 }
 
 fn named(record: &Record<'_>, name: &str) -> Option<usize> {

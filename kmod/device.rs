@@ -13,7 +13,7 @@ use kernel::mm::virt::VmaNew;
 use kernel::new_mutex;
 use kernel::prelude::*;
 use kernel::sync::poll::PollTable;
-use kernel::sync::{Mutex, SetOnce};
+use kernel::sync::{Arc, Mutex, SetOnce};
 use kernel::types::Opaque;
 use kernel::uaccess::{UserPtr, UserSlice};
 
@@ -24,6 +24,7 @@ use crate::abi::{layout, ring, ABI_VERSION};
 use crate::capture::Limits;
 use crate::probe::Probes;
 use crate::session::Session;
+use crate::statistics::Statistics;
 use crate::tracepoint;
 
 /// Somebody has the device open.
@@ -90,7 +91,9 @@ static OPERATIONS: Operations = Operations(bindings::file_operations {
 #[pin_data]
 struct Reader {
     /// Set once, by setup.
-    session: SetOnce<Pin<KBox<Session>>>,
+    session: SetOnce<Arc<Session>>,
+    #[pin]
+    statistics: Mutex<Option<Statistics>>,
     #[pin]
     probes: Mutex<Probes>,
 }
@@ -100,6 +103,7 @@ impl Reader {
         KBox::try_pin_init(
             try_pin_init!(Self {
                 session: SetOnce::new(),
+                statistics <- new_mutex!(None),
                 probes <- new_mutex!(Probes::default()),
             }),
             GFP_KERNEL,
@@ -139,12 +143,9 @@ impl Reader {
         if self.session.as_ref().is_some() {
             return Err(EBUSY);
         }
-        self.session.populate(Session::new(
-            ring_bytes,
-            setup.watermark,
-            limits,
-            setup.throttle,
-        )?);
+        let session = Session::new(ring_bytes, setup.watermark, limits, setup.throttle)?;
+        *self.statistics.lock() = Some(Statistics::new(session.clone())?);
+        self.session.populate(session);
         Ok(())
     }
 
@@ -158,6 +159,7 @@ impl Reader {
 
     /// Ends capture. Afterwards no probe runs that knows the session.
     fn close(&self) {
+        drop(self.statistics.lock().take());
         drop(core::mem::take(&mut *self.probes.lock()));
         tracepoint::synchronize();
     }

@@ -31,6 +31,7 @@ mod scratch;
 mod session;
 mod shim;
 mod socket;
+mod statistics;
 mod task;
 mod throttle;
 mod tracepoint;

@@ -11,11 +11,12 @@ use kernel::mm::virt::VmaNew;
 use kernel::new_poll_condvar;
 use kernel::prelude::*;
 use kernel::sync::poll::{PollCondVar, PollTable};
+use kernel::sync::Arc;
 
 use crate::abi::control::{Interest, Region, Stats};
 use crate::abi::event::Event;
 use crate::abi::record::NO_SYSCALL;
-use crate::abi::ring::Loss;
+use crate::abi::ring::{self as protocol, Loss};
 use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::Limits;
 use crate::preempt;
@@ -30,7 +31,7 @@ use crate::throttle::{Throttle, Verdict};
 pub(crate) struct Session {
     interest: [AtomicU64; SYSCALL_WORDS],
     hooks: AtomicU64,
-    /// By CPU; none for a CPU that was offline at setup.
+    /// By CPU; none for a number that no CPU can ever have.
     rings: KVec<Option<Ring>>,
     scratch: Pool,
     limits: Limits,
@@ -46,27 +47,31 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Makes the rings of all CPUs that are online. Nothing is of interest yet.
+    /// Makes the rings of all CPUs: those that the machine has, online or not, get
+    /// what was asked for; those that may be plugged in later, which for some
+    /// machines are hundreds, the least. Nothing is of interest yet.
     pub(crate) fn new(
         ring_bytes: usize,
         watermark: u32,
         limits: Limits,
         throttle: u32,
-    ) -> Result<Pin<KBox<Self>>> {
+    ) -> Result<Arc<Self>> {
         let cpus = nr_cpu_ids() as usize;
         let mut rings = KVec::with_capacity(cpus, GFP_KERNEL)?;
-        let mut online = 0;
+        let mut present = 0;
         for cpu in 0..cpus {
-            let ring = if is_online(cpu) {
-                online += 1;
+            let ring = if is_in(cpu, &raw mut bindings::__cpu_present_mask) {
+                present += 1;
                 Some(Ring::new(cpu, ring_bytes)?)
+            } else if is_in(cpu, &raw mut bindings::__cpu_possible_mask) {
+                Some(Ring::new(cpu, protocol::RING_MIN)?)
             } else {
                 None
             };
             rings.push(ring, GFP_KERNEL)?;
         }
-        let scratch = Pool::new(online)?;
-        KBox::try_pin_init(
+        let scratch = Pool::new(present)?;
+        Arc::pin_init(
             try_pin_init!(Self {
                 interest: [const { AtomicU64::new(0) }; SYSCALL_WORDS],
                 hooks: AtomicU64::new(0),
@@ -205,16 +210,17 @@ impl Session {
         table.register_wait(file, &self.readers);
         self.waiting.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let ready = self
-            .rings
-            .iter()
-            .flatten()
-            .any(|r| r.fill() >= self.watermark);
+        let ready = self.rings().any(|r| r.fill() >= self.watermark);
         if ready {
             self.waiting.store(false, Ordering::Relaxed);
             return bindings::POLLIN | bindings::POLLRDNORM;
         }
         0
+    }
+
+    /// All rings.
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
+        self.rings.iter().flatten()
     }
 
     /// Sums over all rings.
@@ -223,7 +229,7 @@ impl Session {
             lost_no_ring: self.lost_no_ring.load(Ordering::Relaxed),
             ..Stats::default()
         };
-        for ring in self.rings.iter().flatten() {
+        for ring in self.rings() {
             let page = ring.producer();
             stats.records += page.records.load(Ordering::Relaxed);
             for (sum, classes) in stats.lost.iter_mut().zip(&page.lost) {
@@ -245,11 +251,12 @@ impl Session {
     }
 }
 
-fn is_online(cpu: usize) -> bool {
+/// Whether a CPU is in one of the kernel's own masks.
+fn is_in(cpu: usize, mask: *mut bindings::cpumask) -> bool {
     let Some(cpu) = CpuId::from_u32(cpu as u32) else {
         return false;
     };
-    // SAFETY: The mask of online CPUs always exists; a CPU that comes or goes
-    // meanwhile is one that came or went right after.
-    unsafe { bindings::cpumask_test_cpu(cpu.as_u32() as i32, &raw mut bindings::__cpu_online_mask) }
+    // SAFETY: The kernel's masks always exist; a CPU that comes or goes meanwhile
+    // is one that came or went right after.
+    unsafe { bindings::cpumask_test_cpu(cpu.as_u32() as i32, mask) }
 }

@@ -85,6 +85,91 @@ fn changed_files() {
     }
 }
 
+/// Conditions, outputs and files of the cases, put together anew and changed.
+/// `FALCO_ROUNDS` says how often, `FALCO_SEED` from where on.
+#[test]
+fn changed_texts() {
+    const PIECES: [&str; 22] = [
+        "(",
+        ")",
+        "\"",
+        "'",
+        "[",
+        "]",
+        ",",
+        " and ",
+        " or ",
+        " not ",
+        "é",
+        "%",
+        "\\",
+        "=",
+        " in ",
+        "*",
+        "{2}",
+        "val(",
+        "evt.arg.",
+        "proc.aname",
+        "0x",
+        "\n",
+    ];
+    let number = |name: &str, default| {
+        let text = std::env::var(name).ok();
+        text.and_then(|text| text.parse().ok()).unwrap_or(default)
+    };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/rules/codes.yaml");
+    let text = std::fs::read_to_string(path).expect("a file");
+    let cases: Vec<serde_yaml::Mapping> = serde_yaml::from_str(&text).expect("cases");
+    let texts_of = |kind: &str| -> Vec<String> {
+        let tables = cases.iter().filter_map(|case| case.get(kind)?.as_mapping());
+        let texts = tables.flat_map(|table| table.keys());
+        texts
+            .filter_map(|text| Some(text.as_str()?.to_owned()))
+            .collect()
+    };
+    let kinds = ["codes", "condition_codes", "output_codes"].map(texts_of);
+    let mut random = Random(number("FALCO_SEED", 0x9E37_79B9_7F4A_7C15));
+    for round in 0..number("FALCO_ROUNDS", 600) {
+        let kind = round as usize % kinds.len();
+        let texts = &kinds[kind];
+        let mut text: Vec<char> = Vec::new();
+        for _ in 0..1 + random.below(2) {
+            let other: Vec<char> = texts[random.below(texts.len())].chars().collect();
+            let (cut, from) = (
+                random.below(text.len() + 1),
+                random.below(other.len() + 1) / 2,
+            );
+            text.splice(cut.., other[from..].iter().copied());
+        }
+        for _ in 0..random.below(6) {
+            let at = random.below(text.len() + 1);
+            let end = (at + random.below(6)).min(text.len());
+            let piece = PIECES[random.below(PIECES.len())];
+            match random.below(3) {
+                0 => drop(text.drain(at..end)),
+                1 => drop(text.splice(at..at, piece.chars())),
+                _ => {
+                    let copy = text[at..end].to_vec();
+                    let to = random.below(text.len() + 1);
+                    text.splice(to..to, copy);
+                }
+            }
+        }
+        let text: String = text.into_iter().collect();
+        let started = Instant::now();
+        match kind {
+            0 => drop(load(&text)),
+            1 => drop(condition(&text)),
+            _ => {
+                let rule = "rule: r, desc: d, condition: evt.type = open, priority: INFO";
+                load(&format!("- {{{rule}, output: {text:?}}}\n"));
+            }
+        }
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?} for {text:?}");
+    }
+}
+
 #[test]
 fn deep_nesting_is_an_error() {
     for text in [

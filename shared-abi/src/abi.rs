@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 //! Root of the files that both halves compile.
 
+/// The atomics of the ring: the processor's own, or in a test those of a model.
+mod atomic {
+    pub(super) use core::sync::atomic::{fence, AtomicU64, Ordering};
+}
+
 pub mod control;
 pub mod event;
 pub mod flags;

@@ -110,7 +110,7 @@ pub struct Stats {
     pub records: u64,
     /// Records lost, by cause ([`super::ring::Loss`]).
     pub lost: [u64; LOSSES],
-    /// Records lost because their CPU came up after setup and has no ring.
+    /// Records lost because their CPU has no ring, which no CPU should be without.
     pub lost_no_ring: u64,
 }
 

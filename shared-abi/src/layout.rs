@@ -7,7 +7,7 @@ use core::mem::{offset_of, size_of};
 use super::control::{Interest, Setup, Stats, Version};
 use super::event;
 use super::record::RecordHeader;
-use super::ring::{ConsumerPage, ProducerPage};
+use super::ring::{ConsumerPage, ProducerPage, RING_DEFAULT, RING_MIN};
 use super::syscall;
 
 macro_rules! layout {
@@ -80,4 +80,13 @@ pub const DIGEST: u64 = {
         i += 1;
     }
     hash
+};
+
+const _: () = {
+    assert!(offset_of!(ProducerPage, reserved) == 64);
+    assert!(offset_of!(ProducerPage, committed) == 72);
+    assert!(offset_of!(ProducerPage, lost) == 128);
+    assert!(size_of::<ProducerPage>() <= 4096);
+    assert!(size_of::<ConsumerPage>() == 64);
+    assert!(RING_MIN.is_power_of_two() && RING_DEFAULT.is_power_of_two());
 };

@@ -11,8 +11,7 @@
 //! The producer's page is mapped read-only by the reader; of all that the
 //! reader can write the producer takes `consumed` alone, and distrusts it.
 
-use core::sync::atomic::{AtomicU64, Ordering};
-
+use super::atomic::{fence, AtomicU64, Ordering};
 use super::event::CLASSES;
 use super::record::{padded, MAX_RECORD};
 
@@ -72,20 +71,18 @@ pub struct ProducerPage {
 impl ProducerPage {
     /// An empty ring's page. The kernel has zeroed memory instead.
     #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
-        // A constant, so that it can be repeated; each use is a new atomic.
-        #[allow(clippy::declare_interior_mutable_const)]
-        const ZERO: AtomicU64 = AtomicU64::new(0);
+    pub fn new() -> Self {
+        let zero = || AtomicU64::new(0);
         Self {
-            magic: ZERO,
-            size: ZERO,
-            cpu: ZERO,
+            magic: zero(),
+            size: zero(),
+            cpu: zero(),
             _constant: [0; 5],
-            reserved: ZERO,
-            committed: ZERO,
-            records: ZERO,
+            reserved: zero(),
+            committed: zero(),
+            records: zero(),
             _producer: [0; 5],
-            lost: [const { [ZERO; CLASSES] }; LOSSES],
+            lost: core::array::from_fn(|_| core::array::from_fn(|_| zero())),
         }
     }
 }
@@ -93,7 +90,7 @@ impl ProducerPage {
 impl ConsumerPage {
     /// The page of a reader that has read nothing.
     #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             consumed: AtomicU64::new(0),
             _consumer: [0; 7],
@@ -156,7 +153,7 @@ pub fn reserve(
         .store(start.wrapping_add(len), Ordering::Relaxed);
     // The timestamp is taken after this store: a reader that sees the clock
     // past a record's time also sees that the record was begun.
-    core::sync::atomic::fence(Ordering::Release);
+    fence(Ordering::Release);
     Ok(Reservation {
         start,
         len: len as u32,
@@ -195,13 +192,3 @@ pub fn count_loss(producer: &ProducerPage, loss: Loss, class: usize) {
     let counter = &producer.lost[loss as usize][class];
     counter.fetch_add(1, Ordering::Relaxed);
 }
-
-const _: () = {
-    use core::mem::{offset_of, size_of};
-    assert!(offset_of!(ProducerPage, reserved) == 64);
-    assert!(offset_of!(ProducerPage, committed) == 72);
-    assert!(offset_of!(ProducerPage, lost) == 128);
-    assert!(size_of::<ProducerPage>() <= 4096);
-    assert!(size_of::<ConsumerPage>() == 64);
-    assert!(RING_MIN.is_power_of_two() && RING_DEFAULT.is_power_of_two());
-};

@@ -12,6 +12,7 @@ use anyhow::{Context as _, bail};
 use bumpalo::Bump;
 use clap::Args;
 use falco_abi::control::hook;
+use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALLS};
 
 use super::signals::Signals;
@@ -27,11 +28,15 @@ use crate::filter::predicate::Memo;
 use crate::filter::table::FieldTable;
 use crate::recording;
 use crate::source::capture::{CaptureSource, Machine};
+use crate::source::kmod::boot_time;
 use crate::source::{Batch, Source, interest};
 use crate::state::State;
 
 /// How long the loop sleeps at most when nothing happens.
 const IDLE: Duration = Duration::from_millis(200);
+
+/// Traits of the events that have to do with a descriptor.
+const DESCRIPTORS: u16 = traits::CREATES_FD | traits::USES_FD | traits::DESTROYS_FD;
 
 /// What events are taken, and how many.
 #[derive(Args, Clone, Debug)]
@@ -132,6 +137,9 @@ pub(super) struct Stream {
     host: Option<Machine>,
     condition: Option<Condition>,
     progress: Progress,
+    /// What processes have open was read after this time, in the clock of events:
+    /// older events are part of it.
+    settled: u64,
     left: Option<u64>,
     end: Option<Instant>,
 }
@@ -145,6 +153,7 @@ impl Stream {
     pub(super) fn open(taken: &Taken) -> anyhow::Result<Self> {
         let condition = condition(&taken.filter)?;
         let mut progress = Progress::default();
+        let mut settled = 0;
         let (source, state) = match &taken.read {
             Some(path) => {
                 let mut source = open_capture(path, &mut progress)?;
@@ -162,6 +171,7 @@ impl Stream {
                 wanted.hooks |= hook::NO_OWN;
                 let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
                 // A capture begins with it.
+                settled = boot_time();
                 state.read_open_files();
                 (source, state)
             }
@@ -173,6 +183,7 @@ impl Stream {
             host,
             condition,
             progress,
+            settled,
             left: taken.events,
             end: taken
                 .seconds
@@ -191,6 +202,7 @@ impl Stream {
             host,
             condition,
             progress,
+            settled,
             left,
             end,
         } = self;
@@ -219,6 +231,13 @@ impl Stream {
                 let Ok(event) = Event::decode(record, num, epoch_offset) else {
                     return;
                 };
+                if event.header.ts <= *settled {
+                    if event.info().traits & DESCRIPTORS == 0 {
+                        state.before(&event);
+                        state.after(&event);
+                    }
+                    return;
+                }
                 state.before(&event);
                 arena.reset();
                 let context = state.context(&event, &arena);

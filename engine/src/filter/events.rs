@@ -1,5 +1,7 @@
 //! Sets of events: under which of them a condition can be true.
 
+use std::sync::LazyLock;
+
 use falco_abi::control::{Interest, hook};
 use falco_abi::event::{ALL, Event as Kind};
 use falco_abi::syscall::{NONE, SYSCALL_WORDS, SYSCALLS, Syscall};
@@ -189,8 +191,7 @@ impl EventSet {
     /// How many event types there are of them in captures, where most have two
     /// in each of several versions, and calls without parameters share two.
     pub fn codes(&self) -> usize {
-        let kinds = self.kinds().map(|kind| kind.info().name);
-        let kinds: usize = kinds.map(codes_of).sum();
+        let kinds: usize = self.kinds().map(|kind| CODES[kind as usize]).sum();
         kinds
             + if self.syscalls.iter().any(|word| *word != 0) {
                 2
@@ -255,6 +256,12 @@ impl EventSet {
         interest
     }
 }
+
+/// How many types the events of each kind have in captures.
+static CODES: LazyLock<Vec<usize>> = LazyLock::new(|| {
+    let names = ALL.iter().map(|kind| kind.info().name);
+    names.map(codes_of).collect()
+});
 
 /// How many types events of this name have in captures: calls one for their
 /// entry and one for their exit.

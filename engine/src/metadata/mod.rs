@@ -136,6 +136,8 @@ pub struct Container {
     id: Box<str>,
     runtime: Runtime,
     info: OnceLock<Info>,
+    /// What is known before the runtime that knows most has answered.
+    early: OnceLock<Info>,
     /// Users of the container's own file system.
     users: OnceLock<Users>,
     info_state: AtomicU8,
@@ -157,6 +159,7 @@ impl Container {
             id: id.into(),
             runtime,
             info: OnceLock::new(),
+            early: OnceLock::new(),
             users: OnceLock::new(),
             info_state: AtomicU8::new(IDLE),
             users_state: AtomicU8::new(IDLE),
@@ -186,7 +189,7 @@ impl Container {
 
     /// What a runtime knows, once it answered.
     pub fn info(&self) -> Option<&Info> {
-        self.info.get()
+        self.info.get().or_else(|| self.early.get())
     }
 
     /// The container's users, once they were read.
@@ -196,7 +199,7 @@ impl Container {
 
     /// Whether an answer is on its way and worth to wait for.
     pub fn is_pending(&self) -> bool {
-        let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info.get().is_none())
+        let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info().is_none())
             || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none());
         waits
             && self
@@ -219,6 +222,12 @@ impl Container {
     /// Puts in what a runtime knows. The first answer stays.
     pub fn publish(&self, info: Info) {
         let _ = self.info.set(info);
+        self.answered();
+    }
+
+    /// Puts in what counts until there is a better answer.
+    pub fn publish_early(&self, info: Info) {
+        let _ = self.early.set(info);
         self.answered();
     }
 
@@ -267,6 +276,15 @@ pub struct Containers {
     answered: AtomicU64,
     refused: AtomicU64,
     cluster: Arc<Cluster>,
+}
+
+/// What is told of a container.
+#[derive(Debug)]
+pub enum Told {
+    /// By the runtime that knows most of it.
+    All(Info),
+    /// By somebody else; that one may still answer.
+    Some(Info),
 }
 
 /// Questions to runtimes, and what came of them.
@@ -396,8 +414,15 @@ impl Containers {
     }
 
     /// Takes in what a runtime that was asked knows of the container.
-    pub fn answer(&self, container: &Arc<Container>, info: Info) {
-        container.publish(info);
+    pub fn answer(&self, container: &Arc<Container>, told: Told) {
+        let is_first = container.info().is_none();
+        match told {
+            Told::All(info) => container.publish(info),
+            Told::Some(info) => container.publish_early(info),
+        }
+        if !is_first {
+            return;
+        }
         self.answered.fetch_add(1, Ordering::Relaxed);
         let mut news = self.news();
         if news.len() < MANY {
@@ -490,6 +515,23 @@ mod tests {
         late.publish(Info::default());
         early.publish_unknown();
         assert!(!early.is_pending() && !late.is_pending());
+    }
+
+    #[test]
+    fn a_better_answer_counts() {
+        let containers = Containers::new();
+        let container = containers.get("late", Runtime::Containerd);
+        let named = |name: &str| Info {
+            name: name.to_owned(),
+            ..Info::default()
+        };
+        containers.answer(&container, Told::Some(named("early")));
+        assert_eq!(container.info().unwrap().name, "early");
+        containers.answer(&container, Told::All(named("whole")));
+        containers.answer(&container, Told::Some(named("early")));
+        assert_eq!(container.info().unwrap().name, "whole");
+        assert_eq!(containers.take_news().len(), 1, "it is news once");
+        assert_eq!(containers.lookups().answered, 1);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::cri::Cri;
 use super::docker::Docker;
 use super::endpoint::{Api, Endpoint, Error, Limits};
 use super::engines::{Engine, Engines};
-use super::{Ask, Container, Containers, Info, Runtime, files};
+use super::{Ask, Container, Containers, Info, Runtime, Told, files};
 
 /// Containers that may wait to be asked for.
 const QUEUE: usize = 1024;
@@ -174,12 +174,11 @@ async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
                     return;
                 };
                 match node.ask(&container).await {
-                    Some(info) => {
-                        if let Some(containers) = node.containers.upgrade() {
-                            containers.answer(&container, node.engines.cut(info));
-                        }
+                    Some(Told::All(info)) => {
+                        node.answer(&container, Told::All(info));
                         return;
                     }
+                    Some(told) => node.answer(&container, told),
                     None => container.publish_unknown(),
                 }
             }
@@ -214,9 +213,19 @@ impl Node {
         sockets.clone()
     }
 
+    fn answer(&self, container: &Arc<Container>, told: Told) {
+        let told = match told {
+            Told::All(info) => Told::All(self.engines.cut(info)),
+            Told::Some(info) => Told::Some(self.engines.cut(info)),
+        };
+        if let Some(containers) = self.containers.upgrade() {
+            containers.answer(container, told);
+        }
+    }
+
     /// What the first that knows the container knows. Files tell less than a
-    /// runtime, but at once: they count when nobody answers while events wait.
-    async fn ask(self: &Arc<Self>, container: &Container) -> Option<Info> {
+    /// runtime, but at once: they count until one answers.
+    async fn ask(self: &Arc<Self>, container: &Arc<Container>) -> Option<Told> {
         let runtime = container.runtime();
         let enabled = Engine::ALL
             .iter()
@@ -227,25 +236,38 @@ impl Node {
         let answer = self.ask_sockets(container);
         tokio::pin!(answer);
         let answered = tokio::time::timeout(SOON, &mut answer).await;
-        if let Ok(Some(info)) = answered {
-            return Some(info);
+        if let Ok(Some(told)) = answered {
+            return Some(told);
         }
-        let found = files::look(&self.host_root, container);
-        match (answered, &found) {
-            // Worth more than an answer that comes too late.
-            (Err(_), Some(info)) if !info.image.is_empty() => found,
-            (Err(_), _) => answer.await.or(found),
-            (Ok(_), _) => found,
+        let found = files::look(&self.host_root, container).map(|info| match runtime {
+            // Nobody else will ever tell.
+            Runtime::Lxc | Runtime::LibvirtLxc | Runtime::Nspawn | Runtime::Bpm => Told::All(info),
+            _ => Told::Some(info),
+        });
+        if answered.is_ok() {
+            return found;
         }
+        if let Some(found) = found {
+            self.answer(container, found);
+        }
+        answer.await
     }
 
-    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Info> {
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Told> {
         for socket in self.sockets().await {
             if !socket.engine().may_know(container.runtime()) {
                 continue;
             }
             match socket.ask(container.full_id()).await {
-                Ok(Some(info)) => return Some(info),
+                // The interface of Kubernetes will know more of it.
+                Ok(Some(info))
+                    if socket.engine() == Engine::Containerd
+                        && info.pod.is_some()
+                        && self.engines.is_enabled(Engine::Cri) =>
+                {
+                    return Some(Told::Some(info));
+                }
+                Ok(Some(info)) => return Some(Told::All(info)),
                 Ok(None) => {}
                 Err(error) => log::debug!("{}: {error}", socket.path().display()),
             }

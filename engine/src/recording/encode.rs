@@ -20,7 +20,7 @@ const OLD_SELECT: u16 = 85;
 const OLD_CALLS: u16 = 343;
 
 /// The last number of a call of x86-64 that it knows; on generic events of later
-/// ones it crashes too.
+/// ones it crashes, even of those that it has a name for.
 const OLD_NUMBERS: u32 = 334;
 
 /// The last event type that sysdig 0.29 knows; it crashes on some later ones.
@@ -146,7 +146,8 @@ impl Encoder {
             }
             None => return false,
         };
-        if self.entries && event.header.syscall > OLD_NUMBERS && self.call(event) > self.last_call {
+        let generic = layout.code == GENERIC;
+        if self.entries && generic && event.header.syscall > OLD_NUMBERS {
             return false;
         }
         if let Some(entry) = layout.entry.as_deref().filter(|_| self.entries) {
@@ -255,12 +256,6 @@ impl Encoder {
             _ => native,
         };
         number(put.ty, value, out);
-    }
-
-    /// Number of an event's call in captures.
-    fn call(&self, event: &Event<'_>) -> u16 {
-        let call = self.calls.get(event.header.syscall as usize);
-        call.copied().unwrap_or(0)
     }
 
     /// Whether events of this kind, where they come before all others, tell what

@@ -338,7 +338,7 @@ fn nanoseconds(clock: ClockId) -> i64 {
 }
 
 /// Now, on the clock of the records.
-fn boot_time() -> u64 {
+pub fn boot_time() -> u64 {
     nanoseconds(ClockId::CLOCK_BOOTTIME).cast_unsigned()
 }
 

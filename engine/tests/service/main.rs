@@ -41,6 +41,7 @@ struct Service {
     directory: TempDir,
     child: Option<Child>,
     stop: Arc<AtomicBool>,
+    pause: Arc<AtomicBool>,
     fed: Arc<AtomicU64>,
     feeder: Option<JoinHandle<()>>,
 }
@@ -84,11 +85,15 @@ impl Service {
         let mut child = command.spawn().unwrap();
         let mut input = child.stdin.take().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
+        let pause = Arc::new(AtomicBool::new(false));
         let fed = Arc::new(AtomicU64::new(0));
-        let (stopped, count) = (Arc::clone(&stop), Arc::clone(&fed));
+        let (stopped, paused, count) = (Arc::clone(&stop), Arc::clone(&pause), Arc::clone(&fed));
         let feeder = thread::spawn(move || {
             feed::feed(&mut input, Some(rate), |number| {
                 count.store(number, Ordering::Relaxed);
+                while paused.load(Ordering::Relaxed) && !stopped.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(5));
+                }
                 !stopped.load(Ordering::Relaxed)
             });
         });
@@ -96,6 +101,7 @@ impl Service {
             directory,
             child: Some(child),
             stop,
+            pause,
             fed,
             feeder: Some(feeder),
         }
@@ -144,6 +150,15 @@ impl Service {
             let tail = tail(&service.path("events"));
             let last = tail.lines().next_back().unwrap_or_default();
             last.contains(&word)
+        });
+    }
+
+    /// Makes no more events, but does not end them yet, and waits until `seen`
+    /// says that all that there were have arrived, or all but a few.
+    fn settle(&self, few: u64, seen: impl Fn(&Self) -> u64) {
+        self.pause.store(true, Ordering::Relaxed);
+        self.wait_for("the arrival of the last alerts", |service| {
+            seen(service) + few >= service.fed.load(Ordering::Relaxed)
         });
     }
 

@@ -148,6 +148,8 @@ fn a_program_that_dies() {
     service.wait_for("the next program", |service| {
         service.read("pids").lines().count() == 4
     });
+    let arrived = |service: &Service| numbers(service, &["copy"]).len() as u64;
+    service.settle(3, arrived);
     assert_eq!(service.end().code(), Some(0));
     // A line that the shell had read and not written when it was killed is gone
     // with it: nobody else knows that it was read.
@@ -244,6 +246,7 @@ fn a_collector_that_hangs_fails_and_is_away() {
         mode.store(ACCEPT, Ordering::Relaxed);
         service.wait_for("the end of it", |service| works_again(service) == round);
     }
+    service.settle(0, |_| bodies.lock().unwrap().len() as u64);
     assert_eq!(service.end().code(), Some(0));
     let bodies = bodies.lock().unwrap();
     let all: Vec<_> = bodies.iter().filter_map(|line| alert(line)).collect();

@@ -311,7 +311,15 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
 fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
     let event = ctx.event;
     if let Some(bytes) = event.bytes(slot) {
-        return span(ctx, slot, param, bytes);
+        let text = matches!(
+            param.ty,
+            ParamType::Text | ParamType::Path | ParamType::RelPath
+        );
+        // Only text can be empty and yet be there.
+        return match bytes.is_empty() && !text {
+            true => Rendered::own(missing(param.ty)),
+            false => span(ctx, slot, param, bytes),
+        };
     }
     if let Some(value) = event.number(slot) {
         let ty = match event.is_signal(slot) {
