@@ -358,7 +358,7 @@ fn recorded(ruleset: &Ruleset, recording: &Recording) {
             if ruleset.wants(event) {
                 let context = state.context(event, &arena);
                 ruleset.evaluate(&context, &mut scratch, &mut |_, alert| {
-                    drop(black_box(alert))
+                    drop(black_box(alert));
                 });
                 arena.reset();
             }

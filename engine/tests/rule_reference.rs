@@ -240,7 +240,14 @@ fn events() {
     };
     let own = falco_engine::app::listing::events(Format::Text, false);
     let own: BTreeSet<&str> = own.lines().collect();
-    let name = |line: &str| line[2..].split('(').next().unwrap_or_default().to_owned();
+    let name = |line: &str| {
+        line.get(2..)
+            .unwrap_or_default()
+            .split('(')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
     // Rules see no call that begins.
     let is_exit = |line: &&str| {
         line.starts_with("< ") || {

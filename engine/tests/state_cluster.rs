@@ -157,7 +157,7 @@ fn serve(
     stream.flush().ok()
 }
 
-fn meta(name: &str, uid: &str, labels: Value, owner: Option<(&str, &str)>) -> Value {
+fn meta(name: &str, uid: &str, labels: &Value, owner: Option<(&str, &str)>) -> Value {
     let owners: Vec<_> = owner
         .into_iter()
         .map(|(kind, name)| json!({"kind": kind, "name": name, "uid": "x", "controller": true}))
@@ -168,14 +168,14 @@ fn meta(name: &str, uid: &str, labels: Value, owner: Option<(&str, &str)>) -> Va
 
 fn pod(name: &str, owner: Option<(&str, &str)>) -> Value {
     let labels = json!({"app": "web", "tier": "front"});
-    meta(name, &format!("uid-{name}"), labels, owner)
+    meta(name, &format!("uid-{name}"), &labels, owner)
 }
 
 /// A cluster: a deployment with a pod, a replication controller with another, a
 /// service. One pod comes later, another goes.
 fn cluster(path: &str) -> Reply {
     let (place, query) = path.split_once('?').unwrap_or((path, ""));
-    let of = |name: &str| meta(name, &format!("uid-{name}"), json!({"of": name}), None);
+    let of = |name: &str| meta(name, &format!("uid-{name}"), &json!({"of": name}), None);
     Reply::Body(
         200,
         match place {
@@ -204,7 +204,7 @@ fn cluster(path: &str) -> Reply {
             "/apis/apps/v1/namespaces/shop/replicasets/web-7d9c" => meta(
                 "web-7d9c",
                 "uid-rs",
-                json!({"of": "rs"}),
+                &json!({"of": "rs"}),
                 Some(("Deployment", "web")),
             ),
             "/apis/apps/v1/namespaces/shop/deployments/web" => of("web"),

@@ -2,7 +2,7 @@
 
 mod runtime;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -111,7 +111,7 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
     }
 }
 
-fn serve(path: &PathBuf, manner: Manner) -> runtime::Server {
+fn serve(path: &Path, manner: Manner) -> runtime::Server {
     runtime::serve(path, manner, |method, _, request| match method {
         "GetContainerEvents" => Reply::Stream(events()),
         _ => answer(method, request).into(),

@@ -418,7 +418,7 @@ fn opens(pid: u32, num: i64) -> RecordBuilder {
 
 fn name_of(state: &State, pid: u32, num: u32) -> Option<&[u8]> {
     let files = state.threads().files(state.thread(pid)?)?;
-    files.get(num).map(|descriptor| descriptor.name())
+    files.get(num).map(falco_engine::state::Descriptor::name)
 }
 
 #[test]

@@ -222,9 +222,8 @@ impl<A: Api> Endpoint<A> {
     /// Tells `each` of new containers until the connection ends, or nobody listens.
     /// How long to leave it at that.
     pub async fn watch(&self, each: &mut Announce<'_>) -> Duration {
-        let connection = match self.connection().await {
-            Ok(Some(connection)) => connection,
-            Ok(None) | Err(_) => return self.limits.listen,
+        let Ok(Some(connection)) = self.connection().await else {
+            return self.limits.listen;
         };
         let ended = connection.watch(each).await;
         log::debug!("announcements of {}: {ended:?}", self.path.display());
