@@ -155,8 +155,7 @@ impl Programs {
                 self.load(event)?;
             }
         }
-        for number in 0..SYSCALL_MAX {
-            let event = EVENT_BY_NUMBER[number];
+        for (number, &event) in EVENT_BY_NUMBER.iter().enumerate() {
             let entry = if wants(number) { event as u32 + 1 } else { 0 };
             self.interest.set(u32::try_from(number)?, entry, 0)?;
         }
