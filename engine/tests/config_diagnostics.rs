@@ -216,7 +216,7 @@ falco.yaml:2:30: warning: unknown key file_output.file_name
  2 | file_output: {enabled: true, file_name: /x}
    |                              ^^^^^^^^^
   hint: did you mean `file_output.filename`?
-falco.yaml:4:9: error: engine.kind must be `kmod` or `replay`, not `bpf`
+falco.yaml:4:9: error: engine.kind must be `auto`, `kmod`, `modern_ebpf` or `replay`, not `bpf`
    |
  4 |   kind: \"bpf\"
    |         ^^^^^
