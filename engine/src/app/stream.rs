@@ -137,7 +137,7 @@ pub(super) struct Stream {
     host: Option<Machine>,
     condition: Option<Condition>,
     progress: Progress,
-    /// What processes have open was read after this time, in the clock of events:
+    /// What processes have open was read at this time, in the clock of events:
     /// older events are part of it.
     settled: u64,
     left: Option<u64>,
@@ -231,7 +231,7 @@ impl Stream {
                 let Ok(event) = Event::decode(record, num, epoch_offset) else {
                     return;
                 };
-                if event.header.ts <= *settled {
+                if event.header.ts < *settled {
                     if event.info().traits & DESCRIPTORS == 0 {
                         state.before(&event);
                         state.after(&event);

@@ -277,9 +277,7 @@ impl BoundField {
 
     /// Whether outputs cannot show it: it is no value but a way to compare some.
     pub fn is_for_conditions(&self) -> bool {
-        self.is_around()
-            || self.field.ty == FieldType::Net
-            || self.field.cardinality == Cardinality::BothEnds
+        self.is_around() || self.field.cardinality == Cardinality::BothEnds
     }
 
     /// Whether it can be compared with another field.

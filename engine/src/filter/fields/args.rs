@@ -311,12 +311,12 @@ fn span<'a>(ctx: &Context<'a>, slot: usize, param: &Param, bytes: &'a [u8]) -> R
 fn render<'a>(ctx: &Context<'a>, slot: usize, param: &Param) -> Rendered<'a> {
     let event = ctx.event;
     if let Some(bytes) = event.bytes(slot) {
-        let text = matches!(
+        // Only text and lists can be empty and yet be there.
+        let may_be_empty = matches!(
             param.ty,
-            ParamType::Text | ParamType::Path | ParamType::RelPath
+            ParamType::Text | ParamType::Path | ParamType::RelPath | ParamType::FdList
         );
-        // Only text can be empty and yet be there.
-        return match bytes.is_empty() && !text {
+        return match bytes.is_empty() && !may_be_empty {
             true => Rendered::own(missing(param.ty)),
             false => span(ctx, slot, param, bytes),
         };
