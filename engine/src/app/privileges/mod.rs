@@ -20,16 +20,17 @@ use rustix::thread::{
 use crate::config::Config;
 use account::Account;
 
-/// What is still needed: the device (`PERFMON`), eBPF programs of a rule that comes
-/// later (`BPF`, `SYS_RESOURCE` for their memory before Linux 5.11), `/proc` of every process and
-/// files of rules (`SYS_PTRACE`, `DAC_READ_SEARCH`), and, if somebody wants it,
-/// a small port for the web server.
+/// What is still needed: the device (`PERFMON`), `/proc` of every process and files
+/// of rules (`SYS_PTRACE`, `DAC_READ_SEARCH`), and, if somebody wants it, a small
+/// port for the web server.
 const KEPT: CapabilitySet = CapabilitySet::PERFMON
-    .union(CapabilitySet::BPF)
-    .union(CapabilitySet::SYS_RESOURCE)
     .union(CapabilitySet::SYS_PTRACE)
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::NET_BIND_SERVICE);
+
+/// For eBPF programs of a rule that comes later, and for their memory before Linux
+/// 5.11.
+const EBPF: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::SYS_RESOURCE);
 
 /// Gives up the rest. Must be called before there are other threads, since each
 /// has its own, and after the device is open, which belongs to root.
@@ -48,9 +49,13 @@ pub(super) fn drop_privileges(config: &Config) {
 
 fn drop_capabilities(config: &Config) -> Result<(), Errno> {
     set_no_new_privs(true)?;
+    let kept = match config.engine.kind.may_be_ebpf() {
+        true => KEPT.union(EBPF),
+        false => KEPT,
+    };
     let now = capabilities(None)?;
     if now.effective.contains(CapabilitySet::SETPCAP) {
-        for capability in CapabilitySet::all().difference(KEPT).iter() {
+        for capability in CapabilitySet::all().difference(kept).iter() {
             match remove_capability_from_bounding_set(capability) {
                 // The kernel is older than the capability.
                 Ok(()) | Err(Errno::INVAL) => {}
@@ -65,7 +70,7 @@ fn drop_capabilities(config: &Config) -> Result<(), Errno> {
     {
         warn!("goes on as root: {error:#}");
     }
-    let left = now.permitted & KEPT;
+    let left = now.permitted & kept;
     set_capabilities(
         None,
         CapabilitySets {
