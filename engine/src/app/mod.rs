@@ -132,7 +132,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     })?;
     if cli.dry_run {
         // A file that is made by the check is that of who will write to it.
-        privileges::drop_privileges(&config);
+        privileges::drop_privileges(&config, startup::kind(&config));
         Outputs::check(&config.outputs)?;
         info!("configuration, rules and outputs can be used; that is all for a dry run");
         return Ok(ExitCode::SUCCESS);
@@ -144,14 +144,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         error!("cannot write the pid file {}: {error}", path.display());
         return Ok(ExitCode::from(cli::EXIT_PID_FILE));
     }
-    privileges::drop_privileges(&config);
+    privileges::drop_privileges(&config, startup::kind(&config));
     let outputs = Outputs::start(&config.outputs)?;
     let (signals, hangup) = signals::watch()?;
     let notify = Notify::from_env();
     hosts::start();
     let (source, state) = startup::open_source(&config, &rules.ruleset, device)?;
     let board = Arc::new(Board::new(
-        Identity::new(config.engine.kind.name()),
+        Identity::new(startup::kind(&config).name()),
         metrics::Loaded::new(&config, &rules.ruleset, &rules.files),
         outputs.monitor(),
         outputs.recent(),

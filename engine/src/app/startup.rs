@@ -204,6 +204,15 @@ pub(super) fn read_rules(
     }
 }
 
+/// Where events really come from.
+pub(super) fn kind(config: &Config) -> EngineKind {
+    match config.engine.kind {
+        EngineKind::Auto if device_path().exists() => EngineKind::Kmod,
+        EngineKind::Auto => EngineKind::ModernEbpf,
+        kind => kind,
+    }
+}
+
 /// Opens the kernel's side of the source of events: the module's device belongs to
 /// root, and so must be opened before privileges are given up.
 pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<Box<dyn Source>>> {
@@ -358,11 +367,9 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
             *word = if add { *word | bit } else { *word & !bit };
         }
     }
-    let drop_failed_exit = match config.engine.kind {
-        EngineKind::Kmod => config.engine.drop_failed_exit,
+    let drop_failed_exit = match kind(config) {
         EngineKind::ModernEbpf => config.engine.ebpf.drop_failed_exit,
-        _ if device_path().exists() => config.engine.drop_failed_exit,
-        _ => config.engine.ebpf.drop_failed_exit,
+        _ => config.engine.drop_failed_exit,
     };
     if drop_failed_exit {
         wanted.hooks |= hook::NO_FAILED;

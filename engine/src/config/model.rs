@@ -101,11 +101,6 @@ impl EngineKind {
             Self::Replay => "replay",
         }
     }
-
-    /// Whether events may come from eBPF programs.
-    pub fn may_be_ebpf(self) -> bool {
-        matches!(self, Self::ModernEbpf | Self::Auto)
-    }
 }
 
 /// The section `engine`.

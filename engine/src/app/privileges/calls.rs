@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter_all_threads};
 
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 
 /// What changes the machine, other processes or the namespaces of this one, and
 /// ways around the checks of files.
@@ -75,10 +75,10 @@ const EXEC: &[libc::c_long] = &[libc::SYS_execve, libc::SYS_execveat];
 
 /// Refuses all of them from now on, for every thread and whatever is started:
 /// other programs too, unless one is to get alerts.
-pub(super) fn refuse(config: &Config) -> anyhow::Result<()> {
-    let bpf = match config.engine.kind.may_be_ebpf() {
-        true => &[][..],
-        false => BPF,
+pub(super) fn refuse(config: &Config, source: EngineKind) -> anyhow::Result<()> {
+    let bpf = match source {
+        EngineKind::ModernEbpf => &[][..],
+        _ => BPF,
     };
     let exec = match config.outputs.program.enabled {
         true => &[][..],

@@ -17,7 +17,7 @@ use rustix::thread::{
     set_capabilities, set_keep_capabilities, set_no_new_privs,
 };
 
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use account::Account;
 
 /// What is still needed: the device (`PERFMON`), `/proc` of every process and files
@@ -35,23 +35,24 @@ const EBPF: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::SYS_RESOURCE
 /// Gives up the rest. Must be called before there are other threads, since each
 /// has its own, and after the device is open, which belongs to root.
 ///
-/// Whatever cannot be given up is told in the log; the program goes on.
-pub(super) fn drop_privileges(config: &Config) {
-    if let Err(error) = drop_capabilities(config) {
+/// `source` is where events really come from. Whatever cannot be given up is told in
+/// the log; the program goes on.
+pub(super) fn drop_privileges(config: &Config, source: EngineKind) {
+    if let Err(error) = drop_capabilities(config, source) {
         warn!("capabilities cannot be given up: {error}");
     }
     if config.privileges.seccomp
-        && let Err(error) = calls::refuse(config)
+        && let Err(error) = calls::refuse(config, source)
     {
         warn!("system calls cannot be given up: {error:#}");
     }
 }
 
-fn drop_capabilities(config: &Config) -> Result<(), Errno> {
+fn drop_capabilities(config: &Config, source: EngineKind) -> Result<(), Errno> {
     set_no_new_privs(true)?;
-    let kept = match config.engine.kind.may_be_ebpf() {
-        true => KEPT.union(EBPF),
-        false => KEPT,
+    let kept = match source {
+        EngineKind::ModernEbpf => KEPT.union(EBPF),
+        _ => KEPT,
     };
     let now = capabilities(None)?;
     if now.effective.contains(CapabilitySet::SETPCAP) {
