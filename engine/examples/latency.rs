@@ -91,8 +91,11 @@ fn journal(returned: &BTreeMap<u32, u64>) -> anyhow::Result<Vec<u64>> {
         let number = number.and_then(|rest| rest.split(' ').next()?.parse().ok());
         let got = entry["__REALTIME_TIMESTAMP"].as_str();
         let got = got.and_then(|text| text.parse::<u64>().ok());
-        if let (Some(begun), Some(got)) = (number.and_then(|n| returned.get(&n)), got) {
-            times.push(got.saturating_sub(*begun));
+        // What is older is of an earlier call of the same name.
+        if let (Some(begun), Some(got)) = (number.and_then(|n| returned.get(&n)), got)
+            && let Some(time) = got.checked_sub(*begun)
+        {
+            times.push(time);
         }
     }
     if times.len() != returned.len() {
