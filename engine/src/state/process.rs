@@ -132,7 +132,10 @@ impl State {
         };
         match bytes(Slot::comm) {
             Some(comm) => thread.run(comm, image),
-            None => thread.run(&thread.comm().to_vec(), image),
+            None => {
+                let comm: Box<[u8]> = thread.comm().into();
+                thread.run(&comm, image);
+            }
         }
         thread.executed = true;
         thread.guessed = false;
