@@ -233,7 +233,7 @@ impl Floods {
             .ok()
             .and_then(|pid| state.threads().get(pid));
         let name = thread.map_or("unknown".into(), |thread| {
-            String::from_utf8_lossy(&thread.comm)
+            String::from_utf8_lossy(thread.comm())
         });
         let mut line = format!(
             "process {pid} ({name}) makes more than {limit} records a second; the others are left out"
