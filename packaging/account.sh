@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the user that an engine started without the unit becomes. What cannot be made is no
+# Makes the user that the engine becomes, and gives the alerts to it. What cannot be made is no
 # reason to fail: the engine then goes on as root, and says so.
 set -e
 logs="${DPKG_ROOT:-}/var/log/falco"
@@ -11,3 +11,8 @@ elif [ -z "${DPKG_ROOT:-}" ] && ! getent passwd falco >/dev/null; then
 fi
 mkdir -p "$logs"
 chmod 750 "$logs"
+# Of an engine that ran as root; afterwards the directory is nothing that root should walk through.
+if [ -z "${DPKG_ROOT:-}" ] && getent passwd falco >/dev/null &&
+    [ "$(stat -c %U "$logs")" != falco ]; then
+    chown -R falco:falco "$logs"
+fi

@@ -22,7 +22,13 @@ fail() {
 packaging/deb.sh "$work/one" >/dev/null
 packaging/deb.sh "$work/two" >/dev/null
 diff -r "$work/one" "$work/two" || fail "the packages of two builds differ"
-VERSION=99.0.0 packaging/deb.sh "$work/next" >/dev/null
+# A later version, with other files of configuration.
+dpkg-deb --raw-extract "$work"/one/falco-engine_*.deb "$work/next"
+sed -i 's/^Version: .*/Version: 99.0.0/' "$work/next/DEBIAN/control"
+for file in falco.yaml falco_rules.yaml; do
+    echo '# later' >>"$work/next/etc/falco/$file"
+done
+dpkg-deb --root-owner-group --build "$work/next" "$work/next.deb" >/dev/null
 
 root="$work/root"
 mkdir -p "$root/var/lib/dpkg/"{updates,info} "$root/var/log"
@@ -55,8 +61,10 @@ bash -n "$root/usr/share/bash-completion/completions/falco-engine" || fail "comp
 # What was edited is kept, what was not is renewed.
 echo '# ours' >>"$config/falco.yaml"
 echo '[]' >"$config/rules.d/own.yaml"
-run --install "$work"/next/falco-engine_*.deb
-grep -q '^# ours$' "$config/falco.yaml" || fail "an upgrade took what was edited"
+run --install "$work/next.deb"
+[ "$(tail -n 1 "$config/falco.yaml")" = '# ours' ] || fail "an upgrade took what was edited"
+[ "$(tail -n 1 "$config/falco_rules.yaml")" = '# later' ] ||
+    fail "an upgrade left what was not edited"
 dpkg-query --admindir="$root/var/lib/dpkg" -W -f '${Version}' falco-engine | grep -qx 99.0.0 ||
     fail "it is not upgraded"
 run --remove falco-engine

@@ -282,8 +282,8 @@ impl Cli {
         all
     }
 
-    /// Why what the options ask for cannot be done.
-    fn refusal(&self) -> Option<String> {
+    /// Why there would be no events, if they do not come from a capture.
+    pub fn refused_source(&self) -> Option<String> {
         const SOURCE: &str = "syscall";
         let mut named = self.enable_sources.iter().chain(&self.disable_sources);
         if let Some(source) = named.find(|source| *source != SOURCE) {
@@ -292,6 +292,11 @@ impl Cli {
         if !self.disable_sources.is_empty() {
             return Some("at least one source must stay enabled".into());
         }
+        None
+    }
+
+    /// Why what the options ask for cannot be done.
+    fn refusal(&self) -> Option<String> {
         self.plugin_info
             .as_ref()
             .map(|name| format!("there is no plugin `{name}`"))
@@ -395,11 +400,24 @@ pub fn parse() -> Result<Cli, ExitCode> {
 
 /// What `--version` prints.
 pub fn version() -> String {
+    let versions = versions();
+    let text = |key: &str| versions[key].as_str().unwrap_or_default().to_owned();
     format!(
-        "falco-engine {}\nKernel ABI: version {}, digest {:016x}\nEngine: {ENGINE_VERSION}\n",
-        env!("CARGO_PKG_VERSION"),
-        falco_abi::ABI_VERSION,
-        falco_abi::layout::DIGEST,
+        "falco-engine {own}\n\
+         Falco version: {own} ({})\n\
+         Libs version:  {}\n\
+         Plugin API:    none\n\
+         Engine:        {ENGINE_VERSION}\n\
+         Driver:\n  \
+           API version:    {}\n  \
+           Schema version: {}\n  \
+           Default driver: {}\n",
+        std::env::consts::ARCH,
+        text("libs_version"),
+        text("driver_api_version"),
+        text("driver_schema_version"),
+        text("default_driver_version"),
+        own = env!("CARGO_PKG_VERSION"),
     )
 }
 
@@ -474,7 +492,8 @@ mod tests {
     #[test]
     fn versions() {
         let version = version();
-        assert!(version.starts_with("falco-engine ") && version.ends_with("Engine: 0.62.0\n"));
+        assert!(version.starts_with("falco-engine 0.1.0\nFalco version: 0.1.0 ("));
+        assert!(version.contains("\nEngine:        0.62.0\nDriver:\n  API version:    1.0.0\n"));
     }
 
     #[test]

@@ -264,12 +264,12 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
             "",
         ),
         (
-            "metrics: {enabled: true, libbpf_stats_enabled: true}\n",
-            "falco.yaml:1:48: warning: key metrics.libbpf_stats_enabled has no effect: there are no \
-             BPF programs",
+            "metrics: {enabled: true, jemalloc_stats_enabled: true}\n",
+            "falco.yaml:1:50: warning: key metrics.jemalloc_stats_enabled has no effect: the \
+             allocator is not jemalloc",
         ),
         (
-            "metrics: {enabled: false, libbpf_stats_enabled: true}\n",
+            "metrics: {enabled: false, jemalloc_stats_enabled: true}\n",
             "",
         ),
         ("webserver:\njson_output: ~\n", ""),

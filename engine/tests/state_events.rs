@@ -430,7 +430,7 @@ fn open_files_are_kept_from_when_they_are_wanted() {
     assert_eq!(name_of(&state, 10, 3), Some(&b"/etc/hosts"[..]));
     // What changed meanwhile would be missed.
     state.keep_open_files(false);
-    assert_eq!(state.threads().file_tables(), 0);
+    assert_eq!(state.threads().all_files().len(), 0);
     apply(&mut state, opens(10, 4));
     state.keep_open_files(true);
     apply(&mut state, opens(10, 5));

@@ -88,7 +88,7 @@ fn check(state: &State) {
     for thread in threads.iter() {
         assert!(threads.ancestors(thread).count() <= 128);
     }
-    assert!(threads.file_tables() <= threads.len());
+    assert!(threads.all_files().len() <= threads.len());
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn without_loss_nothing_is_left() {
     }
     let left: Vec<u32> = state.threads().iter().map(|t| t.tid).collect();
     assert!(left.iter().all(|&tid| tid == 1), "{left:?}");
-    assert!(state.threads().file_tables() <= 1);
+    assert!(state.threads().all_files().len() <= 1);
 }
 
 #[test]

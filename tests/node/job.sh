@@ -57,6 +57,7 @@ scenario)
     "$NODE_DIR/files.sh" | tar --create --directory "$TOP" --null --files-from - |
         tar --extract --directory "$job/src"
     install -D "$engine" "$job/src/target/release/falco-engine"
+    ENGINE="$engine" "$TOP/packaging/deb.sh" "$job/deb" >/dev/null
     ;;
 *) die "there is no job called $name" ;;
 esac

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use log::{error, info, warn};
 
 use crate::cli::{self, Action, Cli};
@@ -104,6 +104,11 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         false => cli.load_config()?,
     };
     let Loaded { config, warnings } = loaded;
+    if config.engine.kind != EngineKind::Replay
+        && let Some(reason) = cli.refused_source()
+    {
+        bail!(reason);
+    }
     if let Some(name) = &cli.explain {
         return check::explain(cli, &config, name);
     }

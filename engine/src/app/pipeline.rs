@@ -262,22 +262,11 @@ impl Pipeline {
     /// All numbers, for others to look at.
     pub(super) fn sample(&self, counters: Counters) -> Sample {
         let state = &self.rest.state;
-        let table = state.counters();
         Sample {
             time: clock::now(),
             events: self.rest.events,
             counters,
-            state: StateCounts {
-                threads: state.threads().len() as u64,
-                containers: state.containers().len() as u64,
-                refused: state.threads().refused(),
-                healed: table.healed,
-                unknown: table.unknown,
-                swept: table.swept,
-                lookups: state.containers().lookups(),
-                held: self.rest.waiting.counts(),
-                corrected: table.corrected,
-            },
+            state: StateCounts::of(state, self.rest.waiting.counts()),
             statistics: self.rest.evaluator.statistics.clone(),
             tally: self.rest.tally.clone(),
             costs: self.rest.evaluator.costs(),

@@ -216,25 +216,27 @@ pub(super) fn kind(config: &Config) -> EngineKind {
 /// Opens the kernel's side of the source of events: the module's device belongs to
 /// root, and so must be opened before privileges are given up.
 pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<Box<dyn Source>>> {
-    Ok(match config.engine.kind {
-        EngineKind::Kmod => Some(open_kmod(config)?),
-        EngineKind::ModernEbpf => Some(open_ebpf(config)?),
-        EngineKind::Auto if device_path().exists() => {
-            info!("{DEVICE_PATH} is there: events come from the module");
-            Some(open_kmod(config)?)
-        }
-        EngineKind::Auto => {
+    let chosen = config.engine.kind == EngineKind::Auto;
+    let source = match kind(config) {
+        EngineKind::Replay => return Ok(None),
+        EngineKind::ModernEbpf if chosen => {
             info!("there is no {DEVICE_PATH}: events come from eBPF programs");
-            let source = open_ebpf(config).with_context(|| {
+            open_ebpf(config).with_context(|| {
                 format!(
                     "there is no source of events: the kernel module is not loaded (no \
                      {DEVICE_PATH}; `modprobe falco_kmod` loads it), and eBPF cannot be used"
                 )
-            })?;
-            Some(source)
+            })?
         }
-        EngineKind::Replay => None,
-    })
+        EngineKind::ModernEbpf => open_ebpf(config)?,
+        EngineKind::Kmod | EngineKind::Auto => {
+            if chosen {
+                info!("{DEVICE_PATH} is there: events come from the module");
+            }
+            open_kmod(config)?
+        }
+    };
+    Ok(Some(source))
 }
 
 /// Opens what the configuration names as the source of events, unless it is a

@@ -1069,12 +1069,12 @@ pub static KEYS: &[Key<Config>] = &[
         "true",
         "The same for each processor.",
     ),
-    other(
+    full(
         "metrics.libbpf_stats_enabled",
-        BOOL,
+        Kind::Bool(|c, v| c.metrics.programs = v),
         "true",
-        absent("metrics.enabled", "there are no BPF programs"),
-        "Run times of BPF programs.",
+        "Runs and run times of eBPF programs, if the kernel measures them \
+         (`sysctl kernel.bpf_stats_enabled=1`).",
     ),
     other(
         "metrics.plugins_metrics_enabled",

@@ -415,6 +415,8 @@ pub struct Metrics {
     pub kernel: bool,
     /// The same for each processor.
     pub kernel_per_cpu: bool,
+    /// Runs of eBPF programs.
+    pub programs: bool,
     /// Memory in MB instead of bytes.
     pub memory_in_mb: bool,
     /// Even what is 0.

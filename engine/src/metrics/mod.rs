@@ -24,6 +24,7 @@ use crate::output::format::hostname;
 use crate::output::{Monitor, Recent, Statistics, Status};
 use crate::rules::Ruleset;
 use crate::source::Counters;
+use crate::state::{self, State, files::Turnover};
 use cost::Costs;
 use tally::Tally;
 
@@ -58,14 +59,14 @@ pub struct StateCounts {
     pub containers: u64,
     /// Threads for which there was no room.
     pub refused: u64,
-    /// Threads whose start was missed, found in `/proc`.
-    pub healed: u64,
-    /// Threads of which nothing could be found.
-    pub unknown: u64,
-    /// Threads that had gone without an event.
-    pub swept: u64,
-    /// Threads that `/proc` knew better after a loss.
-    pub corrected: u64,
+    /// Threads that came and went.
+    pub thread_turnover: Turnover,
+    /// Descriptors that are open.
+    pub descriptors: u64,
+    /// Descriptors that were opened and closed.
+    pub descriptor_turnover: Turnover,
+    /// What the state had to do.
+    pub done: state::Counters,
     /// Questions to container runtimes.
     pub lookups: LookupCounts,
     /// Events that waited for a runtime's answer.
@@ -73,6 +74,22 @@ pub struct StateCounts {
 }
 
 impl StateCounts {
+    /// The numbers of a state. Those of events that wait for a runtime are not its.
+    pub fn of(state: &State, held: HeldCounts) -> Self {
+        let (threads, files) = (state.threads(), state.threads().all_files());
+        Self {
+            threads: threads.len() as u64,
+            containers: state.containers().len() as u64,
+            refused: threads.refused(),
+            thread_turnover: threads.turnover(),
+            descriptors: files.open(),
+            descriptor_turnover: files.turnover(),
+            done: state.counters(),
+            lookups: state.containers().lookups(),
+            held,
+        }
+    }
+
     /// What asking container runtimes came to: of what, its outcome, how often.
     pub fn of_containers(&self) -> [(&'static str, &'static str, u64); 6] {
         let (lookups, held) = (&self.lookups, &self.held);

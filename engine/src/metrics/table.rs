@@ -10,7 +10,7 @@ use super::{Board, Loaded, Sample};
 use crate::clock::{self, SECOND};
 use crate::config::Metrics as Settings;
 use crate::output::Status;
-use crate::source::RingUse;
+use crate::source::{ProgramUse, RingUse};
 
 /// One number, or one for each of several things.
 pub struct Metric {
@@ -82,6 +82,8 @@ pub enum Group {
     Kernel,
     /// `kernel_event_counters_per_cpu_enabled` beside it.
     PerCpu,
+    /// `libbpf_stats_enabled`.
+    Programs,
 }
 
 impl Group {
@@ -94,6 +96,7 @@ impl Group {
             Self::State => settings.state,
             Self::Kernel => settings.kernel,
             Self::PerCpu => settings.kernel && settings.kernel_per_cpu,
+            Self::Programs => settings.programs,
         }
     }
 }
@@ -186,7 +189,7 @@ const fn each(
 }
 
 use Forms::{Both, BothAlways, Prometheus};
-use Group::{Always, Kernel, PerCpu, Resources, Rules, State};
+use Group::{Always, Kernel, PerCpu, Programs, Resources, Rules, State};
 use Unit::{Bytes, Count, Level, Nanoseconds, OwnLevel, Seconds, Timestamp};
 
 /// Every number, in the order in which it is shown.
@@ -215,11 +218,21 @@ pub static METRICS: &[Metric] = &[
     one("falco.host_procs_running", Level, Resources, Both, |f| f.usage.host_running),
     one("falco.host_open_fds", Level, Resources, Both, |f| f.usage.host_fds),
     one("scap.n_threads", Level, State, Both, |f| f.sample.state.threads),
+    one("scap.n_fds", Level, State, Both, |f| f.sample.state.descriptors),
+    one("scap.n_added_fds", Count, State, Both, |f| f.sample.state.descriptor_turnover.added),
+    one("scap.n_removed_fds", Count, State, Both, |f| f.sample.state.descriptor_turnover.removed),
+    one("scap.n_noncached_fd_lookups", Count, State, Both, |f| f.sample.state.done.descriptors.found),
+    one("scap.n_failed_fd_lookups", Count, State, Both, |f| f.sample.state.done.descriptors.failed),
     one("scap.n_containers", Level, State, Both, |f| f.sample.state.containers),
-    one("scap.n_noncached_thread_lookups", Count, State, Both, |f| f.sample.state.healed),
-    one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.unknown),
-    one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.swept),
-    one("scap.n_corrected_threads", Count, State, Both, |f| f.sample.state.corrected),
+    one("scap.n_added_threads", Count, State, Both, |f| f.sample.state.thread_turnover.added),
+    one("scap.n_removed_threads", Count, State, Both, |f| f.sample.state.thread_turnover.removed),
+    one("scap.n_cached_thread_lookups", Count, State, Both, |f| f.sample.state.done.threads.again),
+    one("scap.n_noncached_thread_lookups", Count, State, Both, |f| f.sample.state.done.threads.found),
+    one("scap.n_failed_thread_lookups", Count, State, Both, |f| f.sample.state.done.threads.failed),
+    one("scap.n_found_threads", Count, State, Both, |f| f.sample.state.done.healed),
+    one("scap.n_unknown_threads", Count, State, Both, |f| f.sample.state.done.unknown),
+    one("scap.n_purged_threads", Count, State, Both, |f| f.sample.state.done.swept),
+    one("scap.n_corrected_threads", Count, State, Both, |f| f.sample.state.done.corrected),
     one("scap.n_drops_full_threadtable", Count, State, Both, |f| f.sample.state.refused),
     each("falco.container_lookups", Count, State, Both, |f| by_outcome(f, "lookups")),
     each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),
@@ -231,6 +244,8 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_drops_bug", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "nested")),
     each("scap.n_evts_cpu", Count, PerCpu, Both, |f| per_cpu(f, |_, ring| ring.records)),
     each("scap.n_drops_cpu", Count, PerCpu, Both, |f| per_cpu(f, lost_on)),
+    each("scap.program_run_cnt", Count, Programs, Both, |f| per_program(f, |program| program.runs)),
+    each("scap.program_run_time", Nanoseconds, Programs, Both, |f| per_program(f, |program| program.nanoseconds)),
     each("scap.ring_used", Bytes, PerCpu, Prometheus, |f| per_cpu(f, |_, ring| ring.used)),
     each("scap.ring_size", Bytes, PerCpu, Prometheus, |f| per_cpu(f, |_, ring| ring.size)),
 ];
@@ -340,6 +355,16 @@ fn per_cpu(facts: &Facts, value: fn(&Sample, &RingUse) -> u64) -> Vec<Series> {
         value: value(facts.sample, ring),
     };
     facts.sample.counters.rings.iter().map(series).collect()
+}
+
+fn per_program(facts: &Facts, value: fn(&ProgramUse) -> u64) -> Vec<Series> {
+    let series = |program: &ProgramUse| Series {
+        labels: vec![label("program", &*program.name)],
+        key: program.name.to_string(),
+        value: value(program),
+    };
+    let programs = facts.sample.counters.programs.iter();
+    programs.map(series).collect()
 }
 
 fn lost_on(sample: &Sample, ring: &RingUse) -> u64 {

@@ -209,6 +209,7 @@ impl Source for KmodSource {
             records: stats.records,
             lost,
             rings: rings.collect(),
+            programs: Vec::new(),
         })
     }
 

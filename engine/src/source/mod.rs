@@ -22,6 +22,19 @@ pub struct Counters {
     pub lost: Vec<Lost>,
     /// The rings, if the source has some.
     pub rings: Vec<RingUse>,
+    /// What eBPF programs cost, if the kernel measures it.
+    pub programs: Vec<ProgramUse>,
+}
+
+/// What an eBPF program has cost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProgramUse {
+    /// Its name.
+    pub name: Box<str>,
+    /// How often it ran.
+    pub runs: u64,
+    /// Nanoseconds that it took.
+    pub nanoseconds: u64,
 }
 
 /// What a ring holds.

@@ -10,12 +10,39 @@ use super::descriptor::{Descriptor, Place};
 /// Most descriptors that are kept of one table.
 const MAX_OPEN: usize = 65_536;
 
+/// How many entries tables have got and lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turnover {
+    /// Those that were put in.
+    pub added: u64,
+    /// Those that were taken out.
+    pub removed: u64,
+}
+
+impl std::ops::AddAssign for Turnover {
+    fn add_assign(&mut self, other: Self) {
+        self.added += other.added;
+        self.removed += other.removed;
+    }
+}
+
 /// The open descriptors of a process, by number.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct FileTable {
     // Ascending. Numbers are given from the lowest, so an entry is mostly at
     // the place that its number tells.
     entries: Arc<Vec<Descriptor>>,
+    turnover: Turnover,
+}
+
+/// A copy has what is open; what happened to the other is counted there.
+impl Clone for FileTable {
+    fn clone(&self) -> Self {
+        Self {
+            entries: Arc::clone(&self.entries),
+            turnover: Turnover::default(),
+        }
+    }
 }
 
 impl FileTable {
@@ -68,6 +95,7 @@ impl FileTable {
                     entries.reserve_exact((entries.len() / 8).max(2));
                 }
                 entries.insert(at, entry);
+                self.turnover.added += 1;
             }
             Err(_) => {}
         }
@@ -77,6 +105,7 @@ impl FileTable {
     pub fn remove(&mut self, num: u32) {
         if let Ok(at) = self.find(num) {
             Arc::make_mut(&mut self.entries).remove(at);
+            self.turnover.removed += 1;
         }
     }
 
@@ -128,7 +157,9 @@ impl FileTable {
 
     fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
         if !self.entries.iter().all(&keep) {
+            let before = self.entries.len();
             Arc::make_mut(&mut self.entries).retain(keep);
+            self.turnover.removed += (before - self.entries.len()) as u64;
         }
     }
 }
@@ -148,6 +179,8 @@ struct Slot {
 pub struct Files {
     slots: Vec<Slot>,
     free: Vec<FilesId>,
+    /// Of tables that are gone.
+    gone: Turnover,
 }
 
 impl Files {
@@ -181,7 +214,8 @@ impl Files {
         let slot = self.slot(id);
         slot.users = slot.users.saturating_sub(1);
         if slot.users == 0 {
-            slot.table = FileTable::default();
+            let table = std::mem::take(&mut slot.table);
+            self.gone += table.turnover;
             self.free.push(id);
         }
     }
@@ -199,6 +233,29 @@ impl Files {
     /// The table, to be changed.
     pub fn get_mut(&mut self, id: FilesId) -> &mut FileTable {
         &mut self.slot(id).table
+    }
+
+    /// Empties all tables, which nobody uses any more.
+    pub fn clear(&mut self) {
+        *self = Self {
+            gone: self.turnover(),
+            ..Self::default()
+        };
+    }
+
+    /// How many descriptors are open in all tables.
+    pub fn open(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.table.len() as u64).sum()
+    }
+
+    /// How many descriptors were put in and taken out, other than with a whole
+    /// table.
+    pub fn turnover(&self) -> Turnover {
+        let mut all = self.gone;
+        for slot in &self.slots {
+            all += slot.table.turnover;
+        }
+        all
     }
 
     /// How many tables there are.
@@ -267,6 +324,29 @@ mod tests {
         table.set_cloexec_range(0, u32::MAX, true);
         table.exec();
         assert!(table.is_empty());
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_counted() {
+        let mut files = Files::default();
+        let first = files.add(table(&[0, 1, 10, 11]));
+        let second = files.add(files.get(first).clone());
+        assert_eq!(files.open(), 8);
+        let second_table = files.get_mut(second);
+        second_table.remove(0);
+        second_table.remove(0);
+        second_table.exec();
+        second_table.insert(1, Descriptor::new(FdKind::Pipe), false);
+        second_table.insert(2, Descriptor::new(FdKind::Pipe), false);
+        let expected = Turnover {
+            added: 5,
+            removed: 3,
+        };
+        assert_eq!((files.open(), files.turnover()), (6, expected));
+        files.release(second);
+        assert_eq!((files.open(), files.turnover()), (4, expected));
+        files.clear();
+        assert_eq!((files.open(), files.turnover()), (0, expected));
     }
 
     #[test]

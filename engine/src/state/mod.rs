@@ -100,6 +100,21 @@ pub struct Counters {
     pub swept: u64,
     /// Threads that the proc file system knew better after a loss.
     pub corrected: u64,
+    /// Look-ups of the threads of events.
+    pub threads: Lookups,
+    /// Look-ups of descriptors that rules ask about.
+    pub descriptors: Lookups,
+}
+
+/// What looking something up came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// The same as the last time.
+    pub again: u64,
+    /// It was there.
+    pub found: u64,
+    /// It was not.
+    pub failed: u64,
 }
 
 /// All that is known of the machine.
@@ -128,6 +143,11 @@ pub struct State {
     seconds: u32,
     to_sweep: Vec<u32>,
     counters: Counters,
+    /// The thread of the event before.
+    last_tid: u32,
+    /// Look-ups of descriptors: those that failed, those that did not. Fields that
+    /// look change nothing else.
+    descriptor_lookups: [AtomicU64; 2],
     healing: Healing,
     /// For what is put together and dropped at once.
     scratch: Bump,
@@ -411,7 +431,22 @@ impl State {
 
     /// What the state had to do.
     pub fn counters(&self) -> Counters {
-        self.counters
+        let [failed, found] = &self.descriptor_lookups;
+        Counters {
+            descriptors: Lookups {
+                again: 0,
+                found: found.load(Ordering::Relaxed),
+                failed: failed.load(Ordering::Relaxed),
+            },
+            ..self.counters
+        }
+    }
+
+    /// Counts that a descriptor was looked up.
+    pub(crate) fn count_descriptor_lookup(&self, found: bool) {
+        let count = &self.descriptor_lookups[usize::from(found)];
+        // One thread alone counts, and needs no locked addition.
+        count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// What fields are read from.
@@ -489,9 +524,16 @@ impl State {
         if tid == 0 {
             return;
         }
-        if self.table.entry(tid).is_none() {
-            self.heal(event);
+        let lookups = &mut self.counters.threads;
+        match self.table.entry(tid) {
+            Some(_) if tid == self.last_tid => lookups.again += 1,
+            Some(_) => lookups.found += 1,
+            None => {
+                lookups.failed += 1;
+                self.heal(event);
+            }
         }
+        self.last_tid = tid;
         self.note_change(event, tid);
         match event.kind {
             Kind::Execve => self.execve(event),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::files::{FileTable, Files, FilesId};
+use super::files::{FileTable, Files, FilesId, Turnover};
 use super::thread::Thread;
 use crate::event::Event;
 use crate::paths::{self, Slots};
@@ -43,6 +43,7 @@ pub struct Table {
     files: Files,
     limit: usize,
     refused: u64,
+    turnover: Turnover,
 }
 
 impl Default for Table {
@@ -52,6 +53,7 @@ impl Default for Table {
             files: Files::default(),
             limit: MAX_THREADS,
             refused: 0,
+            turnover: Turnover::default(),
         }
     }
 }
@@ -86,6 +88,16 @@ impl Table {
     /// How many threads found no room.
     pub fn refused(&self) -> u64 {
         self.refused
+    }
+
+    /// How many threads were put in and taken out.
+    pub fn turnover(&self) -> Turnover {
+        self.turnover
+    }
+
+    /// All tables of descriptors.
+    pub fn all_files(&self) -> &Files {
+        &self.files
     }
 
     /// All threads, in no order.
@@ -259,21 +271,17 @@ impl Table {
 
     /// Forgets what processes have open, to be read again.
     pub(super) fn forget_files(&mut self) {
-        self.files = Files::default();
+        self.files.clear();
         for thread in self.threads.values_mut() {
             thread.files = None;
             thread.unread = thread.is_leader();
         }
     }
 
-    /// How many tables of descriptors there are.
-    pub fn file_tables(&self) -> usize {
-        self.files.len()
-    }
-
     /// Takes the entry out, and gives back its table of descriptors.
     fn take(&mut self, tid: u32) -> Option<Box<Thread>> {
         let thread = self.threads.remove(&tid)?;
+        self.turnover.removed += 1;
         if let Some(files) = thread.files {
             self.files.release(files);
         }
@@ -299,6 +307,7 @@ impl Table {
         }
         let (tid, pid, ptid) = (thread.tid, thread.pid, thread.ptid);
         self.threads.insert(tid, Box::new(thread));
+        self.turnover.added += 1;
         if tid == pid {
             self.adopt(ptid, pid);
         } else if let Some(leader) = self.get_mut(pid) {

@@ -62,7 +62,15 @@ fn options_that_print_and_exit() {
         (Some(1), "Error: there is no plugin `json`\n")
     );
     for arguments in [["--enable-source", "aws"], ["--disable-source", "syscall"]] {
-        assert_eq!(engine(path, &arguments).0, Some(1));
+        let (code, _, log) = engine(
+            path,
+            &[&["-c", "f.yaml", "--dry-run"], &arguments[..]].concat(),
+        );
+        assert!(code == Some(1) && log.contains("Error: "), "{log}");
+        // A capture has the sources that it has.
+        let capture = ["-c", "f.yaml", "--dry-run", "-e", "none"];
+        let (code, _, log) = engine(path, &[&capture, &arguments[..]].concat());
+        assert_eq!(code, Some(0), "{log}");
     }
     // Who else can write the rules is told.
     use std::os::unix::fs::PermissionsExt as _;

@@ -63,6 +63,15 @@ fn the_web_server_tells_the_state() {
     line("falcosecurity_scap_n_drops_buffer_total{dir=\"exit\",drop=\"clone_fork\"} 0");
     line("falcosecurity_falco_memory_rss_bytes ");
     line("falcosecurity_falco_outputs_queue_length{output=\"file\"} ");
+    // All events are of one thread, which nobody has introduced.
+    let number = |name: &str| -> u64 {
+        let line = line(&format!("falcosecurity_scap_{name}_total "));
+        line.rsplit_once(' ').unwrap().1.parse().unwrap()
+    };
+    assert_eq!(number("n_failed_thread_lookups"), 1);
+    assert!(number("n_cached_thread_lookups") > 0);
+    assert_eq!(number("n_noncached_thread_lookups"), 0);
+    assert_eq!(number("n_added_threads"), number("n_threads"));
     let rule = line("falcosecurity_falco_rules_matches_total{");
     assert!(
         rule.contains(

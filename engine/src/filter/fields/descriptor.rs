@@ -173,8 +173,9 @@ impl<'a> Fd<'a> {
     /// What is open under this number in the thread that made the event.
     pub(super) fn open(ctx: &Context<'a>, num: i64) -> Option<Self> {
         let files = ctx.state.threads().files(ctx.thread?)?;
-        let descriptor = files.get(u32::try_from(num).ok()?)?;
-        Some(Self::kept(num, descriptor))
+        let descriptor = files.get(u32::try_from(num).ok()?);
+        ctx.state.count_descriptor_lookup(descriptor.is_some());
+        Some(Self::kept(num, descriptor?))
     }
 
     /// The descriptor that the event is about. What the record tells counts;

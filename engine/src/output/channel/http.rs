@@ -20,6 +20,7 @@ use nix::sys::socket::{setsockopt, sockopt};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
@@ -46,8 +47,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         .enable_time()
         .build()
         .map_err(|error| format!("cannot use the network: {error}"))?;
-    let channel = Http {
-        runtime,
+    let client = Client {
         headers: headers(http, &target, settings.format.json)?,
         target,
         tls,
@@ -60,6 +60,10 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         keep_alive: http.keep_alive,
         compress: http.compress,
         echo: http.echo,
+    };
+    let channel = Http {
+        runtime,
+        client: Arc::new(Mutex::new(client)),
     };
     Ok(Opened {
         channel: Box::new(channel),
@@ -141,6 +145,29 @@ impl Target {
 
 struct Http {
     runtime: Runtime,
+    client: Arc<Mutex<Client>>,
+}
+
+impl Channel for Http {
+    fn write(&mut self, lines: &[Arc<Line>]) -> Written {
+        // As a task beside that of the connection: they wake each other without a
+        // look at the network in between, which whoever blocks on the runtime would
+        // have to take for each request.
+        let (client, lines) = (Arc::clone(&self.client), lines.to_vec());
+        let task = async move { client.lock().await.write(&lines).await };
+        let task = self.runtime.spawn(task);
+        self.runtime.block_on(task).unwrap_or_else(|error| Written {
+            done: 0,
+            failure: Some(Failure::wait(error.to_string())),
+        })
+    }
+
+    fn reopen(&mut self) {
+        self.client.blocking_lock().connection = None;
+    }
+}
+
+struct Client {
     target: Target,
     headers: HeaderMap,
     tls: Option<TlsConnector>,
@@ -169,8 +196,8 @@ enum Error {
     Status(StatusCode),
 }
 
-impl Channel for Http {
-    fn write(&mut self, lines: &[Arc<Line>]) -> Written {
+impl Client {
+    async fn write(&mut self, lines: &[Arc<Line>]) -> Written {
         let mut done = 0;
         while done < lines.len() {
             let count = match self.alone {
@@ -178,7 +205,7 @@ impl Channel for Http {
                 _ => 1,
             };
             let body = self.body(&lines[done..done + count]);
-            match self.post(body) {
+            match self.post(body).await {
                 Ok(()) => {
                     self.timeouts = 0;
                     done += count;
@@ -196,18 +223,6 @@ impl Channel for Http {
         Written::all(done)
     }
 
-    fn reopen(&mut self) {
-        self.connection = None;
-    }
-}
-
-/// Whether the server would refuse the same again: what it says is about the
-/// content, and not about the sender or the server.
-fn is_refusal(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 411 | 413 | 414 | 415 | 422 | 431)
-}
-
-impl Http {
     fn failure(&mut self, error: &Error) -> Failure {
         let url = format!("{}{}", self.target.authority, self.target.path);
         match error {
@@ -249,15 +264,15 @@ impl Http {
 
     /// Posts once; twice, if the connection was an old one that the server may
     /// have closed while nothing was to be said.
-    fn post(&mut self, body: Bytes) -> Result<(), Error> {
+    async fn post(&mut self, body: Bytes) -> Result<(), Error> {
         let old = self.connection.is_some();
-        match self.try_post(body.clone()) {
-            Err(Error::Connection(_)) if old => self.try_post(body),
+        match self.try_post(body.clone()).await {
+            Err(Error::Connection(_)) if old => self.try_post(body).await,
             result => result,
         }
     }
 
-    fn try_post(&mut self, body: Bytes) -> Result<(), Error> {
+    async fn try_post(&mut self, body: Bytes) -> Result<(), Error> {
         let connection = self.connection.take();
         let exchange = exchange(
             connection,
@@ -267,8 +282,7 @@ impl Http {
             &self.headers,
             body,
         );
-        let exchange = async { timeout(self.limit, exchange).await };
-        let (connection, status, answer) = match self.runtime.block_on(exchange) {
+        let (connection, status, answer) = match timeout(self.limit, exchange).await {
             Ok(result) => result.map_err(Error::Connection)?,
             Err(_) => return Err(Error::Timeout),
         };
@@ -283,6 +297,12 @@ impl Http {
             false => Err(Error::Status(status)),
         }
     }
+}
+
+/// Whether the server would refuse the same again: what it says is about the
+/// content, and not about the sender or the server.
+fn is_refusal(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 411 | 413 | 414 | 415 | 422 | 431)
 }
 
 type Answer = (SendRequest<Full<Bytes>>, StatusCode, Bytes);

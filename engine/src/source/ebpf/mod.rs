@@ -199,6 +199,7 @@ impl Source for EbpfSource {
                 size: ring.size(),
             })
             .collect();
+        counters.programs = self.programs.costs();
         Ok(counters)
     }
 

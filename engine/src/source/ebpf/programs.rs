@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow, bail};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
 use aya::programs::links::FdLink;
-use aya::programs::{BtfTracePoint, ProgramError};
+use aya::programs::{BtfTracePoint, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
@@ -17,6 +17,7 @@ use falco_abi::event::Event;
 use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
 
 use super::types::{self, Types};
+use crate::source::ProgramUse;
 use crate::source::mapping::Word;
 
 /// The programs, as `make ebpf` has built them.
@@ -24,6 +25,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../ebpf/prebuilt/falco-x86_64.o"
 ));
+
+/// Whether the kernel measures what programs cost.
+const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// The kernel's `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
@@ -142,6 +146,23 @@ impl Programs {
     /// The counters of each CPU.
     pub(super) fn counters(&self) -> anyhow::Result<Vec<[u64; counter::LEN]>> {
         Ok(self.counters.get(&0, 0)?.to_vec())
+    }
+
+    /// What the programs that are loaded have cost, by the kernel's own measure; nothing
+    /// if that is turned off (`kernel.bpf_stats_enabled`).
+    pub(super) fn costs(&self) -> Vec<ProgramUse> {
+        if std::fs::read(STATISTICS).is_ok_and(|text| text.starts_with(b"0")) {
+            return Vec::new();
+        }
+        let cost = |(name, program): (&str, &Program)| {
+            let info = program.info().ok()?;
+            Some(ProgramUse {
+                name: name.into(),
+                runs: info.run_count(),
+                nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
+            })
+        };
+        self.ebpf.programs().filter_map(cost).collect()
     }
 
     /// Loads what the interest needs, tells the dispatcher, attaches and detaches.
