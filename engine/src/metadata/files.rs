@@ -53,6 +53,7 @@ pub(super) fn look(host_root: &Path, container: &Container) -> Option<Info> {
             name: id.to_owned(),
             ..Info::default()
         }),
+        Runtime::Static => None,
     };
     found.map(|info| Info {
         runtime: info.runtime.or(Some(container.runtime())),
