@@ -477,7 +477,7 @@ fn every_key_of_the_container_plugin_works_or_is_told_to_have_no_effect() {
     assert_eq!((id, info.name.as_str()), ("0123456789abcdef", "web"));
     assert_eq!(config(&whole(false)).engines.only(), None);
     let wrong = errors(&of(
-        "engines: {static: {enabled: true, container_id: x, container_name: y}}",
+        "engines: {static: {enabled: true, container_id: one, container_name: two}}",
     ));
     assert!(wrong.contains("container_image"), "{wrong}");
     let empty = whole(true).replace("web", "''");

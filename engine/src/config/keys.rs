@@ -275,7 +275,7 @@ pub static KEYS: &[Key<Config>] = &[
         "[]",
         "Plugins that may be loaded. Of `container`, which is built in, init_config counts: \
          label_max_len, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
-         bpm), each with enabled and sockets.",
+         bpm), each with enabled and sockets, or static, the one container that all is in.",
     ),
     other(
         "plugins_hostinfo",
