@@ -18,8 +18,9 @@ use falco_engine::metadata::containerd::api as containerd_api;
 use falco_engine::metadata::cri::api;
 use falco_engine::metadata::engines::Engine;
 use falco_engine::metadata::grpc::{frame, unframe};
-use falco_engine::metadata::{Runtime, recorded};
+use falco_engine::metadata::{Containers, Info, Runtime, recorded};
 use falco_engine::state::State;
+use falco_engine::state::thread::Thread;
 use prost::Message;
 use runtime::{Manner, Reply, Socket, pairs, socket, until, wait};
 use shown::read;
@@ -356,6 +357,38 @@ fn everything_is_in_the_one_container_that_is_configured() {
         }
     }
     assert_eq!(state.containers().len(), 1);
+}
+
+#[test]
+fn a_container_starts_with_its_pid_namespace() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("proc")).unwrap();
+    for (host_pid, started, expected) in [
+        (Some(false), 5, "77"),
+        (Some(false), 0, "77"),
+        (None, 5, "77"),
+        // That one started with the machine.
+        (Some(true), 5, "5"),
+        (Some(true), 0, "<NA>"),
+    ] {
+        let containers = Arc::new(Containers::new());
+        containers.get(ID, Runtime::Docker).publish(Info {
+            host_pid,
+            started,
+            ..Info::default()
+        });
+        let mut state = State::of_host(root.path(), containers).unwrap();
+        let group = format!("cpu=/system.slice/docker-{ID}.scope\0");
+        let mut thread = Thread::new(9, 9);
+        thread.cgroups = group.as_bytes().into();
+        thread.pidns_start = 77;
+        state.add_thread(thread);
+        let record = RecordBuilder::new(Kind::Close, 0)
+            .header(|header| (header.tid, header.pid) = (9, 9))
+            .build();
+        let told = read(&state, &record, "container.start_ts");
+        assert_eq!(told, expected, "{host_pid:?}, {started}");
+    }
 }
 
 #[test]
