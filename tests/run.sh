@@ -188,7 +188,6 @@ if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 600 || true
     if [ "$extent" != --quick ]; then
         several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
-        several 'runtimes' "$JOB_COUNTS" job runtimes --time-limit 2400 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
     fi
 fi

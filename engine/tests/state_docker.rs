@@ -198,6 +198,13 @@ fn files_tell_when_nobody_listens() {
             id("3")
         ),
     );
+    file(
+        "var/lib/containers/storage/overlay-containers/volatile-containers.json",
+        &format!(
+            r#"[{{"id":"{}","names":["four"],"metadata":"{{\"image-name\":\"alpine:3\"}}"}}]"#,
+            id("4")
+        ),
+    );
     file("var/lib/docker/containers/../broken", "{");
     let containers = start(root.path(), Engines::default());
     let docker = containers.get(&id("1"), Runtime::Docker);
@@ -237,6 +244,10 @@ fn files_tell_when_nobody_listens() {
         ("three", "alpine")
     );
     assert_eq!(info.image_id, "33");
+    assert_eq!(
+        known(&containers.get(&id("4"), Runtime::Podman)).name,
+        "four"
+    );
     let lxc = containers.get("web", Runtime::Lxc);
     assert_eq!(known(&lxc).name, "web");
     // A name is no way out of the directory.
