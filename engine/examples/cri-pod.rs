@@ -1,8 +1,10 @@
 //! Runs a pod through a runtime's CRI socket, for tests of a node:
-//! `cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--count NUMBER] [--command WORD…] [-- WORD…]`
+//! `cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [OPTION…] [--command WORD…] [-- WORD…]`
 //!
-//! The pod is on the host's network. It has one container, or NUMBER, which are
-//! started one after the other; `{}` is the number of each, from 1, in its name
+//! The pod is on the host's network, or with `--own-network` on one of its own. It
+//! has one container, or with `--count NUMBER` so many, which are started one after
+//! the other; each sees what `--mount SOURCE:DESTINATION` says, and may not write
+//! there. `{}` is the number of each, from 1, in its name
 //! and in the words. `--command` replaces what the image would run; what follows
 //! `--` is executed in each container once it runs, its output is passed on, and
 //! the last exit code that is not 0 is that of this command. The pod stays.
@@ -27,6 +29,8 @@ struct Arguments {
     container: String,
     image: String,
     count: u32,
+    own_network: bool,
+    mount: Option<(String, String)>,
     command: Vec<String>,
     exec: Vec<String>,
 }
@@ -40,6 +44,8 @@ fn arguments() -> Option<Arguments> {
         container: words.next()?,
         image: words.next()?,
         count: 1,
+        own_network: false,
+        mount: None,
         command: Vec::new(),
         exec: Vec::new(),
     };
@@ -48,12 +54,21 @@ fn arguments() -> Option<Arguments> {
         match word.as_str() {
             "--" => arguments.exec.extend(words.by_ref()),
             "--count" if !in_command => arguments.count = words.next()?.parse().ok()?,
+            "--own-network" if !in_command => arguments.own_network = true,
+            "--mount" if !in_command => {
+                let (source, destination) = owned(words.next()?.split_once(':')?);
+                arguments.mount = Some((source, destination));
+            }
             "--command" if !in_command => in_command = true,
             _ if in_command => arguments.command.push(word),
             _ => return None,
         }
     }
     Some(arguments)
+}
+
+fn owned((one, other): (&str, &str)) -> (String, String) {
+    (one.to_owned(), other.to_owned())
 }
 
 async fn call<Answer: Message + Default>(
@@ -79,8 +94,8 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
         ),
         ("io.kubernetes.pod.uid".to_owned(), uid.clone()),
     ]);
-    let host_network = api::NamespaceOption {
-        network: NODE,
+    let namespaces = api::NamespaceOption {
+        network: if arguments.own_network { 0 } else { NODE },
         pid: 1,
         ipc: 0,
     };
@@ -96,7 +111,7 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
             // As a kubelet names it for the systemd driver.
             cgroup_parent: format!("kubepods-besteffort-pod{uid}.slice"),
             security_context: Some(api::LinuxSandboxSecurityContext {
-                namespace_options: Some(host_network.clone()),
+                namespace_options: Some(namespaces.clone()),
                 ..Default::default()
             }),
         }),
@@ -111,7 +126,8 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
         let container = Container {
             pod: &pod.pod_sandbox_id,
             sandbox: &sandbox,
-            namespaces: &host_network,
+            namespaces: &namespaces,
+            mount: arguments.mount.as_ref(),
             name: numbered(&arguments.container, number),
             image: &arguments.image,
             command: arguments
@@ -129,6 +145,15 @@ async fn run(arguments: Arguments) -> Result<i32, Error> {
     Ok(exit_code)
 }
 
+fn read_only((source, destination): &(String, String)) -> api::Mount {
+    api::Mount {
+        host_path: source.clone(),
+        container_path: destination.clone(),
+        readonly: true,
+        propagation: 0,
+    }
+}
+
 fn numbered(word: &str, number: u32) -> String {
     word.replace("{}", &number.to_string())
 }
@@ -138,6 +163,7 @@ struct Container<'a> {
     pod: &'a str,
     sandbox: &'a api::PodSandboxConfig,
     namespaces: &'a api::NamespaceOption,
+    mount: Option<&'a (String, String)>,
     name: String,
     image: &'a str,
     command: Vec<String>,
@@ -160,6 +186,7 @@ impl Container<'_> {
                     user_specified_image: self.image.to_owned(),
                 }),
                 command: self.command,
+                mounts: self.mount.map(read_only).into_iter().collect(),
                 labels,
                 linux: Some(api::LinuxContainerConfig {
                     security_context: Some(api::LinuxContainerSecurityContext {
@@ -198,7 +225,8 @@ impl Container<'_> {
 fn main() -> ExitCode {
     let Some(arguments) = arguments() else {
         eprintln!(
-            "usage: cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--count NUMBER] [--command WORD…] [-- WORD…]"
+            "usage: cri-pod SOCKET NAMESPACE POD CONTAINER IMAGE [--own-network] [--count NUMBER] \
+             [--mount SOURCE:DESTINATION] [--command WORD…] [-- WORD…]"
         );
         return ExitCode::from(2);
     };

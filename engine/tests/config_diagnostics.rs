@@ -448,6 +448,42 @@ fn container_engines_are_those_of_the_plugin() {
     assert!(wrong.contains("dokcer"), "{wrong}");
 }
 
+#[test]
+fn every_key_of_the_container_plugin_works_or_is_told_to_have_no_effect() {
+    let of = |keys: &str| format!("plugins: [{{name: container, init_config: {{{keys}}}}}]");
+    assert_eq!(
+        warnings(&of("label_max_len: 9, with_size: false, hooks: [create]")),
+        ""
+    );
+    let told = warnings(&of(
+        "with_size: true, hooks: [create, start], engine_timeout: 5, log_level: debug",
+    ));
+    for key in ["with_size", "hooks", "engine_timeout", "log_level"] {
+        let line = format!("warning: plugins.init_config.{key} has no effect: ");
+        assert_eq!(told.matches(&line).count(), 1, "{key}: {told}");
+    }
+    assert!(errors(&of("hooks: [begin]")).contains("begin"));
+    // No socket is as good as not to say which.
+    let engines = config(&of("engines: {cri: {enabled: true, sockets: []}}")).engines;
+    assert_eq!(engines.sockets(), config("").engines.sockets());
+    let only = "container_id: 0123456789abcdef, container_name: web, container_image: 'r/app:v2'";
+    let whole = |enabled: bool| {
+        of(&format!(
+            "engines: {{static: {{enabled: {enabled}, {only}}}}}"
+        ))
+    };
+    let engines = config(&whole(true)).engines;
+    let (id, info) = engines.only().unwrap();
+    assert_eq!((id, info.name.as_str()), ("0123456789abcdef", "web"));
+    assert_eq!(config(&whole(false)).engines.only(), None);
+    let wrong = errors(&of(
+        "engines: {static: {enabled: true, container_id: one, container_name: two}}",
+    ));
+    assert!(wrong.contains("container_image"), "{wrong}");
+    let empty = whole(true).replace("web", "''");
+    assert!(errors(&empty).contains("an empty text names no container"));
+}
+
 /// A value of the right type that is not the default, in YAML.
 fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
     match (name, kind) {

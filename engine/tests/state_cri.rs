@@ -2,7 +2,7 @@
 
 mod runtime;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -12,7 +12,7 @@ use falco_engine::metadata::cri::api;
 use falco_engine::metadata::engines::Engine;
 use falco_engine::metadata::grpc::{frame, unframe};
 use falco_engine::metadata::{Containers, Runtime};
-use runtime::{LIMITS, Manner, PATIENCE, Reply, pairs, socket, until, wait};
+use runtime::{LIMITS, Manner, PATIENCE, Reply, Socket, pairs, socket, until, wait};
 
 fn sandbox(id: &str) -> api::PodSandboxStatus {
     api::PodSandboxStatus {
@@ -130,7 +130,7 @@ fn events() -> Vec<Bytes> {
         .into()
 }
 
-fn containers(sockets: &[&PathBuf]) -> Arc<Containers> {
+fn containers(sockets: &[&Socket]) -> Arc<Containers> {
     runtime::containers(Engine::Cri, sockets)
 }
 

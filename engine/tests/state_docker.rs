@@ -1,57 +1,38 @@
 //! Asking Docker and Podman, and reading what runtimes leave in files.
 
+mod runtime;
+
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use falco_engine::metadata::endpoint::Limits;
+use falco_engine::metadata::Runtime;
 use falco_engine::metadata::engines::{Engine, Engines};
-use falco_engine::metadata::runtimes::Runtimes;
-use falco_engine::metadata::{Container, Containers, Runtime};
+use runtime::{PATIENCE, known, socket, start, until, wait};
 
 const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
 const LATER: &str = "8939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
-const PATIENCE: Duration = Duration::from_secs(20);
 
-fn start(root: &Path, engines: Engines) -> Arc<Containers> {
-    let limits = Limits {
-        answer: Duration::from_millis(300),
-        rest: Duration::from_millis(20),
-        longest_rest: Duration::from_millis(100),
-        listen: Duration::from_millis(20),
-    };
-    let containers = Arc::new(Containers::new());
-    Runtimes::start(root, engines, limits, &containers).unwrap();
-    containers
-}
-
-fn wait(what: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !what() {
-        assert!(Instant::now() < end, "nothing came");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn known(container: &Container) -> &falco_engine::metadata::Info {
-    wait(|| container.info().is_some());
-    container.info().unwrap()
-}
-
-/// A daemon with one container, which announces another that was made.
-fn serve(socket: &Path) {
+/// A daemon with one container, which announces another that was made, and again
+/// when that is started.
+fn serve(socket: &Path) -> Arc<AtomicBool> {
     let listener = UnixListener::bind(socket).unwrap();
+    let is_started = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&is_started);
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
-            std::thread::spawn(move || answer(&stream));
+            let flag = Arc::clone(&flag);
+            std::thread::spawn(move || answer(&stream, &flag));
         }
     });
+    is_started
 }
 
-fn answer(mut stream: &UnixStream) {
+fn answer(mut stream: &UnixStream, is_started: &AtomicBool) {
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().unwrap().unwrap();
     let path = request.split(' ').nth(1).unwrap().to_owned();
@@ -61,11 +42,17 @@ fn answer(mut stream: &UnixStream) {
         }
     }
     let container = |id: &str, name: &str| {
+        let (started, address) = match is_started.load(Ordering::Relaxed) {
+            true => ("2026-01-02T03:04:05Z", "172.17.0.2"),
+            // As Docker says it.
+            false => ("0001-01-01T00:00:00Z", ""),
+        };
         format!(
             r#"{{"Id":"{id}","Name":"/{name}","Image":"sha256:abcd",
             "Config":{{"Image":"nginx:1.27","Labels":{{"io.kubernetes.pod.name":"web-0",
             "io.kubernetes.pod.namespace":"shop","long":"{}"}}}},
-            "HostConfig":{{"Privileged":true,"PidMode":"host"}},"State":{{"StartedAt":"bad"}}}}"#,
+            "HostConfig":{{"Privileged":true,"PidMode":"host"}},"State":{{"StartedAt":"{started}"}},
+            "NetworkSettings":{{"IPAddress":"{address}"}}}}"#,
             "x".repeat(200)
         )
     };
@@ -83,10 +70,15 @@ fn answer(mut stream: &UnixStream) {
                 "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
             )
             .unwrap();
-            for piece in [first, second, "\n"] {
-                write!(stream, "{:x}\r\n{piece}\r\n", piece.len()).unwrap();
-                stream.flush().unwrap();
-            }
+            let mut tell = || {
+                for piece in [first, second, "\n"] {
+                    write!(stream, "{:x}\r\n{piece}\r\n", piece.len()).unwrap();
+                    stream.flush().unwrap();
+                }
+            };
+            tell();
+            until(|| is_started.load(Ordering::Relaxed));
+            tell();
             std::thread::sleep(PATIENCE);
             return;
         }
@@ -138,11 +130,34 @@ fn a_daemon_tells_and_announces() {
         // A label that is too long is left out.
         assert_eq!(info.labels.len(), 2);
         // Before any process of it was seen.
-        wait(|| containers.lookup(LATER).is_some_and(|c| c.info().is_some()));
+        until(|| containers.lookup(LATER).is_some_and(|c| c.info().is_some()));
         let unknown = containers.get(&"0".repeat(64), runtime);
-        wait(|| !unknown.is_pending());
+        wait(&unknown, |c| !c.is_pending());
         assert!(unknown.info().is_none());
     }
+}
+
+#[test]
+fn a_container_is_asked_about_again_when_it_is_started() {
+    let place = socket("started");
+    let is_started = serve(&place);
+    let containers = runtime::containers(Engine::Docker, &[&place]);
+    until(|| containers.lookup(LATER).is_some_and(|c| c.info().is_some()));
+    let later = containers.lookup(LATER).unwrap();
+    let info = known(&later);
+    assert_eq!((info.name.as_str(), info.ip.as_str()), ("late", ""));
+    assert_eq!(info.started, 0);
+    drop(later);
+    // It is left alone, as nobody is in it.
+    assert_eq!(containers.take_news().len(), 1);
+    std::thread::sleep(Duration::from_millis(400));
+    is_started.store(true, Ordering::Relaxed);
+    let later = containers.lookup(LATER).unwrap();
+    wait(&later, |c| {
+        c.info().is_some_and(|info| info.ip == "172.17.0.2")
+    });
+    assert_ne!(known(&later).started, 0);
+    assert!(containers.take_news().is_empty(), "it is news once");
 }
 
 #[test]
@@ -181,6 +196,13 @@ fn files_tell_when_nobody_listens() {
         &format!(
             r#"[{{"id":"{}","names":["three"],"image":"33","metadata":"{{\"image-name\":\"alpine:3\"}}"}}]"#,
             id("3")
+        ),
+    );
+    file(
+        "var/lib/containers/storage/overlay-containers/volatile-containers.json",
+        &format!(
+            r#"[{{"id":"{}","names":["four"],"metadata":"{{\"image-name\":\"alpine:3\"}}"}}]"#,
+            id("4")
         ),
     );
     file("var/lib/docker/containers/../broken", "{");
@@ -222,11 +244,15 @@ fn files_tell_when_nobody_listens() {
         ("three", "alpine")
     );
     assert_eq!(info.image_id, "33");
+    assert_eq!(
+        known(&containers.get(&id("4"), Runtime::Podman)).name,
+        "four"
+    );
     let lxc = containers.get("web", Runtime::Lxc);
     assert_eq!(known(&lxc).name, "web");
     // A name is no way out of the directory.
     let hostile = containers.get("../broken", Runtime::Docker);
-    wait(|| !hostile.is_pending());
+    wait(&hostile, |c| !c.is_pending());
     assert!(hostile.info().is_none());
 }
 
@@ -236,7 +262,7 @@ fn engines_that_are_off_are_not_asked() {
     let engines = serde_json::from_str(r#"{"engines":{"lxc":{"enabled":false}}}"#).unwrap();
     let containers = start(root.path(), engines);
     let lxc = containers.get("web", Runtime::Lxc);
-    wait(|| !lxc.is_pending());
+    wait(&lxc, |c| !c.is_pending());
     assert!(lxc.info().is_none());
     let wrong = serde_json::from_str::<Engines>(r#"{"engines":{"dokcer":{}}}"#).unwrap_err();
     assert!(wrong.to_string().contains("dokcer"), "{wrong}");

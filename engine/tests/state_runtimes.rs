@@ -16,13 +16,13 @@ use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::filter::fields::FIELDS;
 use falco_engine::metadata::containerd::api as containerd_api;
 use falco_engine::metadata::cri::api;
-use falco_engine::metadata::engines::{Engine, Engines};
+use falco_engine::metadata::engines::Engine;
 use falco_engine::metadata::grpc::{frame, unframe};
-use falco_engine::metadata::runtimes::Runtimes;
-use falco_engine::metadata::{Containers, Runtime, recorded};
+use falco_engine::metadata::{Containers, Info, Runtime, recorded};
 use falco_engine::state::State;
+use falco_engine::state::thread::Thread;
 use prost::Message;
-use runtime::{LIMITS, Manner, Reply, pairs, socket, until, wait};
+use runtime::{Manner, Reply, Socket, pairs, socket, until, wait};
 use shown::read;
 
 const ID: &str = "7939f7035e61aa00bb11cc22dd33ee44ff5566778899aabbccddeeff00112233";
@@ -273,12 +273,9 @@ fn answer(mut stream: &UnixStream, image: &str, network: &str) {
 }
 
 /// A state whose containers are asked for at one socket.
-fn state(root: &Path, engine: Engine, socket: &Path) -> State {
+fn state(root: &Path, engine: Engine, socket: &Socket) -> State {
     std::fs::create_dir_all(root.join("proc")).unwrap();
-    let engines = Engines::at(engine, vec![socket.display().to_string()]);
-    let containers = Arc::new(Containers::new());
-    Runtimes::start(Path::new("/"), engines, LIMITS, &containers).unwrap();
-    State::of_host(root, containers).unwrap()
+    State::of_host(root, runtime::containers(engine, &[socket])).unwrap()
 }
 
 #[test]
@@ -327,6 +324,70 @@ fn every_field_from_every_runtime() {
                 "{engine:?}: {field}"
             );
         }
+    }
+}
+
+#[test]
+fn everything_is_in_the_one_container_that_is_configured() {
+    let json = r#"{"engines":{"static":{"enabled":true,"container_id":"0123456789abcdef",
+        "container_name":"web","container_image":"r/app:v2@sha256:d1"}}}"#;
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("proc")).unwrap();
+    let containers = runtime::start(root.path(), serde_json::from_str(json).unwrap());
+    let mut state = State::of_host(root.path(), containers).unwrap();
+    for group in ["/", &format!("/system.slice/docker-{ID}.scope")] {
+        let record = RecordBuilder::new(Kind::Execve, 2_000_000_000)
+            .number("res", 0)
+            .bytes("comm", b"sh")
+            .bytes("cgroups", format!("cpu={group}\0").as_bytes())
+            .build();
+        state.before(&Event::decode(&record, 1, 1_000_000_000).unwrap());
+        for (field, expected) in [
+            ("container.id", "0123456789ab"),
+            ("container.full_id", "0123456789abcdef"),
+            ("container.type", "static"),
+            ("container.name", "web"),
+            ("container.image", "r/app:v2@sha256:d1"),
+            ("container.image.repository", "r/app"),
+            ("container.image.tag", "v2"),
+            ("container.image.digest", "sha256:d1"),
+            ("k8s.pod.name", "<NA>"),
+        ] {
+            assert_eq!(read(&state, &record, field), expected, "{group}: {field}");
+        }
+    }
+    assert_eq!(state.containers().len(), 1);
+}
+
+#[test]
+fn a_container_starts_with_its_pid_namespace() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("proc")).unwrap();
+    for (host_pid, started, expected) in [
+        (Some(false), 5, "77"),
+        (Some(false), 0, "77"),
+        (None, 5, "77"),
+        // That one started with the machine.
+        (Some(true), 5, "5"),
+        (Some(true), 0, "<NA>"),
+    ] {
+        let containers = Arc::new(Containers::new());
+        containers.get(ID, Runtime::Docker).publish(Info {
+            host_pid,
+            started,
+            ..Info::default()
+        });
+        let mut state = State::of_host(root.path(), containers).unwrap();
+        let group = format!("cpu=/system.slice/docker-{ID}.scope\0");
+        let mut thread = Thread::new(9, 9);
+        thread.cgroups = group.as_bytes().into();
+        thread.pidns_start = 77;
+        state.add_thread(thread);
+        let record = RecordBuilder::new(Kind::Close, 0)
+            .header(|header| (header.tid, header.pid) = (9, 9))
+            .build();
+        let told = read(&state, &record, "container.start_ts");
+        assert_eq!(told, expected, "{host_pid:?}, {started}");
     }
 }
 

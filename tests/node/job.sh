@@ -3,6 +3,7 @@
 #
 #   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress, cost or latency
 #
+# FLOOD is how many containers the runtimes are to start in a row, where that is told.
 # The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
 # than those of this checkout.
 set -euo pipefail
@@ -27,7 +28,8 @@ fast)
         >"$job/overlay.ko"
     ;;
 runtimes)
-    cp "$engine" "$TOP/target/release/examples/cri-pod" "$job/"
+    cp "$engine" "$TOP/target/release/examples/cri-pod" "$TOP/rules/falco_rules.yaml" "$job/"
+    [ -z "${FLOOD:-}" ] || echo "$FLOOD" >"$job/flood"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     # What the engine's image is made from.
     mkdir -p "$job/image/packaging" "$job/image/target/release"

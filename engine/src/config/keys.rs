@@ -16,6 +16,7 @@ use super::model::{
 use super::reference::schema;
 use super::schema::{Key, Kind, Reader, Support, Text};
 use crate::clock;
+use crate::metadata::engines::Engines;
 use crate::rules::report::Text as Phrase;
 use crate::rules::{AppendOutput, ExtraField, Match, Placement};
 use crate::yaml::{self, Node};
@@ -266,7 +267,7 @@ pub static KEYS: &[Key<Config>] = &[
         "[]",
         "Plugins that may be loaded. Of `container`, which is built in, init_config counts: \
          label_max_len, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
-         bpm), each with enabled and sockets.",
+         bpm), each with enabled and sockets, or static, the one container that all is in.",
     ),
     other(
         "plugins_hostinfo",
@@ -1499,8 +1500,14 @@ fn plugins(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
             Some(text) => serde_json::from_str(text).unwrap_or_else(|_| text.into()),
             None => init.to_json(),
         };
-        match serde_json::from_value(json) {
-            Ok(engines) => config.engines = engines,
+        match serde_json::from_value::<Engines>(json) {
+            Ok(engines) => {
+                for (key, reason) in engines.without_effect() {
+                    let text = format!("plugins.init_config.{key} has no effect: {reason}");
+                    reader.warning(init.place, text);
+                }
+                config.engines = engines;
+            }
             Err(error) => reader.error(
                 init.place,
                 format!("plugins.init_config of container: {error}"),

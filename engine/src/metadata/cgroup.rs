@@ -35,6 +35,8 @@ pub enum Runtime {
     Bpm,
     /// A Kubernetes container of a runtime that the path does not tell.
     Cri,
+    /// None: the configuration says that everything is in this container.
+    Static,
 }
 
 impl Runtime {
@@ -50,6 +52,7 @@ impl Runtime {
             Self::Nspawn => "systemd-nspawn",
             Self::Bpm => "bpm",
             Self::Cri => "cri",
+            Self::Static => "static",
         }
     }
 }

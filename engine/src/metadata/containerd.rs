@@ -11,7 +11,7 @@ use prost::Message as _;
 use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::oci::Spec;
-use super::{Info, Runtime};
+use super::{Info, Runtime, Told};
 
 /// A daemon that answers.
 pub(super) struct Containerd {
@@ -25,7 +25,7 @@ impl Api for Containerd {
         Ok(Self { channel, limit })
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
         let list = "containerd.services.namespaces.v1.Namespaces/List";
         let namespaces: api::Namespaces = self
             .channel
@@ -41,10 +41,10 @@ impl Api for Containerd {
                     container: Some(container),
                 }) => {
                     let digest = self.digest(&container.image, &namespace.name).await;
-                    return Ok(Some(Info {
+                    return Ok(Some(Told::All(Info {
                         image_digest: digest,
                         ..info(container)
-                    }));
+                    })));
                 }
                 Ok(_) | Err(Error::Status(NOT_FOUND, _)) => {}
                 Err(error) => return Err(error),

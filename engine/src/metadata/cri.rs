@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::image::{is_digest, repository_and_tag};
-use super::{Info, Mount, Pod, Runtime};
+use super::{Info, Mount, Pod, Runtime, Told};
 use api::SERVICE;
 
 /// A runtime that answers.
@@ -43,7 +43,7 @@ impl Api for Cri {
         })
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
         let request = api::ContainerStatusRequest {
             container_id: id.to_owned(),
             verbose: true,
@@ -54,9 +54,11 @@ impl Api for Cri {
             // The process that holds a pod's namespaces is in a container
             // that goes by the name of the pod.
             let pod = self.sandbox(id).await?;
-            return Ok(pod.map(|pod| Info {
-                runtime: Some(self.runtime),
-                ..pod_info(pod)
+            return Ok(pod.map(|pod| {
+                Told::All(Info {
+                    runtime: Some(self.runtime),
+                    ..pod_info(pod)
+                })
             }));
         };
         let verbose = Verbose::of(&container.info);
@@ -75,9 +77,11 @@ impl Api for Cri {
             "" => None,
             sandbox_id => self.sandbox(sandbox_id).await?,
         };
-        Ok(container.status.map(|status| Info {
-            runtime: Some(self.runtime),
-            ..container_info(status, &verbose, pod)
+        Ok(container.status.map(|status| {
+            Told::All(Info {
+                runtime: Some(self.runtime),
+                ..container_info(status, &verbose, pod)
+            })
         }))
     }
 
@@ -278,7 +282,11 @@ fn container_info(
         privileged: verbose.privileged(),
         labels: status.labels.into_iter().collect(),
         mounts: status.mounts.into_iter().map(mount).collect(),
-        started: u64::try_from(status.started_at).unwrap_or_default(),
+        // None when it was only made yet.
+        started: [status.started_at, status.created_at]
+            .into_iter()
+            .find_map(|time| u64::try_from(time).ok().filter(|&time| time != 0))
+            .unwrap_or_default(),
         ..Info::default()
     };
     match sandbox {

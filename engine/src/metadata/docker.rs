@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::endpoint::{Announce, Api, Error};
 use super::http::Client;
 use super::image::{is_digest, repository_and_tag};
-use super::{Info, Mount, Pod};
+use super::{Info, Mount, Pod, Told};
 
 /// A daemon that answers.
 pub(super) struct Docker {
@@ -23,7 +23,7 @@ impl Api for Docker {
         Ok(Self { client })
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
         let path = format!("/containers/{id}/json");
         let Some(container) = self.client.get::<Container>(&path).await? else {
             return Ok(None);
@@ -37,7 +37,13 @@ impl Api for Docker {
                 .await
                 .ok(),
         };
-        Ok(Some(info(container, image.flatten().unwrap_or_default())))
+        // Before that it has no address.
+        let is_started = nanoseconds(&container.state.started_at) != 0;
+        let info = info(container, image.flatten().unwrap_or_default());
+        Ok(Some(match is_started {
+            true => Told::All(info),
+            false => Told::Some(info),
+        }))
     }
 
     async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
@@ -82,6 +88,7 @@ pub(super) struct Container {
     mounts: Vec<MountPoint>,
     /// The same in the files.
     mount_points: BTreeMap<String, MountPoint>,
+    created: String,
     state: State,
 }
 
@@ -193,7 +200,11 @@ pub(super) fn info(container: Container, image: Image) -> Info {
         pod: Pod::of_labels(&labels),
         labels,
         mounts: mounts.map(mount).collect(),
-        started: nanoseconds(&container.state.started_at),
+        started: [&container.state.started_at, &container.created]
+            .map(|time| nanoseconds(time))
+            .into_iter()
+            .find(|&time| time != 0)
+            .unwrap_or(0),
         host_pid: Some(host.pid_mode == "host"),
         host_network: Some(host.network_mode == "host"),
         host_ipc: Some(host.ipc_mode == "host"),

@@ -10,7 +10,8 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::{Info, Runtime};
+use super::engines::Engine;
+use super::{Runtime, Told};
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ pub trait Api: Sized + Send + Sync + 'static {
     fn connect(path: &Path, limit: Duration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// What the runtime knows of the container. `None`: nothing.
-    fn ask(&self, id: &str) -> impl Future<Output = Result<Option<Info>, Error>> + Send;
+    fn ask(&self, id: &str) -> impl Future<Output = Result<Option<Told>, Error>> + Send;
 
     /// Tells `each` of every container that is made or started, until the runtime
     /// ends.
@@ -101,6 +102,7 @@ pub type Announce<'a> = dyn FnMut(&str, Option<Runtime>) + Send + 'a;
 
 /// One socket.
 pub struct Endpoint<A> {
+    engine: Engine,
     path: PathBuf,
     limits: Limits,
     state: Mutex<State<A>>,
@@ -112,10 +114,18 @@ struct State<A> {
     rests_until: Option<Instant>,
 }
 
+/// For the log: engines may share a socket.
+impl<A> fmt::Display for Endpoint<A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.path.display(), self.engine.name())
+    }
+}
+
 impl<A: Api> Endpoint<A> {
-    /// The socket at `path`, which need not be there yet.
-    pub fn new(path: PathBuf, limits: Limits) -> Self {
+    /// The socket of an engine at `path`, which need not be there yet.
+    pub fn new(engine: Engine, path: PathBuf, limits: Limits) -> Self {
         Self {
+            engine,
             path,
             limits,
             state: Mutex::new(State {
@@ -171,7 +181,7 @@ impl<A: Api> Endpoint<A> {
         state.rests_until = Some(Instant::now() + rest);
         // Once is news; that it goes on is not.
         if state.errors == 0 {
-            log::warn!("container runtime at {}: {error}", self.path.display());
+            log::warn!("container runtime at {self}: {error}");
         }
         state.errors = state.errors.saturating_add(1);
     }
@@ -190,7 +200,7 @@ impl<A: Api> Endpoint<A> {
     ///
     /// # Errors
     /// When it does not answer, or says that something is wrong.
-    pub async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
+    pub async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
         let old = self.state.lock().await.connection.is_some();
         let Some(connection) = self.connection().await? else {
             return Ok(None);
@@ -208,7 +218,7 @@ impl<A: Api> Endpoint<A> {
             Ok(_) => {
                 let mut state = self.state.lock().await;
                 if state.errors > 0 {
-                    log::info!("container runtime at {} answers again", self.path.display());
+                    log::info!("container runtime at {self} answers again");
                 }
                 state.errors = 0;
             }
@@ -226,7 +236,7 @@ impl<A: Api> Endpoint<A> {
             return self.limits.listen;
         };
         let ended = connection.watch(each).await;
-        log::debug!("announcements of {}: {ended:?}", self.path.display());
+        log::debug!("announcements of {self}: {ended:?}");
         match ended {
             // It does not announce any. When it is updated, it may.
             Err(Error::Status(..)) => self.limits.longest_rest.max(self.limits.listen),

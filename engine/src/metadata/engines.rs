@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use super::image::repository_and_tag;
 use super::{Info, Runtime};
 
 macro_rules! engines {
@@ -15,6 +16,11 @@ macro_rules! engines {
             /// All of them.
             pub const ALL: &[Self] = &[$( Self::$engine ),*];
 
+            /// Its name in the configuration.
+            pub fn name(self) -> &'static str {
+                match self { $( Self::$engine => stringify!($field) ),* }
+            }
+
             /// Whether it may know containers whose control group is of this kind.
             pub fn may_know(self, runtime: Runtime) -> bool {
                 match self {
@@ -26,7 +32,11 @@ macro_rules! engines {
         /// The `engines` of the configuration.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
         #[serde(default, deny_unknown_fields)]
-        struct Settings { $( $field: Setting ),* }
+        struct Settings {
+            $( $field: Setting, )*
+            /// Instead of all of them: everything is in one container.
+            r#static: Option<Static>,
+        }
 
         impl Settings {
             fn of(&self, engine: Engine) -> &Setting {
@@ -83,6 +93,41 @@ impl Default for Setting {
     }
 }
 
+/// The one container that everything is in: where a machine is a container of
+/// somebody else's, and no control group tells it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Static {
+    enabled: bool,
+    container_id: Text,
+    container_name: Text,
+    container_image: Text,
+}
+
+/// A text that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct Text(String);
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.is_empty() {
+            true => Err("an empty text names no container"),
+            false => Ok(Self(text)),
+        }
+    }
+}
+
+/// When Falco's plugin asks a runtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Hook {
+    Create,
+    Start,
+}
+
 /// What the configuration says of containers: that of Falco's container plugin
 /// (`plugins[].init_config`).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -90,10 +135,10 @@ impl Default for Setting {
 pub struct Engines {
     /// Labels with longer values are left out.
     label_max_len: usize,
-    /// No field has it.
     with_size: bool,
-    /// When Falco's plugin asks; here that is as soon as a container is seen.
-    hooks: Vec<String>,
+    hooks: Vec<Hook>,
+    engine_timeout: Option<u64>,
+    log_level: Option<serde_json::Value>,
     engines: Settings,
 }
 
@@ -103,6 +148,8 @@ impl Default for Engines {
             label_max_len: 100,
             with_size: false,
             hooks: Vec::new(),
+            engine_timeout: None,
+            log_level: None,
             engines: Settings::default(),
         }
     }
@@ -120,6 +167,53 @@ impl Engines {
         engines
     }
 
+    /// Keys that are set and change nothing, and why.
+    pub fn without_effect(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let keys = [
+            (
+                self.with_size,
+                "with_size",
+                "no field has the size of a container",
+            ),
+            // To ask when a container is made is what Falco does by itself.
+            (
+                !matches!(*self.hooks, [] | [Hook::Create]),
+                "hooks",
+                "a container is asked about as soon as it is announced, or first seen",
+            ),
+            (
+                self.engine_timeout.is_some(),
+                "engine_timeout",
+                "the start waits half a second for runtimes, and is told the rest later",
+            ),
+            (
+                self.log_level.is_some(),
+                "log_level",
+                "the log_level of the whole program counts",
+            ),
+        ];
+        let set = keys.into_iter().filter(|(set, ..)| *set);
+        set.map(|(_, key, reason)| (key, reason))
+    }
+
+    /// The one container that everything is in, if that is set.
+    pub fn only(&self) -> Option<(&str, Info)> {
+        let only = self.engines.r#static.as_ref()?;
+        let image = &only.container_image.0;
+        let (repository, tag) = repository_and_tag(image);
+        let digest = image.split_once('@').map(|(_, digest)| digest);
+        let info = Info {
+            runtime: Some(Runtime::Static),
+            name: only.container_name.0.clone(),
+            image: image.clone(),
+            image_repository: repository.to_owned(),
+            image_tag: tag.to_owned(),
+            image_digest: digest.unwrap_or_default().to_owned(),
+            ..Info::default()
+        };
+        only.enabled.then_some((only.container_id.0.as_str(), info))
+    }
+
     /// Whether the engine is asked at all.
     pub fn is_enabled(&self, engine: Engine) -> bool {
         self.engines.of(engine).enabled
@@ -134,8 +228,8 @@ impl Engines {
         enabled
             .flat_map(|&engine| {
                 let sockets = match &self.engines.of(engine).sockets {
-                    Some(sockets) => sockets.clone(),
-                    None => default_sockets(engine)
+                    Some(sockets) if !sockets.is_empty() => sockets.clone(),
+                    _ => default_sockets(engine)
                         .iter()
                         .map(|s| (*s).to_owned())
                         .collect(),

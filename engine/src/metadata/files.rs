@@ -53,6 +53,7 @@ pub(super) fn look(host_root: &Path, container: &Container) -> Option<Info> {
             name: id.to_owned(),
             ..Info::default()
         }),
+        Runtime::Static => None,
     };
     found.map(|info| Info {
         runtime: info.runtime.or(Some(container.runtime())),
@@ -121,8 +122,10 @@ fn of_overlay(host_root: &Path, id: &str) -> Option<Info> {
     let mut found: Option<Info> = None;
     for storage in storages {
         let spec: Option<Spec> = read(&storage.join(id).join("userdata/config.json"));
-        let list: Option<Vec<Stored>> = read(&storage.join("containers.json"));
-        let stored = list.into_iter().flatten().find(|stored| stored.id == id);
+        // Those that go when they end (`--rm`) are in a list of their own.
+        let lists = ["containers.json", "volatile-containers.json"].into_iter();
+        let lists = lists.filter_map(|name| read::<Vec<Stored>>(&storage.join(name)));
+        let stored = lists.flatten().find(|stored| stored.id == id);
         if spec.is_none() && stored.is_none() {
             continue;
         }

@@ -231,6 +231,13 @@ impl Container {
         self.answered();
     }
 
+    /// Tells that nobody asks any more, since nobody is in the container: whoever
+    /// hears of it again may.
+    fn publish_left(&self) {
+        self.info_state.store(IDLE, Ordering::Release);
+        self.answered();
+    }
+
     /// Tells that no runtime knows the container.
     pub fn publish_unknown(&self) {
         self.info_state.store(UNKNOWN, Ordering::Release);
@@ -267,6 +274,8 @@ pub trait Ask: Send + Sync {
 pub struct Containers {
     known: Mutex<HashMap<Box<str>, Arc<Container>>>,
     asker: OnceLock<Box<dyn Ask>>,
+    /// The one that everything is in, where that is so.
+    only: OnceLock<Arc<Container>>,
     /// Told by a recorder before any thread of them was seen, by short id.
     told: Mutex<HashMap<Box<str>, Info>>,
     /// Those that became known since somebody last looked.
@@ -283,8 +292,18 @@ pub struct Containers {
 pub enum Told {
     /// By the runtime that knows most of it.
     All(Info),
-    /// By somebody else; that one may still answer.
+    /// By somebody else, or before it was started: more may be told later.
     Some(Info),
+}
+
+impl Told {
+    /// The same with what is told changed.
+    fn map(self, change: impl FnOnce(Info) -> Info) -> Self {
+        match self {
+            Self::All(info) => Self::All(change(info)),
+            Self::Some(info) => Self::Some(change(info)),
+        }
+    }
 }
 
 /// Questions to runtimes, and what came of them.
@@ -355,6 +374,23 @@ impl Containers {
         self.lock().get(id).cloned()
     }
 
+    /// Everything is in this container from now on, whatever control groups say.
+    pub fn set_only(&self, id: &str, info: Info) {
+        let container = self.get(id, Runtime::Static);
+        container.publish(info);
+        let _ = self.only.set(container);
+    }
+
+    /// The container that a thread in these control groups is in (as in
+    /// [`cgroup::container`]).
+    pub fn of_groups(&self, groups: &[u8]) -> Option<Arc<Container>> {
+        if let Some(only) = self.only.get() {
+            return Some(Arc::clone(only));
+        }
+        let (id, runtime) = cgroup::container(groups)?;
+        Some(self.get(id, runtime))
+    }
+
     /// The container with this full id. At first sight the runtimes are asked.
     pub fn get(&self, id: &str, runtime: Runtime) -> Arc<Container> {
         let container = {
@@ -406,7 +442,9 @@ impl Containers {
         if !first {
             return;
         }
-        self.asked.fetch_add(1, Ordering::Relaxed);
+        if container.info().is_none() {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+        }
         if !asker.ask(container) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             container.publish_unknown();

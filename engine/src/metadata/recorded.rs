@@ -76,7 +76,7 @@ struct RecordedMount {
 }
 
 /// Kinds of runtimes by their numbers in captures.
-const RUNTIMES: [(u64, Runtime); 8] = [
+const RUNTIMES: [(u64, Runtime); 9] = [
     (0, Runtime::Docker),
     (1, Runtime::Lxc),
     (2, Runtime::LibvirtLxc),
@@ -84,6 +84,7 @@ const RUNTIMES: [(u64, Runtime); 8] = [
     (7, Runtime::Containerd),
     (8, Runtime::CriO),
     (9, Runtime::Bpm),
+    (10, Runtime::Static),
     (11, Runtime::Podman),
 ];
 

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Semaphore, mpsc};
 use super::containerd::Containerd;
 use super::cri::Cri;
 use super::docker::Docker;
-use super::endpoint::{Api, Endpoint, Error, Limits};
+use super::endpoint::{Endpoint, Error, Limits};
 use super::engines::{Engine, Engines};
 use super::{Ask, Container, Containers, Info, Runtime, Told, files};
 
@@ -52,7 +52,8 @@ impl Ask for Runtimes {
 
 impl Runtimes {
     /// Starts the thread that asks, and makes `containers` ask it. Sockets and
-    /// files are those below `host_root`.
+    /// files are those below `host_root`. Where everything is in one container
+    /// nobody is asked.
     ///
     /// # Errors
     /// When the thread, or what it waits with, cannot be made.
@@ -62,6 +63,10 @@ impl Runtimes {
         limits: Limits,
         containers: &Arc<Containers>,
     ) -> std::io::Result<()> {
+        if let Some((id, info)) = engines.only() {
+            containers.set_only(id, info);
+            return Ok(());
+        }
         let (queue, incoming) = mpsc::channel(QUEUE);
         let node = Arc::new(Node {
             host_root: host_root.to_owned(),
@@ -124,20 +129,18 @@ impl Socket {
         }
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Info>, Error> {
-        async fn of<A: Api>(endpoint: &Endpoint<A>, id: &str) -> Result<Option<Info>, Error> {
-            endpoint.ask(id).await
-        }
+    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
         match self {
             Self::Docker(runtime, endpoint) => {
-                let info = of(endpoint, id).await?;
-                Ok(info.map(|info| Info {
+                let told = endpoint.ask(id).await?;
+                let named = |info| Info {
                     runtime: Some(*runtime),
                     ..info
-                }))
+                };
+                Ok(told.map(|told| told.map(named)))
             }
-            Self::Cri(endpoint) => of(endpoint, id).await,
-            Self::Containerd(endpoint) => of(endpoint, id).await,
+            Self::Cri(endpoint) => endpoint.ask(id).await,
+            Self::Containerd(endpoint) => endpoint.ask(id).await,
         }
     }
 }
@@ -168,6 +171,7 @@ async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
                 // Only this task and the list of all containers have it:
                 // nobody is in it any more.
                 if wait > Duration::ZERO && Arc::strong_count(&container) <= 2 {
+                    container.publish_left();
                     return;
                 }
                 let Ok(_turn) = turns.acquire().await else {
@@ -196,13 +200,14 @@ impl Node {
                 if sockets.iter().any(known) {
                     continue;
                 }
+                let limits = self.limits;
                 let docker =
-                    |runtime| Socket::Docker(runtime, Endpoint::new(path.clone(), self.limits));
+                    |runtime| Socket::Docker(runtime, Endpoint::new(engine, path.clone(), limits));
                 let socket = Arc::new(match engine {
                     Engine::Docker => docker(Runtime::Docker),
                     Engine::Podman => docker(Runtime::Podman),
-                    Engine::Cri => Socket::Cri(Endpoint::new(path, self.limits)),
-                    Engine::Containerd => Socket::Containerd(Endpoint::new(path, self.limits)),
+                    Engine::Cri => Socket::Cri(Endpoint::new(engine, path, limits)),
+                    Engine::Containerd => Socket::Containerd(Endpoint::new(engine, path, limits)),
                     // They have no socket.
                     Engine::Lxc | Engine::LibvirtLxc | Engine::Nspawn | Engine::Bpm => continue,
                 });
@@ -214,12 +219,8 @@ impl Node {
     }
 
     fn answer(&self, container: &Arc<Container>, told: Told) {
-        let told = match told {
-            Told::All(info) => Told::All(self.engines.cut(info)),
-            Told::Some(info) => Told::Some(self.engines.cut(info)),
-        };
         if let Some(containers) = self.containers.upgrade() {
-            containers.answer(container, told);
+            containers.answer(container, told.map(|info| self.engines.cut(info)));
         }
     }
 
@@ -260,14 +261,14 @@ impl Node {
             }
             match socket.ask(container.full_id()).await {
                 // The interface of Kubernetes will know more of it.
-                Ok(Some(info))
+                Ok(Some(Told::All(info)))
                     if socket.engine() == Engine::Containerd
                         && info.pod.is_some()
                         && self.engines.is_enabled(Engine::Cri) =>
                 {
                     return Some(Told::Some(info));
                 }
-                Ok(Some(info)) => return Some(Told::All(info)),
+                Ok(Some(told)) => return Some(told),
                 Ok(None) => {}
                 Err(error) => log::debug!("{}: {error}", socket.path().display()),
             }
@@ -286,7 +287,9 @@ async fn listen(socket: Arc<Socket>, node: Weak<Node>) {
         let mut announce = |id: &str, runtime: Option<Runtime>| {
             let runtime = runtime.or(socket.runtime());
             if let (Some(containers), Some(runtime)) = (containers.upgrade(), runtime) {
-                containers.get(id, runtime);
+                // Known or not: it may have been asked about too early.
+                let container = containers.get(id, runtime);
+                containers.request(&container);
             }
         };
         let rest = match &*socket {

@@ -33,7 +33,7 @@ use rustc_hash::FxHashSet;
 
 use crate::event::Event;
 use crate::filter::field::Context;
-use crate::metadata::{Container, Containers, Runtime, cgroup, recorded};
+use crate::metadata::{Container, Containers, Runtime, recorded};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
 use procfd::ProcFds;
@@ -277,8 +277,7 @@ impl State {
     }
 
     fn container_of(&self, groups: &[u8]) -> Option<Arc<Container>> {
-        let (id, runtime) = cgroup::container(groups)?;
-        Some(self.containers.get(id, runtime))
+        self.containers.of_groups(groups)
     }
 
     /// All threads.

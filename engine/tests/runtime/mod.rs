@@ -12,7 +12,7 @@ use falco_engine::metadata::endpoint::Limits;
 use falco_engine::metadata::engines::{Engine, Engines};
 use falco_engine::metadata::grpc::NOT_FOUND;
 use falco_engine::metadata::runtimes::Runtimes;
-use falco_engine::metadata::{Container, Containers};
+use falco_engine::metadata::{Container, Containers, Info};
 use http::{HeaderMap, HeaderValue, Response};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
@@ -83,11 +83,27 @@ impl Server {
     }
 }
 
-/// The path of a socket of this test, which is not there yet.
-pub fn socket(name: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("runtime-{}-{name}.sock", std::process::id()));
-    let _ = std::fs::remove_file(&path);
-    path
+/// The path of a socket, which goes with its directory.
+pub struct Socket {
+    path: PathBuf,
+    _directory: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Socket {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// A socket of this test, which is not there yet.
+pub fn socket(name: &str) -> Socket {
+    let directory = tempfile::tempdir().unwrap();
+    Socket {
+        path: directory.path().join(format!("{name}.sock")),
+        _directory: directory,
+    }
 }
 
 /// Starts a runtime.
@@ -207,12 +223,22 @@ async fn exchange(
 }
 
 /// Containers that are asked for at these sockets alone.
-pub fn containers(engine: Engine, sockets: &[&PathBuf]) -> Arc<Containers> {
+pub fn containers(engine: Engine, sockets: &[&Socket]) -> Arc<Containers> {
     let paths = sockets.iter().map(|path| path.display().to_string());
-    let engines = Engines::at(engine, paths.collect());
+    start(Path::new("/"), Engines::at(engine, paths.collect()))
+}
+
+/// Containers that these engines are asked for, below this root.
+pub fn start(root: &Path, engines: Engines) -> Arc<Containers> {
     let containers = Arc::new(Containers::new());
-    Runtimes::start(Path::new("/"), engines, LIMITS, &containers).unwrap();
+    Runtimes::start(root, engines, LIMITS, &containers).unwrap();
     containers
+}
+
+/// What is known of the container, once it is.
+pub fn known(container: &Container) -> &Info {
+    wait(container, |c| c.info().is_some());
+    container.info().unwrap()
 }
 
 /// A map of texts.

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{
-    AccessFlags, Gid, Uid, User, faccessat, getgroups, setegid, seteuid, setgroups, setresgid,
-    setresuid,
+    AccessFlags, Gid, Group, Uid, User, faccessat, getgroups, setegid, seteuid, setgroups,
+    setresgid, setresuid,
 };
 
 use crate::app::startup::host_root;
 use crate::config::Config;
+use crate::metadata::engines::Engine;
 
 /// A user and the groups that go with it.
 #[derive(Debug)]
@@ -76,6 +77,12 @@ fn groups(own: Gid, config: &Config) -> Vec<Gid> {
         if data.file_type().is_socket() && data.mode() & GROUP_WRITES != 0 {
             groups.push(Gid::from_raw(data.gid()));
         }
+    }
+    // Docker may be started later; the others make theirs for root's group.
+    if config.engines.is_enabled(Engine::Docker)
+        && let Ok(Some(docker)) = Group::from_name("docker")
+    {
+        groups.push(docker.gid);
     }
     groups.sort_unstable_by_key(|group| group.as_raw());
     groups.dedup();

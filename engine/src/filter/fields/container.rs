@@ -255,14 +255,18 @@ pub(super) fn mount_propagation<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer
     Some(Value::Text(mount.propagation.as_bytes()))
 }
 
+/// The start of its pid namespace, since a runtime may have been asked before it
+/// started the container, or started it again. In the host's namespace what the
+/// runtime told is all there is.
 fn started(ctx: &Context<'_>) -> Option<u64> {
-    let told = info(ctx).map_or(0, |info| info.started);
-    let start = if told == 0 {
-        ctx.thread?.pidns_start
-    } else {
-        told
+    let info = info(ctx);
+    let told = info.map_or(0, |info| info.started);
+    let shares_host = info.is_some_and(|info| info.host_pid == Some(true));
+    let namespace = match ctx.thread {
+        Some(thread) if !shares_host => thread.pidns_start,
+        _ => 0,
     };
-    (start != 0).then_some(start)
+    [namespace, told].into_iter().find(|&start| start != 0)
 }
 
 pub(super) fn start_ts<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {

@@ -247,6 +247,8 @@ messages! {
         command: Vec<String>,
         #[prost(string, repeated, tag = "4")]
         args: Vec<String>,
+        #[prost(message, repeated, tag = "7")]
+        mounts: Vec<Mount>,
         #[prost(btree_map = "string, string", tag = "9")]
         labels: BTreeMap<String, String>,
         #[prost(string, tag = "11")]

@@ -65,6 +65,20 @@ const SERVICE: Kind = Kind {
     path: "/api/v1/namespaces/{}/services",
 };
 
+impl Kind {
+    /// Where those of a namespace are; `None` if that is no name.
+    fn of(&self, namespace: &str) -> Option<String> {
+        let in_none = !self.path.contains("{}");
+        (in_none || is_name(namespace)).then(|| self.path.replace("{}", namespace))
+    }
+
+    /// Where one of them is; `None` if these are no names.
+    fn named(&self, namespace: &str, name: &str) -> Option<String> {
+        let path = self.of(namespace)?;
+        is_name(name).then(|| format!("{path}/{name}"))
+    }
+}
+
 /// Names of Kubernetes are letters, digits, `-` and `.`: anything else would lead
 /// to another place of the server.
 fn is_name(name: &str) -> bool {
@@ -256,10 +270,9 @@ impl Follower {
         if let Some(found) = known.objects.get(&key) {
             return Ok(found.clone());
         }
-        if !is_name(name) || (!namespace.is_empty() && !is_name(namespace)) {
+        let Some(path) = kind.named(namespace, name) else {
             return Ok(None);
-        }
-        let path = format!("{}/{name}", kind.path.replace("{}", namespace));
+        };
         let found = self.client.get_as::<Partial>(&path, METADATA).await;
         let found = self.allowed(kind, found)?.flatten().map(Arc::new);
         known.objects.insert(key, found.clone());
@@ -274,13 +287,12 @@ impl Follower {
         if let Some(found) = known.services.get(namespace) {
             return Ok(Arc::clone(found));
         }
-        let mut found = Vec::new();
-        if is_name(namespace) {
-            let path = SERVICE.path.replace("{}", namespace);
-            let listed = self.list(&path, WHOLE).await;
-            found = self.allowed(&SERVICE, listed)?.unwrap_or_default().0;
-        }
-        let found = Arc::new(found);
+        let Some(path) = SERVICE.of(namespace) else {
+            return Ok(Arc::default());
+        };
+        let listed = self.list(&path, WHOLE).await;
+        let listed = self.allowed(&SERVICE, listed)?.unwrap_or_default();
+        let found = Arc::new(listed.0);
         known
             .services
             .insert(namespace.to_owned(), Arc::clone(&found));
@@ -313,6 +325,11 @@ mod tests {
         }
         for name in ["", "..", "a/b", "a?b", "a%2fb", "a b"] {
             assert!(!is_name(name), "{name}");
+            assert_eq!(SERVICE.of(name), None, "{name}");
+            assert_eq!(NAMESPACE.named("", name), None, "{name}");
         }
+        let path = DEPLOYMENT.named("shop", "web");
+        let expected = "/apis/apps/v1/namespaces/shop/deployments/web";
+        assert_eq!(path.as_deref(), Some(expected));
     }
 }
