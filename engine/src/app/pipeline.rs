@@ -12,6 +12,7 @@ use super::capture::Captures;
 use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::reload::Prepared;
+use super::startup;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::event::{Event, RecordBuilder};
@@ -184,6 +185,8 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        let queries = startup::wants_queries(&prepared.config, &prepared.ruleset);
+        self.source.leave_out_queries(!queries);
         self.rest.waiting.configure(prepared.config.holding);
         self.rest.state.keep_open_files(prepared.open_files);
         if let Err(error) = self.capture(&prepared.config.capture) {
@@ -441,6 +444,7 @@ impl Evaluator {
             statistics.record(&alert);
             outputs.send(&alert);
         };
+        self.ruleset.adapt(&mut self.scratch);
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
         if self.meter.is_due() {

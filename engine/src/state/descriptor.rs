@@ -217,7 +217,7 @@ impl Label {
         if path == given {
             return Self::name(path);
         }
-        let text = path.iter().chain(given).copied().collect();
+        let text = [path, given].concat().into();
         Self(Kept::Name(text, path.len() as u32))
     }
 
