@@ -44,22 +44,33 @@ struct Paths {
     one: Option<Slots>,
     two: Option<(Slots, Slots)>,
     other: Option<Slots>,
+    /// The event may tell a directory that a path starts from.
+    based: bool,
 }
 
+#[inline]
 fn paths(kind: Kind) -> &'static Paths {
     static PATHS: [Paths; ALL.len()] = {
         let none = Paths {
             one: None,
             two: None,
             other: None,
+            based: false,
         };
         let mut all = [none; ALL.len()];
         let mut at = 0;
         while at < ALL.len() {
+            let (one, two, other) = (one_of(ALL[at]), two_of(ALL[at]), other_of(ALL[at]));
+            let (source, target) = match two {
+                Some((source, target)) => (Some(source), Some(target)),
+                None => (None, None),
+            };
+            let based = has_base(one) || has_base(source) || has_base(target) || has_base(other);
             all[ALL[at] as usize] = Paths {
-                one: one_of(ALL[at]),
-                two: two_of(ALL[at]),
-                other: other_of(ALL[at]),
+                one,
+                two,
+                other,
+                based,
             };
             at += 1;
         }
@@ -81,6 +92,10 @@ pub(crate) fn two(kind: Kind) -> Option<(Slots, Slots)> {
 /// The path of a call that `fs.path.*` leaves out.
 fn other(kind: Kind) -> Option<Slots> {
     paths(kind).other
+}
+
+const fn has_base(slots: Option<Slots>) -> bool {
+    matches!(slots, Some(Slots { base: Some(_), .. }))
 }
 
 const fn one_of(kind: Kind) -> Option<Slots> {
@@ -181,7 +196,16 @@ pub(crate) fn of_descriptor<'a>(event: &Event<'a>, slot: usize) -> Option<&'a [u
 }
 
 /// The working directory, if the event tells it.
+#[inline]
 pub(crate) fn working_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
+    if paths(kind).based {
+        told_directory(event, kind)
+    } else {
+        None
+    }
+}
+
+fn told_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
     let (source, target) = two(kind).unzip();
     let mut all = [one(kind), source, target, other(kind)]
         .into_iter()
@@ -206,17 +230,36 @@ pub(crate) fn base<'a>(event: &Event<'a>, slots: Slots) -> Option<&'a [u8]> {
     event.bytes(slots.base?)
 }
 
+/// Whether there is `//` or `/.` in a path. Without an early end this is done for
+/// many bytes at once; the last of them may be looked at twice.
+fn has_suspect(path: &[u8]) -> bool {
+    const AT_ONCE: usize = 16;
+    let pairs = |bytes: &[u8], next: &[u8]| {
+        let pairs = bytes.iter().zip(next);
+        pairs.fold(0, |found, (&byte, &next)| {
+            let ends = u8::from(next == b'/') | u8::from(next == b'.');
+            found | u8::from(byte == b'/') & ends
+        })
+    };
+    let next = path.get(1..).unwrap_or_default();
+    let bytes = &path[..next.len()];
+    let (many, more) = (bytes.as_chunks::<AT_ONCE>().0, next.as_chunks().0);
+    let all = many.iter().zip(more);
+    let found = all.fold(0, |found, (b, n): (_, &[u8; AT_ONCE])| found | pairs(b, n));
+    let last = match (bytes.last_chunk::<AT_ONCE>(), next.last_chunk::<AT_ONCE>()) {
+        (Some(bytes), Some(next)) => pairs(bytes, next),
+        _ => pairs(bytes, next),
+    };
+    found | last != 0
+}
+
 /// Whether a path has nothing that must be taken out.
 fn is_clean(path: &[u8]) -> bool {
     if !path.starts_with(b"/") || (path.len() > 1 && path.ends_with(b"/")) {
         return false;
     }
-    // Nearly all paths are without `//` and `/.`. Without an early end this is
-    // done for many bytes at once.
-    let pairs = path.iter().zip(path.get(1..).unwrap_or_default());
-    let suspect = pairs.fold(false, |found, (&byte, &next)| {
-        found | (byte == b'/') & ((next == b'/') | (next == b'.'))
-    });
+    // Nearly all paths are without `//` and `/.`.
+    let suspect = has_suspect(path);
     if !suspect {
         return true;
     }
@@ -256,6 +299,16 @@ pub(crate) fn join<'a>(arena: &'a Bump, base: &'a [u8], path: &'a [u8]) -> &'a [
         return path;
     }
     let mut whole = BumpVec::with_capacity_in(base.len() + path.len() + 1, arena);
+    // Most relative paths go on where a clean directory ends.
+    let folder = base.strip_suffix(b"/").unwrap_or(base);
+    let plain = !matches!(path, [] | [b'/' | b'.', ..] | [.., b'/']);
+    let clean = || folder.is_empty() || folder != b"/" && is_clean(folder);
+    if plain && !has_suspect(path) && clean() {
+        whole.extend_from_slice_copy(folder);
+        whole.push(b'/');
+        whole.extend_from_slice_copy(path);
+        return whole.into_bump_slice();
+    }
     for part in [base, path]
         .into_iter()
         .flat_map(|p| p.split(|&b| b == b'/'))
@@ -299,6 +352,23 @@ mod tests {
             ("/", "", "/"),
             ("", "a/b", "a/b"),
             ("", "/..a/.b", "/..a/.b"),
+            ("/", "a", "/a"),
+            ("//", "a", "/a"),
+            ("/a//b/", "c", "/a/b/c"),
+            ("/a/../b", "c/.d", "/b/c/.d"),
+            ("/a/", "b/c/", "/a/b/c"),
+            ("a", "b", "/a/b"),
+            (
+                "",
+                "/0123456789abcdef/0123456789abcde/./x",
+                "/0123456789abcdef/0123456789abcde/x",
+            ),
+            ("", "/0123456789abcde//x", "/0123456789abcde/x"),
+            (
+                "/0123456789abcde/",
+                "0123456789abcdef/../x",
+                "/0123456789abcde/x",
+            ),
         ];
         for (base, path, whole) in cases {
             let joined = join(&arena, base.as_bytes(), path.as_bytes());

@@ -271,7 +271,7 @@ fn rulesets() -> Option<Ruleset> {
 }
 
 /// Evaluates rules over a capture.
-fn alerts(path: &std::path::Path, ruleset: &Ruleset) -> Vec<Alert> {
+fn alerts(path: &std::path::Path, ruleset: &mut Ruleset) -> Vec<Alert> {
     let mut all = Vec::new();
     let mut scratch = Scratch::default();
     let mut arena = Bump::new();
@@ -279,6 +279,7 @@ fn alerts(path: &std::path::Path, ruleset: &Ruleset) -> Vec<Alert> {
         arena.reset();
         if ruleset.wants(event) {
             let context = state.context(event, &arena);
+            ruleset.adapt(&mut scratch);
             ruleset.evaluate(&context, &mut scratch, &mut |_, alert| all.push(alert));
         }
     });
@@ -287,7 +288,7 @@ fn alerts(path: &std::path::Path, ruleset: &Ruleset) -> Vec<Alert> {
 
 #[test]
 fn alerts_of_falcos_rules() {
-    let (Some(folder), Some(ruleset)) = (reference("captures"), rulesets()) else {
+    let (Some(folder), Some(mut ruleset)) = (reference("captures"), rulesets()) else {
         return;
     };
     let format = Format {
@@ -310,7 +311,7 @@ fn alerts_of_falcos_rules() {
         };
         let expected =
             fs::read_to_string(folder.join(format!("{name}.alerts.jsonl"))).expect("alerts");
-        let own: Vec<String> = alerts(&folder.join(format!("{name}.scap")), &ruleset)
+        let own: Vec<String> = alerts(&folder.join(format!("{name}.scap")), &mut ruleset)
             .iter()
             .map(|alert| formatter.line(alert).text().to_owned())
             .collect();
@@ -405,7 +406,7 @@ fn conditions_match_as_often() {
     };
     let loaded = Ruleset::load(&[source], &FieldTable::new(FIELDS), &options);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for alert in alerts(&capture, &loaded.ruleset.expect("rules")) {
+    for alert in alerts(&capture, &mut loaded.ruleset.expect("rules")) {
         *counts.entry(alert.rule.to_string()).or_default() += 1;
     }
     let mut failures = Vec::new();

@@ -227,13 +227,13 @@ fn run(case: &Case) -> Result<(), String> {
     {
         return Err(shown);
     }
-    let Some(ruleset) = loaded.ruleset else {
+    let Some(mut ruleset) = loaded.ruleset else {
         return match case.events.is_empty() {
             true => Ok(()),
             false => Err(shown),
         };
     };
-    let alerts = evaluate(&ruleset, &case.events)?;
+    let alerts = evaluate(&mut ruleset, &case.events)?;
     let texts: Vec<_> = alerts.iter().map(show_alert).collect();
     same(&case.alerts.join("\n"), &texts.join("\n"))?;
     if case.fields.is_empty() {
@@ -248,8 +248,8 @@ fn run(case: &Case) -> Result<(), String> {
 
 /// Whether the last event satisfies a condition.
 fn holds(case: &Case, condition: &str) -> Result<bool, String> {
-    let ruleset = load_condition(case, condition)?;
-    let alerts = evaluate(&ruleset, &case.events)?;
+    let mut ruleset = load_condition(case, condition)?;
+    let alerts = evaluate(&mut ruleset, &case.events)?;
     Ok(alerts
         .iter()
         .any(|alert| alert.time == time(case.events.len())))
@@ -344,9 +344,26 @@ fn append(append: &Append) -> AppendOutput {
     }
 }
 
-fn evaluate(ruleset: &Ruleset, events: &[EventText]) -> Result<Vec<Alert>, String> {
-    let mut state = State::new();
+/// Evaluates rules, then again in the order that was chosen by what they saw.
+fn evaluate(ruleset: &mut Ruleset, events: &[EventText]) -> Result<Vec<Alert>, String> {
+    const UNTIL_ORDERED: usize = 5000;
     let mut scratch = Scratch::default();
+    ruleset.adapt(&mut scratch);
+    let first = evaluate_once(ruleset, &mut scratch, events)?;
+    (0..UNTIL_ORDERED).for_each(|_| ruleset.adapt(&mut scratch));
+    let second = evaluate_once(ruleset, &mut scratch, events)?;
+    match first == second {
+        true => Ok(first),
+        false => Err(format!("in another order {second:?} instead of {first:?}")),
+    }
+}
+
+fn evaluate_once(
+    ruleset: &Ruleset,
+    scratch: &mut Scratch,
+    events: &[EventText],
+) -> Result<Vec<Alert>, String> {
+    let mut state = State::new();
     let mut alerts = Vec::new();
     for (at, event) in events.iter().enumerate() {
         let record = record(event)?;
@@ -355,7 +372,7 @@ fn evaluate(ruleset: &Ruleset, events: &[EventText]) -> Result<Vec<Alert>, Strin
         state.before(&event);
         let arena = Bump::new();
         let context = state.context(&event, &arena);
-        ruleset.evaluate(&context, &mut scratch, &mut |_, alert| alerts.push(alert));
+        ruleset.evaluate(&context, scratch, &mut |_, alert| alerts.push(alert));
         state.after(&event);
     }
     Ok(alerts)

@@ -13,6 +13,7 @@ use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::loss::Floods;
 use super::reload::Prepared;
+use super::startup;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::event::{Event, RecordBuilder};
@@ -187,6 +188,8 @@ impl Pipeline {
     /// When the kernel does not take the new interest.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
         self.source.set_interest(&prepared.interest)?;
+        let queries = startup::wants_queries(&prepared.config, &prepared.ruleset);
+        self.source.leave_out_queries(!queries);
         self.rest.waiting.configure(prepared.config.holding);
         self.rest.state.keep_open_files(prepared.open_files);
         if let Err(error) = self.capture(&prepared.config.capture) {
@@ -436,6 +439,7 @@ impl Evaluator {
             statistics.record(&alert);
             outputs.send(&alert);
         };
+        self.ruleset.adapt(&mut self.scratch);
         self.ruleset
             .evaluate(&context, &mut self.scratch, &mut sink);
         if self.meter.is_due() {

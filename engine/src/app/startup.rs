@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, Setup, hook};
-use falco_abi::event::traits;
+use falco_abi::event::{Event as Kind, traits};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use log::{error, info, warn};
 
@@ -258,6 +258,7 @@ pub(super) fn open_source(
             info!("reading the capture {}", engine.capture_file.display());
             let mut source = CaptureSource::open(&engine.capture_file)?;
             source.set_interest(&wanted)?;
+            source.leave_out_queries(!wants_queries(config, ruleset));
             let mut state = State::new();
             state.keep_open_files(needs_files(config, ruleset));
             if engine.threads > 0 {
@@ -347,6 +348,12 @@ pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
             EngineKind::Replay => ruleset.needs_recorded_files(),
             _ => ruleset.needs_open_files(),
         }
+}
+
+/// Whether calls of `fcntl` are of interest that change nothing: the state needs
+/// the others alone.
+pub(super) fn wants_queries(config: &Config, ruleset: &Ruleset) -> bool {
+    config.capture.enabled || ruleset.wants_kind(Kind::Fcntl)
 }
 
 /// What the kernel is to record: what the rules can match, what the state needs,

@@ -261,7 +261,11 @@ fn operands(
     match parts.len() {
         0 => Err(unexpected(at)),
         1 => Ok(parts.swap_remove(0)),
-        _ => Ok(join(parts)),
+        _ => {
+            // Trees of all rules are there at once.
+            parts.shrink_to_fit();
+            Ok(join(parts))
+        }
     }
 }
 

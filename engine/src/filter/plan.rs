@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 
 use super::events::{EventSet, Probe};
 use super::matcher::{self, Kind, Matcher, Member};
-use super::predicate::{Check, Compare, Node, Run, Shared};
+use super::predicate::{Check, Compare, Node, Run, Seen, Shared};
 use super::weight::Weight;
 
 /// Number of a part.
@@ -27,6 +27,9 @@ impl Id {
 
 /// What it costs to look for an answer that may be known.
 const KNOWN: f32 = 0.25;
+
+/// What is guessed of a part counts as much as so many events.
+const GUESS: f32 = 8.0;
 
 /// No answer is kept.
 const NO_MEMO: u32 = u32::MAX;
@@ -287,7 +290,7 @@ impl<'s> Builder<'s> {
     /// The plan. What stands in several places gets room for its answer.
     pub fn finish(mut self) -> Plan {
         self.plan.gather();
-        self.plan.order();
+        self.plan.order(&[]);
         let shared = self.plan.parts.iter_mut().skip(2);
         // Of members all answers are kept together.
         let shared = shared.filter(|e| e.uses > 1 && !matches!(e.part, Part::Member(..)));
@@ -342,8 +345,10 @@ impl Plan {
 
     /// Puts the parts of each condition into the order in which its answer is
     /// found soonest: by what a part costs, where what others have asked for
-    /// before costs next to nothing, for the chance that it decides.
-    fn order(&mut self) {
+    /// before costs next to nothing, for the chance that it decides, which is
+    /// guessed, or known from events that were looked at. Checks have no
+    /// effects: no order changes an answer.
+    pub fn order(&mut self, seen: &[Seen]) {
         let mut fields: FxHashMap<usize, u32> = FxHashMap::default();
         for entry in &self.parts {
             if let Part::Check(check) | Part::Member(check, _) = &entry.part
@@ -354,7 +359,7 @@ impl Plan {
         }
         // Parts come behind those that they consist of.
         let mut weights: Vec<Weight> = Vec::with_capacity(self.parts.len());
-        for entry in &mut self.parts {
+        for (at, entry) in self.parts.iter_mut().enumerate() {
             let of = |id: &Id| weights.get(id.0 as usize).copied().unwrap_or_default();
             let mut weight = match &mut entry.part {
                 Part::Never | Part::Always => Weight::default(),
@@ -380,6 +385,10 @@ impl Plan {
                     holds: 0.5,
                 },
             };
+            if let Some(seen) = seen.get(at) {
+                let held = seen.held as f32 + GUESS * weight.holds;
+                weight.holds = held / (seen.asked as f32 + GUESS);
+            }
             if entry.uses > 1 {
                 weight.cost = KNOWN + weight.cost / entry.uses as f32;
             }
@@ -408,6 +417,11 @@ impl Plan {
     pub fn weight(&self, part: Id) -> Weight {
         let entry = self.parts.get(part.0 as usize);
         entry.map_or_else(Weight::default, |entry| entry.weight)
+    }
+
+    /// How many parts there are.
+    pub fn parts(&self) -> usize {
+        self.parts.len()
     }
 
     /// How many answers are kept for an event.
@@ -452,6 +466,7 @@ impl Plan {
         if entry.memo != NO_MEMO {
             run.remember(entry.memo, holds);
         }
+        run.count(id.0 as usize, holds);
         holds
     }
 }

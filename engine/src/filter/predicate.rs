@@ -186,6 +186,29 @@ pub struct Memo {
     /// For each field, one more than the position of its value; 0 where it
     /// was not read yet.
     fields: Vec<u16>,
+    /// For each part of a plan how often it held, while that is counted.
+    seen: Vec<Seen>,
+}
+
+/// How often a part of a plan was worked out, and how often it held.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen {
+    /// Worked out.
+    pub asked: u32,
+    /// Held.
+    pub held: u32,
+}
+
+impl Memo {
+    /// Counts from now on how often each of so many parts holds.
+    pub fn watch(&mut self, parts: usize) {
+        self.seen.resize(parts, Seen::default());
+    }
+
+    /// Stops counting and gives what was counted; empty if nothing was.
+    pub fn watched(&mut self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen)
+    }
 }
 
 /// The evaluation of conditions for one event.
@@ -247,6 +270,15 @@ impl<'a, 'm> Run<'a, 'm> {
         let answer = *self.memo.parts.get(part as usize)?;
         let current = answer & !1 == self.memo.event && !self.shared.unshared;
         current.then_some(answer & 1 == 1)
+    }
+
+    /// Counts the answer of a part, if somebody wants to know.
+    #[inline]
+    pub fn count(&mut self, part: usize, holds: bool) {
+        if let Some(seen) = self.memo.seen.get_mut(part) {
+            seen.asked += 1;
+            seen.held += u32::from(holds);
+        }
     }
 
     /// Remembers the answer of a part of a plan.

@@ -67,6 +67,11 @@ impl Group {
         }
     }
 
+    /// Groups the same rules anew by what is expected of the plan's parts now.
+    pub fn renew(&mut self, plan: &Plan) {
+        *self = Self::new(std::mem::take(&mut self.rules).into(), plan);
+    }
+
     /// Whether there is no rule.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()

@@ -23,6 +23,11 @@ use crate::filter::predicate::{Memo, Node, Run, Shared};
 use crate::filter::table::FieldTable;
 use crate::output::{Alert, Priority};
 
+/// For so many events it is counted how often each part of the rules holds.
+const WATCHED: u64 = 4096;
+/// After so many times the events of before this is done again.
+const RARELY: u64 = 16;
+
 /// Most events that are named of a group.
 const SHOWN: usize = 12;
 
@@ -132,6 +137,10 @@ pub struct Scratch {
     memo: Memo,
     text: String,
     positions: Vec<u32>,
+    /// Events up to now, and with which of them the rules are watched or put in
+    /// order.
+    events: u64,
+    turn: u64,
 }
 
 /// Finds the events that no rule tells apart.
@@ -377,6 +386,31 @@ impl Ruleset {
         group.filter(|group| !group.is_empty())
     }
 
+    /// Before each event: now and then, what the rules are to be asked first is
+    /// chosen anew, by how often their parts held for some of the last events.
+    #[inline]
+    pub fn adapt(&mut self, scratch: &mut Scratch) {
+        scratch.events += 1;
+        if scratch.events > scratch.turn {
+            self.take_turn(scratch);
+        }
+    }
+
+    #[cold]
+    fn take_turn(&mut self, scratch: &mut Scratch) {
+        let seen = scratch.memo.watched();
+        if seen.is_empty() {
+            scratch.memo.watch(self.plan.parts());
+            scratch.turn += WATCHED;
+            return;
+        }
+        self.plan.order(&seen);
+        for group in &mut self.groups {
+            group.renew(&self.plan);
+        }
+        scratch.turn *= RARELY;
+    }
+
     /// Evaluates the rules for one event and hands the alerts to `sink`, each
     /// with its rule: that of the first rule that matches, or of all.
     pub fn evaluate<'a>(
@@ -392,6 +426,7 @@ impl Ruleset {
             memo,
             text,
             positions,
+            ..
         } = scratch;
         let mut run =
             Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());

@@ -92,6 +92,10 @@ pub trait Source {
     /// When the kernel refuses.
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()>;
 
+    /// Says whether nobody wants the calls of `fcntl` that change nothing. A source
+    /// for which they cost nothing may make records of them nevertheless.
+    fn leave_out_queries(&mut self, _leave_out: bool) {}
+
     /// Takes what the source knows of the machine into a new state, before the
     /// first record and after [`Batch::Section`].
     ///

@@ -153,6 +153,8 @@ pub struct State {
     scratch: Bump,
     /// The event at hand gave a socket another name.
     renamed: bool,
+    /// Number of the event at hand and the descriptor that it opened by a path.
+    path_opened: Option<(u64, u32)>,
     times: Times,
     extractions: AtomicU64,
 }
@@ -363,6 +365,12 @@ impl State {
         self.renamed || self.without_files
     }
 
+    /// Whether what is kept under a number was made of this event's path, so that
+    /// both have the same name.
+    pub(crate) fn has_path_of(&self, event: &Event<'_>, num: u32) -> bool {
+        self.path_opened == Some((event.num, num))
+    }
+
     /// Name of the machine.
     pub fn hostname(&self) -> &str {
         &self.hostname
@@ -495,6 +503,7 @@ impl State {
     /// Takes in what the event tells, before the rules look at it.
     pub fn before(&mut self, event: &Event<'_>) {
         self.renamed = false;
+        self.path_opened = None;
         if !event.is_notice() {
             let times = &mut self.times;
             times.previous = std::mem::replace(&mut times.current, event.time);

@@ -28,6 +28,11 @@ pub(crate) fn is_copy(command: u64) -> bool {
     matches!(command, command::DUPFD | command::DUPFD_CLOEXEC)
 }
 
+/// Whether a command of `fcntl` changes what is known of descriptors.
+pub(crate) fn is_change(command: u64) -> bool {
+    is_copy(command) || command == command::SETFD
+}
+
 /// Close-on-exec in the argument of `F_SETFD`.
 const FD_CLOEXEC: u64 = 1;
 
@@ -467,6 +472,9 @@ impl State {
         self.recycle(arena);
         let result = event.result().unwrap_or(-1);
         self.put(event, result, descriptor, flags & bits::CLOEXEC != 0);
+        if self.table.get(event.header.tid).is_some() {
+            self.path_opened = number(result).map(|num| (event.num, num));
+        }
     }
 
     pub(super) fn recycle(&mut self, mut arena: Bump) {

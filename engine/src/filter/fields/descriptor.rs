@@ -54,7 +54,8 @@ pub(in crate::filter) struct Fd<'a> {
     pub(super) connected: bool,
     address: Option<Address<'a>>,
     path: Option<Slots>,
-    /// Its name, where it is no address and no parameter.
+    /// Its name, where it is no address, and no parameter that was not made
+    /// absolute yet.
     text: Option<&'a [u8]>,
     /// The name as the program gave it.
     given: Option<&'a [u8]>,
@@ -186,21 +187,33 @@ impl<'a> Fd<'a> {
     }
 
     fn read(ctx: &Context<'a>) -> Option<Self> {
-        let told = Self::told(ctx)?;
+        let mut told = Self::told(ctx)?;
         let Some(kept) = Self::open(ctx, told.num) else {
             return Some(told);
         };
+        if told.path.is_some() {
+            // It is asked for below and by most fields.
+            let same = u32::try_from(told.num).is_ok_and(|n| ctx.state.has_path_of(ctx.event, n));
+            told.text = match kept.text {
+                Some(name) if same => Some(name),
+                _ => told.name(ctx),
+            };
+        }
         let silent = told.kind == FdKind::Unknown;
         // A message that was received has the other end first, who ever called.
         let turned = told.address.map(Address::turned);
         let same = |name: Option<&[u8]>| name == told.name(ctx) || name.is_none();
+        let equal = told.address.is_some() && told.address == kept.address;
         let agrees = kept.kind == told.kind
-            && (same(kept.name(ctx)) || turned.is_some() && turned == kept.address);
+            && (equal || same(kept.name(ctx)) || turned.is_some() && turned == kept.address);
         if silent || agrees {
             return Some(Self {
                 named: told.named,
                 path: told.path,
-                text: kept.text.or(told.text),
+                text: match told.path {
+                    Some(_) => told.text,
+                    None => kept.text.or(told.text),
+                },
                 given: told.given.or(kept.given),
                 ..kept
             });
@@ -211,7 +224,7 @@ impl<'a> Fd<'a> {
     pub(super) fn name(&self, ctx: &Context<'a>) -> Option<&'a [u8]> {
         match (self.address, self.path) {
             (Some(address), _) => Some(address.text(ctx.arena)),
-            (None, Some(slots)) => path::absolute(ctx, slots),
+            (None, Some(slots)) => self.text.or_else(|| path::absolute(ctx, slots)),
             (None, None) => self.text,
         }
     }

@@ -56,7 +56,7 @@ fn directory_of<'a>(ctx: &Context<'a>) -> Option<&'a [u8]> {
     if fd.kind == FdKind::Directory {
         return Some(name);
     }
-    Some(match name.iter().rposition(|&b| b == b'/') {
+    Some(match memchr::memrchr(b'/', name) {
         None | Some(0) => b"/",
         Some(slash) => &name[..slash],
     })
@@ -72,7 +72,7 @@ pub(super) fn filename<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
         return None;
     }
     let name = fd.name(ctx)?;
-    text(match name.iter().rposition(|&b| b == b'/') {
+    text(match memchr::memrchr(b'/', name) {
         None => name,
         Some(slash) => &name[slash + 1..],
     })

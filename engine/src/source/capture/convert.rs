@@ -11,6 +11,7 @@ use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
 use super::syscalls;
+use crate::state::opened::is_change;
 
 /// One event as it is in the file.
 #[derive(Clone, Copy)]
@@ -107,8 +108,24 @@ struct Plan {
     zero: Box<[u8]>,
     /// Slot with the process id.
     pid: Option<u8>,
+    /// Parameter with the command of `fcntl`.
+    command: Option<usize>,
     /// Whether anybody looks at these events.
     wanted: bool,
+}
+
+impl Plan {
+    /// Whether it is a `fcntl` that changes nothing.
+    fn is_query(&self, raw: &Raw<'_>) -> bool {
+        let Some(command) = self.command else {
+            return false;
+        };
+        let at: usize = raw.lengths.iter().take(command).sum();
+        let bytes = raw.lengths.iter().nth(command);
+        let bytes = bytes.and_then(|len| raw.data.get(at..at.checked_add(len)?));
+        let command = bytes.and_then(|bytes| number(bytes, false));
+        command.is_some_and(|command| !is_change(command))
+    }
 }
 
 /// Turns events into records, one at a time.
@@ -123,6 +140,8 @@ pub(super) struct Converter {
     record: Vec<u8>,
     /// An event came that does not tell what was known before.
     began: bool,
+    /// Nobody wants `fcntl` that changes nothing.
+    without_queries: bool,
 }
 
 impl Converter {
@@ -139,6 +158,7 @@ impl Converter {
             entries: Entries::default(),
             record: Vec::new(),
             began: false,
+            without_queries: false,
         };
         this.choose_unread();
         this
@@ -183,6 +203,11 @@ impl Converter {
                 || same.any(|call| wanted(call.number().into()));
         }
         self.choose_unread();
+    }
+
+    /// Events of `fcntl` that change nothing are counted, no more.
+    pub(super) fn leave_out_queries(&mut self, leave_out: bool) {
+        self.without_queries = leave_out;
     }
 
     /// Forgets what a former section told.
@@ -237,6 +262,9 @@ impl Converter {
             _ => {}
         }
         self.began |= !events::tells_known(raw.code);
+        if self.without_queries && plan.is_query(raw) {
+            return Outcome::Counted;
+        }
         let data = if plan.spans { raw.data } else { b"" };
         let mut record = Record::new(&mut self.record, plan.slots, data);
         let filled = match raw.lengths {
@@ -328,6 +356,9 @@ fn plan(ty: &EventType) -> Option<Plan> {
             .map(|slot| slot as u8)
             .collect(),
         pid: pid.map(|slot| slot as u8),
+        command: (event == Kind::Fcntl)
+            .then(|| ty.params.iter().position(|p| p.name == "cmd"))
+            .flatten(),
         wanted: true,
     })
 }
@@ -411,6 +442,32 @@ fn number(bytes: &[u8], signed: bool) -> Option<u64> {
     Some(i64::from(value).cast_unsigned())
 }
 
+/// What goes into a slot for a parameter whose bytes are at `at` of the record.
+/// Without bytes it has no value.
+#[inline(always)]
+fn value(how: How, bytes: &[u8], at: usize, native: &[Option<u16>]) -> Option<u64> {
+    let first = *bytes.first()?;
+    let span = |at: usize, bytes: &[u8]| {
+        let (offset, len) = (at as u32, bytes.len() as u32);
+        Some(Span { offset, len }.pack())
+    };
+    match how {
+        How::Unsigned => number(bytes, false),
+        How::Signed => number(bytes, true),
+        How::Text => span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes)),
+        How::Address if first == falco_abi::event::sockaddr::UNIX => {
+            span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes))
+        }
+        How::Address | How::Bytes => span(at, bytes),
+        How::Syscall => {
+            let id = usize::try_from(number(bytes, false)?).ok()?;
+            Some((*native.get(id)?)?.into())
+        }
+        How::Dynamic => number(&bytes[1..], false),
+        How::FdList => span(at + 2, bytes.get(2..)?),
+    }
+}
+
 /// A record that is being put together: slots first, then the bytes of the
 /// event as they are in the file. What is behind it is of an earlier one.
 struct Record<'a> {
@@ -489,50 +546,32 @@ impl<'a> Record<'a> {
         data: &[u8],
         native: &[Option<u16>],
     ) -> Option<u64> {
+        let start = self.data();
+        let words = self.bytes[HEADER_SIZE..start].as_chunks_mut::<8>().0;
         let mut at = 0;
-        let mut filled = 0;
+        let (mut filled, mut known) = (0, 0);
         for (take, len) in plan.takes.iter().zip(lengths) {
             let end = at + length(*len);
             let bytes = data.get(at..end)?;
             if take.slot != NOWHERE {
-                filled |= 1 << take.slot;
-                self.put(*take, bytes, at, native);
+                let bit = 1 << take.slot;
+                filled |= bit;
+                if let Some(value) = value(take.how, bytes, start + at, native) {
+                    words[usize::from(take.slot)] = value.to_ne_bytes();
+                    known |= bit;
+                }
             }
             at = end;
         }
+        self.missing &= !known;
         Some(filled)
     }
 
     /// Fills a slot from a parameter whose bytes are at `at` of the data.
-    #[inline]
     fn put(&mut self, take: Take, bytes: &[u8], at: usize, native: &[Option<u16>]) {
-        // Without bytes it has no value.
-        if bytes.is_empty() {
-            return;
-        }
-        let value = match take.how {
-            How::Unsigned => number(bytes, false),
-            How::Signed => number(bytes, true),
-            How::Text => Some(self.span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes))),
-            How::Address if bytes[0] == falco_abi::event::sockaddr::UNIX => {
-                Some(self.span(at, bytes.strip_suffix(b"\0").unwrap_or(bytes)))
-            }
-            How::Address | How::Bytes => Some(self.span(at, bytes)),
-            How::Syscall => number(bytes, false)
-                .and_then(|id| *native.get(usize::try_from(id).ok()?)?)
-                .map(u64::from),
-            How::Dynamic => number(&bytes[1..], false),
-            How::FdList => bytes.get(2..).map(|list| self.span(at + 2, list)),
-        };
-        if let Some(value) = value {
+        if let Some(value) = value(take.how, bytes, self.data() + at, native) {
             self.set(take.slot, value);
         }
-    }
-
-    fn span(&self, at: usize, bytes: &[u8]) -> u64 {
-        let offset = (self.data() + at) as u32;
-        let len = bytes.len() as u32;
-        Span { offset, len }.pack()
     }
 
     /// Fills what is still open from the entry of the call.
@@ -590,7 +629,9 @@ impl<'a> Record<'a> {
 
     fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.len);
-        self.bytes[self.len..len].fill(0);
+        if let Some(padding) = self.bytes[self.len..].first_chunk_mut::<RECORD_ALIGN>() {
+            *padding = [0; RECORD_ALIGN];
+        }
         let tid = u32::try_from(raw.tid).unwrap_or(NOBODY);
         let pid = pid.and_then(|slot| self.get(slot.into()));
         let pid = pid.and_then(|pid| u32::try_from(pid).ok()).unwrap_or(0);

@@ -123,7 +123,7 @@ impl CaptureSource {
     }
 
     /// Looks at the next block. `None`: there is none.
-    #[inline]
+    #[inline(always)]
     fn next_block(&mut self) -> Result<Option<Found>, CaptureError> {
         let there = self.stream.fill(BLOCK_HEADER)?;
         if there < BLOCK_HEADER {
@@ -137,34 +137,48 @@ impl CaptureSource {
         let ty = u32_at(bytes, 0);
         let len = u32_at(bytes, 4) as usize;
         if len < BLOCK_HEADER + BLOCK_TRAILER {
-            return Err(self.error(format!("a block has the impossible length {len}")));
+            return Err(self.impossible(len));
         }
         let block = format::block(ty);
         Ok(Some(Found { block, len }))
     }
 
+    #[cold]
+    fn impossible(&self, len: usize) -> CaptureError {
+        self.error(format!("a block has the impossible length {len}"))
+    }
+
     /// Gets the whole block into the buffer. `false`: it is cut off.
-    #[inline]
+    #[inline(always)]
     fn load(&mut self, found: Found) -> Result<bool, CaptureError> {
-        if self.stream.bytes().len() < found.len {
-            if found.len > MAX_BLOCK {
-                let message = format!("a block of {} bytes is too long", found.len);
-                return Err(self.error(message));
-            }
-            if self.stream.fill(found.len)? < found.len {
-                self.cut_off();
-                return Ok(false);
-            }
+        if self.stream.bytes().len() < found.len && !self.load_more(found)? {
+            return Ok(false);
         }
         let trailer = u32_at(self.stream.bytes(), found.len - BLOCK_TRAILER) as usize;
         if trailer != found.len {
-            let message = format!(
-                "a block says at its start that it has {} bytes and at its end {trailer}",
-                found.len
-            );
-            return Err(self.error(message));
+            return Err(self.contradiction(found.len, trailer));
         }
         Ok(true)
+    }
+
+    #[cold]
+    fn load_more(&mut self, found: Found) -> Result<bool, CaptureError> {
+        if found.len > MAX_BLOCK {
+            let message = format!("a block of {} bytes is too long", found.len);
+            return Err(self.error(message));
+        }
+        if self.stream.fill(found.len)? < found.len {
+            self.cut_off();
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    #[cold]
+    fn contradiction(&self, len: usize, trailer: usize) -> CaptureError {
+        self.error(format!(
+            "a block says at its start that it has {len} bytes and at its end {trailer}"
+        ))
     }
 
     /// Goes past a block that nobody can read.
@@ -335,6 +349,10 @@ impl Source for CaptureSource {
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
         self.converter.set_interest(&interest.syscalls);
         Ok(())
+    }
+
+    fn leave_out_queries(&mut self, leave_out: bool) {
+        self.converter.leave_out_queries(leave_out);
     }
 
     fn restore(&mut self, state: &mut State) -> anyhow::Result<()> {
