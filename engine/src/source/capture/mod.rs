@@ -89,6 +89,8 @@ impl CaptureSource {
     }
 
     fn of(mut stream: Stream) -> anyhow::Result<Self> {
+        // What is decompressed for the first bytes counts.
+        let memory = Memory::new();
         if stream.fill(4)? < 4 || stream.bytes()[..4] != format::SECTION.to_le_bytes() {
             anyhow::bail!("this is no capture: it does not begin with a section header");
         }
@@ -97,7 +99,7 @@ impl CaptureSource {
             converter: Converter::new(),
             machine: Machine::default(),
             pace: None,
-            memory: Memory::new(),
+            memory,
             block: 0,
             events: 0,
             ended: false,
