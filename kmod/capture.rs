@@ -829,6 +829,24 @@ pub(crate) fn signal(record: &mut Record<'_>, sender: i32, signal: i32) {
     record.int(Slot::sig as usize, i64::from(signal));
 }
 
+/// Another task is put on the CPU of the calling one: the parameters. Does not sleep.
+pub(crate) fn switch(next: Task) -> [u64; 6] {
+    let [major, minor, size, rss, swap] = Facts::of_current().usage();
+    [u64::from(next.tid()), major, minor, size, rss, swap]
+}
+
+/// A page was not there: the parameters. Addresses of the kernel, which are those of the
+/// upper half, are told to nobody.
+pub(crate) fn page_fault(address: usize, instruction: usize, error: usize) -> [u64; 3] {
+    let of_program = |address: usize| if (address as isize) < 0 { 0 } else { address as u64 };
+    let flags = flags::page_fault::from_kernel(error as u64);
+    [
+        of_program(address),
+        of_program(instruction),
+        u64::from(flags),
+    ]
+}
+
 /// A task ends. Does not sleep.
 pub(crate) fn exit(record: &mut Record<'_>, task: Task) {
     use crate::abi::event::procexit::Slot;

@@ -5,17 +5,18 @@
 use core::ffi::CStr;
 
 use kernel::bindings;
-use kernel::ffi::{c_int, c_long, c_void};
+use kernel::ffi::{c_int, c_long, c_uint, c_ulong, c_void};
 use kernel::prelude::*;
 
 use crate::abi::control::hook;
 use crate::abi::event::Event;
 use crate::abi::ia32::X32_BIT;
-use crate::abi::record::flag;
+use crate::abi::record::{flag, NO_SYSCALL};
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::{self, Call};
 use crate::compat;
 use crate::file;
+use crate::record::Numbers;
 use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
@@ -61,6 +62,23 @@ const SIGNAL: Hook = Hook {
     function: || signal_deliver as *mut c_void,
 };
 
+const SWITCH: Hook = Hook {
+    tracepoint: c"sched_switch",
+    faultable: false,
+    function: || sched_switch as *mut c_void,
+};
+/// Only x86 has these two.
+const USER_FAULT: Hook = Hook {
+    tracepoint: c"page_fault_user",
+    faultable: false,
+    function: || page_fault as *mut c_void,
+};
+const KERNEL_FAULT: Hook = Hook {
+    tracepoint: c"page_fault_kernel",
+    faultable: false,
+    function: || page_fault as *mut c_void,
+};
+
 /// The probes of a session, as its interest wants them.
 #[derive(Default)]
 pub(crate) struct Probes {
@@ -70,6 +88,9 @@ pub(crate) struct Probes {
     fork: Option<Probe>,
     end: Option<Probe>,
     signal: Option<Probe>,
+    switch: Option<Probe>,
+    user_fault: Option<Probe>,
+    kernel_fault: Option<Probe>,
 }
 
 impl Probes {
@@ -86,12 +107,16 @@ impl Probes {
         let wanted = (0..SYSCALL_MAX).filter(|&n| session.wants(n));
         let entries = wanted.clone().any(never_returns);
         let exits = wanted.clone().any(|n| !never_returns(n));
+        let faults = cfg!(target_arch = "x86_64") && hooks & hook::FAULT != 0;
         for (probe, hook, on) in [
             // Life cycles first, so that no child is seen before its birth.
             (&mut self.fork, FORK, hooks & hook::FORK != 0),
             (&mut self.exec, EXEC, hooks & hook::EXEC != 0),
             (&mut self.end, EXIT, hooks & hook::EXIT != 0),
             (&mut self.signal, SIGNAL, hooks & hook::SIGNAL != 0),
+            (&mut self.switch, SWITCH, hooks & hook::SWITCH != 0),
+            (&mut self.user_fault, USER_FAULT, faults),
+            (&mut self.kernel_fault, KERNEL_FAULT, faults),
             (&mut self.enter, SYS_ENTER, entries),
             (&mut self.exit, SYS_EXIT, exits),
         ] {
@@ -447,4 +472,53 @@ unsafe extern "C" fn signal_deliver(
             capture::signal(record, sender, signal);
         });
     }
+}
+
+/// A record of a hook that may be within the scheduler, where nobody can be woken: the
+/// reader comes by itself, or is woken for the next record.
+fn publish_quietly(session: &Session, event: Event, task: Task, value: impl Fn(usize) -> u64) {
+    if session.admits(event, task) {
+        session.publish_quietly(&mut Numbers {
+            event,
+            tid: task.tid(),
+            pid: task.pid(),
+            syscall: NO_SYSCALL,
+            flags: 0,
+            value,
+        });
+    }
+}
+
+/// # Safety
+///
+/// Called by the tracepoint `sched_switch` alone.
+unsafe extern "C" fn sched_switch(
+    data: *mut c_void,
+    _preempted: bool,
+    _previous: *mut bindings::task_struct,
+    next: *mut bindings::task_struct,
+    _state: c_uint,
+) {
+    // SAFETY: The tracepoint passes what was registered, and a task that is about to run.
+    let (session, next) = unsafe { (session(data), Task::from_raw(next)) };
+    // The one before is the calling task until the switch is done.
+    let values = capture::switch(next);
+    publish_quietly(session, Event::Switch, Task::current(), |i| values[i]);
+}
+
+/// # Safety
+///
+/// Called by the tracepoints `page_fault_user` and `page_fault_kernel` alone.
+unsafe extern "C" fn page_fault(
+    data: *mut c_void,
+    address: c_ulong,
+    regs: *mut bindings::pt_regs,
+    error: c_ulong,
+) {
+    // SAFETY: The tracepoint passes what was registered.
+    let session = unsafe { session(data) };
+    // SAFETY: The tracepoint passes the registers at the fault.
+    let instruction = unsafe { shim::falco_instruction_pointer(regs) };
+    let values = capture::page_fault(address, instruction, error);
+    publish_quietly(session, Event::PageFault, Task::current(), |i| values[i]);
 }

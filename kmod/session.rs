@@ -118,7 +118,8 @@ impl Session {
         }
         if let Verdict::First = verdict {
             let values = [task.pid(), self.throttle.limit()];
-            self.publish(&mut Numbers {
+            // The hook may be one of those where nobody can be woken.
+            self.publish_quietly(&mut Numbers {
                 event: Event::Throttled,
                 tid: task.tid(),
                 pid: task.pid(),
@@ -165,18 +166,20 @@ impl Session {
     /// Publishes a record on this CPU's ring, or counts its loss.
     #[inline]
     pub(crate) fn publish(&self, record: &mut impl Finished) {
-        let ring = {
-            let guard = preempt::Guard::new();
-            match &self.rings[guard.cpu()] {
-                Some(ring) if ring.publish(&guard, record) => ring,
-                Some(_) => return,
-                None => {
-                    self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
-                    return;
-                }
-            }
+        if let Some(ring) = self.publish_quietly(record) {
+            self.wake(ring);
+        }
+    }
+
+    /// The same without waking the reader. Returns the ring if the record is on it.
+    #[inline]
+    pub(crate) fn publish_quietly(&self, record: &mut impl Finished) -> Option<&Ring> {
+        let guard = preempt::Guard::new();
+        let Some(ring) = &self.rings[guard.cpu()] else {
+            self.lost_no_ring.fetch_add(1, Ordering::Relaxed);
+            return None;
         };
-        self.wake(ring);
+        ring.publish(&guard, record).then_some(ring)
     }
 
     #[cold]

@@ -310,6 +310,11 @@ bool falco_file_is_memfd(const struct file *file)
 	return IS_ROOT(dentry) && str_has_prefix(dentry->d_name.name, "memfd:");
 }
 
+unsigned long falco_instruction_pointer(struct pt_regs *regs)
+{
+	return instruction_pointer(regs);
+}
+
 bool falco_is_subreaper(const struct task_struct *task)
 {
 	return task->signal->is_child_subreaper;

@@ -56,6 +56,7 @@ u64 falco_inode_ctime(const struct inode *inode);
 u64 falco_inode_mtime(const struct inode *inode);
 bool falco_file_writable(struct file *file);
 bool falco_file_is_memfd(const struct file *file);
+unsigned long falco_instruction_pointer(struct pt_regs *regs);
 bool falco_is_subreaper(const struct task_struct *task);
 int falco_signal_sender(const struct kernel_siginfo *info);
 

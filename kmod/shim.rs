@@ -51,5 +51,6 @@ unsafe extern "C" {
     pub(crate) fn falco_file_writable(file: *mut bindings::file) -> bool;
     pub(crate) fn falco_file_is_memfd(file: *const bindings::file) -> bool;
     pub(crate) fn falco_signal_sender(info: *const bindings::kernel_siginfo) -> c_int;
+    pub(crate) fn falco_instruction_pointer(regs: *mut bindings::pt_regs) -> usize;
     pub(crate) fn falco_is_subreaper(task: *const bindings::task_struct) -> bool;
 }

@@ -331,9 +331,14 @@ impl Facts {
     }
 
     fn put_memory(&self, record: &mut Record<'_>, slot: usize, fact: Fact) {
-        let Some(mm) = self.mm() else {
-            return;
-        };
+        if let Some(kib) = self.memory(fact) {
+            record.number(slot, kib);
+        }
+    }
+
+    /// One of the three facts about memory, in KiB.
+    fn memory(&self, fact: Fact) -> Option<u64> {
+        let mm = self.mm()?;
         // SAFETY: The calling task's memory lives while it runs this.
         let pages = unsafe {
             match fact {
@@ -342,7 +347,17 @@ impl Facts {
                 _ => shim::falco_mm_swap(mm),
             }
         };
-        record.number(slot, Self::kib(pages));
+        Some(Self::kib(pages))
+    }
+
+    /// Major and minor page faults, and KiB of memory in all, resident and swapped
+    /// out: 0 for a task of the kernel. Does not sleep.
+    pub(crate) fn usage(&self) -> [u64; 5] {
+        // SAFETY: The calling task is valid.
+        let (major, minor) = unsafe { ((*self.raw()).maj_flt, (*self.raw()).min_flt) };
+        let kib = |fact| self.memory(fact).unwrap_or(0);
+        let [size, rss, swap] = [Fact::VmSize, Fact::VmRss, Fact::VmSwap].map(kib);
+        [major as u64, minor as u64, size, rss, swap]
     }
 
     /// Writes the first argument and the others, which the kernel has just put

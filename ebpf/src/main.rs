@@ -23,7 +23,8 @@ mod values;
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::control::hook;
 use falco_abi::ebpf::{At, MESSAGES_MAX, message_program, setting};
-use falco_abi::event::{Event, procexit, signaldeliver, task_new};
+use falco_abi::event::{Event, page_fault, procexit, signaldeliver, switch, task_new};
+use falco_abi::flags;
 use falco_abi::record::{HEADER_SIZE, flag};
 use falco_abi::ring::Loss;
 
@@ -325,4 +326,59 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
             0,
         );
     }
+});
+
+attached!(sched_switch, "tp_btf/sched_switch", context, {
+    use switch::Slot;
+    // SAFETY: The arguments of `sched_switch`: the one before is the calling task.
+    let (previous, next) = unsafe { (*context.add(1), *context.add(2)) };
+    if throttle::admits(Event::Switch as u32) {
+        let mut record = Numbers([0; HEADER_SIZE / 8 + 6]);
+        record.number(Slot::next as usize, task::tid(next).into());
+        record.number(Slot::pgft_maj as usize, field(previous, At::TaskMajFlt));
+        record.number(Slot::pgft_min as usize, field(previous, At::TaskMinFlt));
+        let [size, rss, swap] = task::memory(previous);
+        record.number(Slot::vm_size as usize, size);
+        record.number(Slot::vm_rss as usize, rss);
+        record.number(Slot::vm_swap as usize, swap);
+        publish_numbers(
+            &mut record,
+            Event::Switch,
+            falco_abi::record::NO_SYSCALL,
+            0,
+        );
+    }
+});
+
+/// A page fault of a program or of the kernel.
+#[inline(always)]
+fn fault(address: u64, regs: u64, error: u64) {
+    use page_fault::Slot;
+    // Addresses of the kernel, which are those of the upper half, are told to nobody.
+    let of_program = |address: u64| if (address as i64) < 0 { 0 } else { address };
+    if throttle::admits(Event::PageFault as u32) {
+        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        record.number(Slot::addr as usize, of_program(address));
+        record.number(Slot::ip as usize, of_program(field(regs, At::RegsIp)));
+        record.number(
+            Slot::error as usize,
+            flags::page_fault::from_kernel(error).into(),
+        );
+        publish_numbers(
+            &mut record,
+            Event::PageFault,
+            falco_abi::record::NO_SYSCALL,
+            0,
+        );
+    }
+}
+
+attached!(page_fault_user, "tp_btf/page_fault_user", context, {
+    // SAFETY: The arguments of the tracepoint.
+    unsafe { fault(*context, *context.add(1), *context.add(2)) };
+});
+
+attached!(page_fault_kernel, "tp_btf/page_fault_kernel", context, {
+    // SAFETY: The arguments of the tracepoint.
+    unsafe { fault(*context, *context.add(1), *context.add(2)) };
 });

@@ -203,6 +203,30 @@ fn kib(pages: u64) -> u64 {
     pages << (fixed(constant::PAGE_SHIFT) - PAGE_TO_KIB)
 }
 
+/// One of the three facts about memory, in KiB.
+#[inline(always)]
+fn memory_of(mm: u64, fact: Fact) -> u64 {
+    kib(match fact {
+        Fact::VmSize => field(mm, At::MmTotal),
+        Fact::VmRss => pages(mm, At::MmRss0) + pages(mm, At::MmRss1) + pages(mm, At::MmRss3),
+        _ => pages(mm, At::MmRss2),
+    })
+}
+
+/// KiB of memory of a task in all, resident and swapped out: 0 for one of the kernel.
+#[inline(always)]
+pub fn memory(task: u64) -> [u64; 3] {
+    let mm = pointer(task, At::TaskMm);
+    if mm == 0 {
+        return [0; 3];
+    }
+    [
+        memory_of(mm, Fact::VmSize),
+        memory_of(mm, Fact::VmRss),
+        memory_of(mm, Fact::VmSwap),
+    ]
+}
+
 /// A field of the calling task's credentials.
 #[inline(always)]
 fn cred<T: Copy>(task: u64, at: At) -> T {
@@ -266,14 +290,7 @@ impl Facts {
             Fact::VmSize | Fact::VmRss | Fact::VmSwap => {
                 let mm = self.mm();
                 if mm != 0 {
-                    let pages = match fact {
-                        Fact::VmSize => field(mm, At::MmTotal),
-                        Fact::VmRss => {
-                            pages(mm, At::MmRss0) + pages(mm, At::MmRss1) + pages(mm, At::MmRss3)
-                        }
-                        _ => pages(mm, At::MmRss2),
-                    };
-                    scratch.number(slot, kib(pages));
+                    scratch.number(slot, memory_of(mm, fact));
                 }
             }
             Fact::Comm => put_comm(scratch, slot, task),

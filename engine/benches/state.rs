@@ -2,7 +2,7 @@
 //! allocated for them, memory of threads, and the start from the proc file system.
 //!
 //! `cargo bench -p falco-engine --bench state` prints one line for each
-//! measure, with its goal.
+//! measure, with its goal; with `-- events`, `-- memory` or `-- start` those alone.
 
 #[expect(dead_code, reason = "each benchmark reads some of the counters")]
 mod counting;
@@ -126,46 +126,89 @@ fn image(pid: u32) -> Image {
     }
 }
 
+/// Takes in one record.
+fn take(state: &mut State, record: RecordBuilder) {
+    let record = record.build();
+    let event = Event::decode(&record, 1, 0).expect("a record");
+    state.before(&event);
+    state.after(&event);
+}
+
+/// The process that starts all others, and what they have from it: nothing to
+/// read, and the journal to write to.
+fn manager(state: &mut State) {
+    let mut manager = Thread::new(1, 1);
+    manager.run(b"systemd", image(1));
+    manager.cwd = b"/".as_slice().into();
+    state.add_thread(manager);
+    let mut null = Descriptor::new(FdKind::File);
+    null.label = Label::name(b"/dev/null");
+    state.add_descriptor(1, 0, null, false);
+    let mut journal = Descriptor::new(FdKind::Unix);
+    journal.label = Label::name(b"/run/systemd/journal/stdout");
+    for num in 1..3 {
+        state.add_descriptor(1, num, journal.clone(), false);
+    }
+}
+
+/// A service, as the manager starts it: of its own are its control group, its
+/// arguments and environment, and 17 of its 20 descriptors.
+fn service(state: &mut State, pid: u32) {
+    let made = RecordBuilder::new(Kind::TaskNew, 1)
+        .number("tid", pid.into())
+        .number("pid", pid.into())
+        .number("ptid", 1);
+    take(state, made);
+    let image = image(pid);
+    let runs = RecordBuilder::new(Kind::Execve, pid)
+        .number("res", 0)
+        .bytes("comm", b"service")
+        .bytes("exe", &image.exe)
+        .bytes("trusted_exepath", &image.exepath)
+        .bytes("args", &image.args)
+        .bytes(
+            "env",
+            format!("PATH=/usr/local/sbin:/usr/bin\0HOME=/root\0ID={pid:08}\0").as_bytes(),
+        )
+        .bytes(
+            "cgroups",
+            format!("cpu=/system.slice/service-{pid}\0").as_bytes(),
+        );
+    take(state, runs);
+    for num in 3..20 {
+        let mut descriptor = match num % 4 {
+            0 => Descriptor::new(FdKind::File),
+            1 => Descriptor::new(FdKind::Ipv4),
+            2 => Descriptor::new(FdKind::Pipe),
+            _ => Descriptor::new(FdKind::Event),
+        };
+        match num % 4 {
+            0 => {
+                let path = format!("/var/lib/service/{pid}/data-{num}.db");
+                descriptor.label = Label::name(path.as_bytes());
+            }
+            1 => {
+                let end = |port| ([127, 0, 0, 1].into(), port);
+                descriptor.label = Address::IpPair(end(pid as u16), end(443)).into();
+            }
+            _ => descriptor.ino = pid.into(),
+        }
+        state.add_descriptor(pid, num, descriptor, false);
+    }
+}
+
 /// Threads, of which every `per_process` are of one process with 20 descriptors.
 fn filled(threads: u32, per_process: u32) -> State {
     let mut state = State::new();
-    for pid in (1..=threads).step_by(per_process as usize) {
-        let mut leader = Thread::new(pid, pid);
-        leader.ptid = 1;
-        leader.run(b"service", image(pid));
-        leader.cwd = b"/".as_slice().into();
-        leader.cgroups = format!("cpu=/system.slice/service-{pid}\0")
-            .into_bytes()
-            .into();
-        state.add_thread(leader);
-        for num in 0..20 {
-            let mut descriptor = match num % 4 {
-                0 => Descriptor::new(FdKind::File),
-                1 => Descriptor::new(FdKind::Ipv4),
-                2 => Descriptor::new(FdKind::Pipe),
-                _ => Descriptor::new(FdKind::Event),
-            };
-            match num % 4 {
-                0 => {
-                    let path = format!("/var/lib/service/{pid}/data-{num}.db");
-                    descriptor.label = Label::name(path.as_bytes());
-                }
-                1 => {
-                    let end = |port| ([127, 0, 0, 1].into(), port);
-                    descriptor.label = Address::IpPair(end(pid as u16), end(443)).into();
-                }
-                _ => descriptor.ino = pid.into(),
-            }
-            state.add_descriptor(pid, num, descriptor, false);
-        }
+    manager(&mut state);
+    for pid in (2..=threads).step_by(per_process as usize) {
+        service(&mut state, pid);
         for tid in pid + 1..(pid + per_process).min(threads + 1) {
-            let record = RecordBuilder::new(Kind::TaskNew, pid)
+            let made = RecordBuilder::new(Kind::TaskNew, pid)
                 .number("tid", tid.into())
                 .number("pid", pid.into())
-                .number("ptid", 1)
-                .build();
-            let event = Event::decode(&record, 1, 0).expect("a record");
-            state.before(&event);
+                .number("ptid", 1);
+            take(&mut state, made);
         }
     }
     state
@@ -177,11 +220,16 @@ fn memory(per_process: u32) {
     let state = filled(COUNT, per_process);
     let used = counting::memory().live - before;
     let threads = state.threads().len();
+    // What the descriptors alone take: as much as is given back without them.
+    let mut state = state;
+    state.keep_open_files(false);
+    let open = used + before - counting::memory().live;
     println!(
-        "memory, {per_process} threads per process with 20 descriptors: {:.2} KiB per thread, \
-         {:.1} MiB for {threads} (goals: 1.5 KiB, 60 MiB)",
-        kib(used) / threads as f64,
+        "memory, {per_process} threads per process with 20 descriptors: {} bytes per thread \
+         (goal: 1536), {:.1} MiB for {threads} (goal: 60); {:.0} bytes per descriptor",
+        used / threads,
         kib(used) / 1024.0,
+        open as f64 / (20.0 * state.threads().iter().filter(|t| t.is_leader()).count() as f64),
     );
 }
 
@@ -256,17 +304,33 @@ fn scan(what: &str, root: &Path) {
     );
 }
 
-fn main() {
+fn events() {
     let mut state = filled(THREADS, 1);
     through("quiet calls", &mut state, &quiet(), 250, "goal: 0 bytes");
     through("a mix", &mut state, &mixed(), 100, "goal: 3 million");
-    for per_process in [1, 4, 16] {
-        memory(per_process);
-    }
+}
+
+fn start() {
     let sleepers = Sleepers::start(500);
     scan("this machine with 500 processes more", Path::new("/"));
     drop(sleepers);
     let folder = tempfile::tempdir().expect("a folder");
     made_up(folder.path(), 20_000).expect("files");
     scan("made-up processes", folder.path());
+}
+
+/// Does the parts that are named, or all.
+fn main() {
+    let named: Vec<String> = std::env::args().skip(1).collect();
+    let named: Vec<_> = named.iter().filter(|name| !name.starts_with('-')).collect();
+    let wanted = |part: &str| named.is_empty() || named.iter().any(|name| *name == part);
+    if wanted("events") {
+        events();
+    }
+    if wanted("memory") {
+        [1, 4, 16].into_iter().for_each(memory);
+    }
+    if wanted("start") {
+        start();
+    }
 }

@@ -43,6 +43,81 @@ fn map(
     unsafe { munmap(start, len.get()) }
 }
 
+/// Numbers that look like chance, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        // Xorshift, as Marsaglia gives it.
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.next() as usize % choices.len()]
+    }
+
+    /// A number of which rather few bits, or most, are set.
+    fn odd(&mut self) -> u64 {
+        match self.next() % 4 {
+            0 => self.next(),
+            1 => self.next() & self.next() & self.next(),
+            2 => 1 << (self.next() % 64),
+            _ => (self.next() % 4096).wrapping_sub(8),
+        }
+    }
+}
+
+/// Asks for what chance brings: numbers, arguments, places and lengths. Nothing is
+/// expected of the answers; the kernel must bear it.
+fn whatever(file: &File, turns: u32) -> (u32, u32) {
+    const NUMBERS: [u32; 4] = [IOCTL_VERSION, IOCTL_SETUP, IOCTL_INTEREST, IOCTL_STATS];
+    let mut chance = Chance(0x9E37_79B9_7F4A_7C15);
+    let (mut asked, mut mapped) = (0, 0);
+    let mut argument = [0u64; 512];
+    for _ in 0..turns {
+        if chance.next().is_multiple_of(3) {
+            let cpu = chance.odd() as u32;
+            let region = chance.of(&[Region::Producer, Region::Consumer, Region::Data]);
+            let offset = match chance.next() % 3 {
+                0 => chance.odd() & !0xFFF,
+                _ => map_offset(cpu % 4, region) ^ (chance.odd() & 0xF_F000),
+            };
+            let len = match chance.next() % 3 {
+                0 => PAGE,
+                1 => 2 * RING_MIN,
+                _ => (chance.odd() % (1 << 28)) as usize,
+            };
+            let protection = ProtFlags::from_bits_truncate(chance.next() as i32 & 7);
+            let flags = chance.of(&[
+                MapFlags::MAP_SHARED,
+                MapFlags::MAP_PRIVATE,
+                MapFlags::MAP_SHARED | MapFlags::MAP_POPULATE,
+            ]);
+            mapped += u32::from(map(file, offset, len, protection, flags).is_ok());
+            continue;
+        }
+        let number = match chance.next() % 4 {
+            0 => chance.odd() as u32,
+            _ => chance.of(&NUMBERS),
+        };
+        argument.fill_with(|| chance.odd());
+        // The setup that is right but for one thing gets furthest.
+        argument[0] = chance.of(&[ABI_VERSION.into(), argument[0]]);
+        argument[1] = chance.of(&[layout::DIGEST, argument[1]]);
+        argument[2] = chance.of(&[0, RING_MIN as u64, argument[2]]);
+        let said = match chance.next() % 3 {
+            0 => ioctl_at(file, number, chance.odd() as usize),
+            1 => ioctl_at(file, number, (&raw const argument).addr() + 1),
+            _ => ioctl(file, number, &mut argument),
+        };
+        asked += u32::from(said.is_ok());
+    }
+    (asked, mapped)
+}
+
 struct Checks(u32);
 
 impl Checks {
@@ -281,6 +356,18 @@ fn main() -> anyhow::Result<()> {
         ioctl(&file, IOCTL_STATS, &mut Stats::default()),
         Ok(()),
     );
+    drop(file);
+
+    // Before any setup, and after what chance brings of one; then it still works.
+    for round in 0..3 {
+        let file = open()?;
+        let (asked, mapped) = whatever(&file, 5_000);
+        println!("whatever, round {round}: {asked} ioctls and {mapped} mappings were granted");
+    }
+    let file = open()?;
+    let mut asked = setup(ABI_VERSION, layout::DIGEST, RING_MIN as u64);
+    let said = ioctl(&file, IOCTL_SETUP, &mut asked);
+    checks.expect("a setup after all that", said, Ok(()));
     anyhow::ensure!(checks.0 == 0, "{} answers were wrong", checks.0);
     Ok(())
 }

@@ -250,13 +250,11 @@ fn state() -> State {
             FdKind::Unix => Address::UnixPair(0, 0, b"/run/x").into(),
             _ => Label::name(format!("name {num}").as_bytes()),
         };
-        let descriptor = Descriptor {
-            label,
-            ino: 1000 + num as u64,
-            connected: kind == FdKind::Ipv4,
-            server: kind == FdKind::Ipv6,
-            ..Descriptor::new(kind)
-        };
+        let mut descriptor = Descriptor::new(kind);
+        descriptor.label = label;
+        descriptor.ino = 1000 + num as u64;
+        descriptor.connected = kind == FdKind::Ipv4;
+        descriptor.server = kind == FdKind::Ipv6;
         state.add_descriptor(40, num as u32, descriptor, false);
     }
     state.link();

@@ -90,6 +90,24 @@ fn interest_of_rules() {
 }
 
 #[test]
+fn only_rules_that_name_busy_events_ask_for_them() {
+    for (condition, expected) in [
+        ("evt.type = switch", hook::SWITCH),
+        (
+            "evt.type in (page_fault, procexit)",
+            hook::FAULT | hook::EXIT,
+        ),
+        ("evt.type in (open, close)", 0),
+    ] {
+        assert_eq!(ruleset(condition).interest().hooks, expected, "{condition}");
+    }
+    for condition in ["proc.name = x", "evt.type != open"] {
+        let hooks = ruleset(condition).interest().hooks;
+        assert_eq!(hooks & (hook::SWITCH | hook::FAULT), 0, "{condition}");
+    }
+}
+
+#[test]
 fn rules_that_are_off_ask_for_nothing() {
     let source = RuleSource {
         path: "rules.yaml".to_owned(),

@@ -70,8 +70,8 @@ fn a_child_is_its_parents_copy() {
     let mut state = state();
     apply(&mut state, task_new(10, 20, 20, 10).number("start", 77));
     let (parent, child) = (state.thread(10).unwrap(), state.thread(20).unwrap());
-    assert!(Arc::ptr_eq(&parent.image, &child.image));
-    assert!(Arc::ptr_eq(&parent.cmdline, &child.cmdline));
+    assert!(std::ptr::eq(&*parent.image, &*child.image));
+    assert_eq!(parent.cmdline.as_ptr(), child.cmdline.as_ptr());
     assert_eq!((child.uid, child.start), (1000, 77));
     assert_eq!(child.container.as_ref().unwrap().id(), "7939f7035e61");
     assert_eq!(ancestors(&state, 20), [10, 1]);
@@ -96,7 +96,7 @@ fn a_program_replaces_the_image_alone() {
 fn a_failed_program_changes_nothing() {
     let mut state = state();
     apply(&mut state, execve(10, "nothing", "").number("res", -2));
-    assert_eq!(text(&state.thread(10).unwrap().comm), "bash");
+    assert_eq!(text(state.thread(10).unwrap().comm()), "bash");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_program_is_started_by_another_thread() {
     apply(&mut state, task_new(10, 13, 10, 1));
     let record = execve(13, "newer", "").header(|h| h.pid = 10);
     apply(&mut state, record);
-    assert_eq!(text(&state.thread(10).unwrap().comm), "newer");
+    assert_eq!(text(state.thread(10).unwrap().comm()), "newer");
     assert!(state.thread(13).is_none());
 }
 
@@ -234,7 +234,7 @@ fn threads_are_found_at_the_start() {
     assert_eq!(parent.container.as_ref().unwrap().full_id(), ID);
     let worker = state.thread(10).unwrap();
     assert_eq!(text(&worker.cmdline), "worker -x");
-    assert!(Arc::ptr_eq(&worker.image, &parent.image));
+    assert!(std::ptr::eq(&*worker.image, &*parent.image));
     assert_eq!(state.threads().thread_count(9), 2);
     assert_eq!(ancestors(&state, 5), [9]);
     apply(&mut state, exit(10, 9));
@@ -252,7 +252,7 @@ fn missed_threads_are_looked_for_once() {
     let mut state = root.state();
     let event = |tid: u32, pid: u32| RecordBuilder::new(Kind::Kill, tid).header(|h| h.pid = pid);
     apply(&mut state, event(31, 30));
-    assert_eq!(text(&state.thread(31).unwrap().comm), "worker");
+    assert_eq!(text(state.thread(31).unwrap().comm()), "worker");
     assert_eq!(ancestors(&state, 31), [20, 1]);
     assert_eq!(state.counters().healed, 1);
     for _ in 0..3 {
@@ -393,14 +393,14 @@ fn calls_that_change_a_process_are_followed() {
     assert_eq!((child.sid, child.pgid, child.vpgid), (20, 30, 30));
     apply(&mut state, group(30, 20));
     assert_eq!(state.thread(30).unwrap().pgid, 20);
-    let comm = state.thread(20).unwrap().comm.clone();
+    let comm = state.thread(20).unwrap().comm().to_vec();
     let name = RecordBuilder::new(Kind::Prctl, 20).number("res", 0);
     let name = name
         .number("option", 15)
         .bytes("arg2_str", b"a-name-that-is-too-long");
     apply(&mut state, name);
     // Rules know it by its program.
-    assert_eq!(state.thread(20).unwrap().comm, comm);
+    assert_eq!(state.thread(20).unwrap().comm(), comm);
     let caps = RecordBuilder::new(Kind::Capset, 20).number("res", 0);
     apply(
         &mut state,

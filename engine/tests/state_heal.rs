@@ -97,7 +97,7 @@ fn what_differs_is_corrected_and_marked() {
     process(&root, 50, 20, "new");
     lose(&mut state);
     let changed = state.thread(20).expect("20");
-    assert_eq!((&*changed.comm, changed.guessed), (&b"sshd"[..], true));
+    assert_eq!((changed.comm(), changed.guessed), (&b"sshd"[..], true));
     assert!(state.thread(30).is_none());
     let new = state.thread(50).expect("50");
     assert_eq!((new.ptid, new.guessed), (20, true));
@@ -230,7 +230,12 @@ fn any_loss_is_healed() {
         let known: BTreeMap<u32, (u32, &str)> = state
             .threads()
             .iter()
-            .map(|t| (t.pid, (t.ptid, std::str::from_utf8(&t.comm).unwrap_or("?"))))
+            .map(|t| {
+                (
+                    t.pid,
+                    (t.ptid, std::str::from_utf8(t.comm()).unwrap_or("?")),
+                )
+            })
             .collect();
         assert_eq!(known, truth, "seed {seed}");
     }

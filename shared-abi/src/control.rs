@@ -94,6 +94,10 @@ pub mod hook {
     pub const EXIT: u64 = 1 << 2;
     /// A signal was delivered.
     pub const SIGNAL: u64 = 1 << 3;
+    /// Another task is put on a CPU.
+    pub const SWITCH: u64 = 1 << 4;
+    /// A page was not there.
+    pub const FAULT: u64 = 1 << 5;
     /// The life of processes.
     pub const ALL: u64 = EXEC | FORK | EXIT;
     /// No hook: system calls of the process that has the device open make no record.

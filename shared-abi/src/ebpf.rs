@@ -45,6 +45,7 @@ paths! {
     RegsArg4: "pt_regs.r8" | "pt_regs.regs[4]";
     RegsArg5: "pt_regs.r9" | "pt_regs.regs[5]";
     RegsNumber: "pt_regs.orig_ax" | "pt_regs.syscallno";
+    RegsIp: "pt_regs.ip" | "pt_regs.pc";
 
     // `TS_COMPAT` is in `status` of x86_64, `TIF_32BIT` in `flags` of aarch64.
     ThreadStatus: "task_struct.thread_info.status", optional;

@@ -1047,6 +1047,34 @@ pub const SOCKOPT_OPTIONS: FlagTable = FlagTable {
     ],
 };
 
+/// Portable [`PF_FLAGS`] of the processor's error code.
+pub mod page_fault {
+    /// A bit of x86, and the flags that stand for it when it is set and when not.
+    const BITS: [(u64, u32, u32); 5] = [
+        (1 << 0, 1 << 0, 1 << 1),
+        (1 << 1, 1 << 2, 1 << 3),
+        (1 << 2, 1 << 4, 1 << 5),
+        (1 << 3, 1 << 6, 0),
+        (1 << 4, 1 << 7, 0),
+    ];
+
+    /// What a program did; without it, the kernel.
+    pub const USER: u64 = 1 << 2;
+
+    /// The portable flags.
+    #[inline]
+    pub const fn from_kernel(error: u64) -> u32 {
+        let mut flags = 0;
+        let mut i = 0;
+        while i < BITS.len() {
+            let (bit, set, clear) = BITS[i];
+            flags |= if error & bit != 0 { set } else { clear };
+            i += 1;
+        }
+        flags
+    }
+}
+
 /// Why a page was not there.
 pub const PF_FLAGS: FlagTable = FlagTable {
     name: "pf_flags",

@@ -5,12 +5,15 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use falco_abi::event::throttled;
 use log::{error, warn};
 
 use crate::config::{DropAction, Drops};
+use crate::event::Event;
 use crate::metrics::losses::{BUFFER_KINDS, by_cause, no_room};
 use crate::output::{Alert, FieldValue};
 use crate::source::{Counters, Lost};
+use crate::state::State;
 
 /// How often the counters are looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -205,6 +208,42 @@ fn alert(time: u64, events: u64, lost: &[Lost]) -> Alert {
     Alert {
         fields: fields.collect(),
         ..Alert::internal(RULE, crate::output::Priority::Debug, time, message)
+    }
+}
+
+/// Names the processes that make more records than they may.
+#[derive(Default)]
+pub(super) struct Floods {
+    told: Option<Instant>,
+    untold: u64,
+}
+
+impl Floods {
+    /// A process is held back for the rest of the second. One line in a second is
+    /// enough, however many there are.
+    pub(super) fn tell(&mut self, event: &Event<'_>, state: &State) {
+        use throttled::Slot;
+        if self.told.is_some_and(|told| told.elapsed() < LOOK) {
+            self.untold += 1;
+            return;
+        }
+        let pid = event.number(Slot::pid as usize).unwrap_or(0);
+        let limit = event.number(Slot::limit as usize).unwrap_or(0);
+        let thread = u32::try_from(pid)
+            .ok()
+            .and_then(|pid| state.threads().get(pid));
+        let name = thread.map_or("unknown".into(), |thread| {
+            String::from_utf8_lossy(thread.comm())
+        });
+        let mut line = format!(
+            "process {pid} ({name}) makes more than {limit} records a second; the others are left out"
+        );
+        if self.untold > 0 {
+            let _ = write!(line, " (so do {} that were not named)", self.untold);
+        }
+        warn!("{line}");
+        self.told = Some(Instant::now());
+        self.untold = 0;
     }
 }
 

@@ -11,6 +11,7 @@ use log::{error, info};
 use super::capture::Captures;
 use super::duty::{Duty, Next};
 use super::held::Waiting;
+use super::loss::Floods;
 use super::reload::Prepared;
 use crate::clock;
 use crate::config::{self, Config};
@@ -61,6 +62,7 @@ struct Rest {
     events: u64,
     broken: u64,
     tally: Tally,
+    floods: Floods,
     /// Times of the first and the last event.
     span: Option<(u64, u64)>,
 }
@@ -112,6 +114,7 @@ impl Pipeline {
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
+                floods: Floods::default(),
                 span: None,
             },
         }
@@ -327,6 +330,9 @@ impl Rest {
                     .evaluator
                     .evaluate(&event, thread, &self.state, captures);
             }
+        }
+        if event.kind == Kind::Throttled {
+            self.floods.tell(&event, &self.state);
         }
         if let Some(captures) = &mut self.captures {
             if let Some(until) = until {

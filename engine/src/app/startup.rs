@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use falco_abi::control::{DEVICE_PATH, Interest, Setup, hook};
+use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, Setup, hook};
 use falco_abi::event::traits;
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use log::{error, info, warn};
@@ -290,8 +290,26 @@ fn device_path() -> PathBuf {
     }
 }
 
+/// What the kernel half is asked for, with rings of so many bytes.
+fn setup(config: &Config, ring_bytes: u32) -> Setup {
+    let limits = config.engine.limits;
+    if limits.snaplen.max(limits.port_snaplen) > SNAPLEN_MAX {
+        warn!("falco_libs.snaplen: no more than {SNAPLEN_MAX} bytes are kept");
+    }
+    Setup {
+        ring_bytes: ring_bytes.into(),
+        snaplen: limits.snaplen.min(SNAPLEN_MAX),
+        port_snaplen: limits.port_snaplen.min(SNAPLEN_MAX),
+        port_first: limits.port_first,
+        port_last: limits.port_last,
+        throttle: limits.throttle,
+        ..Setup::default()
+    }
+}
+
 fn open_kmod(config: &Config) -> anyhow::Result<Box<dyn Source>> {
-    let source = KmodSource::open(&device_path(), config.engine.buffer_size.into())?;
+    let setup = setup(config, config.engine.buffer_size);
+    let source = KmodSource::open_with(&device_path(), setup)?;
     let (rings, size) = source.rings();
     info!("reading {rings} rings of {} KiB", size >> 10);
     Ok(Box::new(source))
@@ -300,10 +318,7 @@ fn open_kmod(config: &Config) -> anyhow::Result<Box<dyn Source>> {
 fn open_ebpf(config: &Config) -> anyhow::Result<Box<dyn Source>> {
     let options = config.engine.ebpf;
     let source = EbpfSource::open(ebpf::Options {
-        setup: Setup {
-            ring_bytes: options.buffer_size.into(),
-            ..Setup::default()
-        },
+        setup: setup(config, options.buffer_size),
         cpus_for_each_buffer: options.cpus_for_each_buffer,
     })?;
     let (rings, size) = source.rings();

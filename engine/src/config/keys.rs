@@ -100,19 +100,6 @@ const fn other(
 
 const BOOL: Kind<Config> = Kind::Bool(|_, _| {});
 const TEXTS: Kind<Config> = Kind::Texts(|_, _| {});
-const UINT: Kind<Config> = from(0);
-
-const fn from(min: u64) -> Kind<Config> {
-    between(min, u64::MAX)
-}
-
-const fn between(min: u64, max: u64) -> Kind<Config> {
-    Kind::Integer {
-        min,
-        max,
-        set: |_, _| {},
-    }
-}
 
 const fn word(words: &'static [&'static str]) -> Kind<Config> {
     Kind::Choice {
@@ -125,6 +112,11 @@ const fn word(words: &'static [&'static str]) -> Kind<Config> {
 /// turns on what it belongs to.
 const fn absent(switch: &'static str, reason: &'static str) -> Support {
     Support::Absent { switch, reason }
+}
+
+/// A number that its key keeps within the type.
+fn narrow<T: TryFrom<u64> + Default>(value: u64) -> T {
+    T::try_from(value).unwrap_or_default()
 }
 
 const fn pending(inert: &'static [&'static str], effect: &'static str) -> Support {
@@ -331,12 +323,58 @@ pub static KEYS: &[Key<Config>] = &[
         "300",
         "Seconds for which a thread must not be there before it is forgotten; at least 3.",
     ),
-    other(
+    full(
         "falco_libs.snaplen",
-        UINT,
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.snaplen = narrow(v),
+        },
         "80",
-        pending(&["80", "0"], "80 bytes of read and written data are kept"),
-        "Bytes kept of what a process reads and writes.",
+        "Bytes kept of what a process reads and writes, as many as 16384; 0 stands for 80.",
+    ),
+    full(
+        "falco_libs.snaplen_ports.bytes",
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.port_snaplen = narrow(v),
+        },
+        "0",
+        "Bytes kept of what goes through a socket of which either port is within the next two, if that is \
+         more than `falco_libs.snaplen`. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.snaplen_ports.first",
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.port_first = narrow(v),
+        },
+        "0",
+        "The first of these ports. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.snaplen_ports.last",
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.port_last = narrow(v),
+        },
+        "0",
+        "The last of these ports. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.throttle",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 30,
+            set: |c, v| c.engine.limits.throttle = narrow(v),
+        },
+        "0",
+        "Most records that one process may make in a second; the rest of that second's are left out, counted \
+         as lost (`throttled`) and told in the log. Starts, forks and ends of processes are never left out. \
+         0: as many as it likes. Not known to Falco.",
     ),
     // Containers.
     full(

@@ -125,6 +125,25 @@ pub struct Engine {
     pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+    /// How much is recorded.
+    pub limits: RecordLimits,
+}
+
+/// How much the kernel half records, of the section `falco_libs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordLimits {
+    /// Bytes of what is read and written, from `snaplen`; 0: as many as it
+    /// records by itself.
+    pub snaplen: u32,
+    /// The same of sockets of which a port is within the next two, from
+    /// `snaplen_ports.bytes`; 0: the same.
+    pub port_snaplen: u32,
+    /// From `snaplen_ports.first`.
+    pub port_first: u16,
+    /// From `snaplen_ports.last`.
+    pub port_last: u16,
+    /// Most records of a process in a second, from `throttle`; 0: any number.
+    pub throttle: u32,
 }
 
 /// The section `engine.modern_ebpf`.

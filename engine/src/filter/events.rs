@@ -224,6 +224,13 @@ impl EventSet {
             }
     }
 
+    /// Whether a rule for them says under which events it is tried: more than
+    /// this many types, counted as Falco does, cost too much.
+    pub fn is_narrow(&self) -> bool {
+        const MANY: usize = 100;
+        self.codes() <= MANY
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         let words = self.kinds.iter().chain(&self.syscalls);
@@ -278,6 +285,14 @@ impl EventSet {
             }
         }
         interest
+    }
+
+    /// Hooks for those of them that are by far the most frequent, which nothing
+    /// but a condition that names them should turn on.
+    pub fn busy_hooks(&self) -> u64 {
+        let busy = [(Kind::Switch, hook::SWITCH), (Kind::PageFault, hook::FAULT)];
+        let wanted = busy.iter().filter(|(kind, _)| self.has_kind(*kind));
+        wanted.fold(0, |hooks, (_, hook)| hooks | hook)
     }
 }
 

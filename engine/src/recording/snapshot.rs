@@ -168,7 +168,7 @@ fn thread(thread: &Thread, out: &mut Vec<u8>) {
     ] {
         out.extend_from_slice(&u64::from(id).to_le_bytes());
     }
-    text(&thread.comm, LONGEST_PATH, out);
+    text(thread.comm(), LONGEST_PATH, out);
     text(&image.exe, LONGEST_PATH, out);
     text(&image.exepath, LONGEST_PATH, out);
     text(&image.args, LONGEST_LIST, out);
@@ -292,9 +292,9 @@ fn descriptor(file: &Descriptor, old_readers: bool, out: &mut Vec<u8>) {
         }
         (_, FdKind::File) => {
             out.push(fd::FILE_V2);
-            out.extend_from_slice(&file.flags.to_le_bytes());
+            out.extend_from_slice(&file.flags().to_le_bytes());
             text(file.name(), LONGEST_PATH, out);
-            out.extend_from_slice(&file.dev.to_le_bytes());
+            out.extend_from_slice(&file.dev().to_le_bytes());
         }
         (_, kind) => {
             let kind = match number(kind) {

@@ -29,10 +29,6 @@ use crate::yaml::{Place, Source};
 
 /// Source of events that system calls make.
 pub const SYSCALL_SOURCE: &str = "syscall";
-/// A rule tried on more event types than this costs too much. They are counted
-/// as Falco does ([`EventSet::codes`](crate::filter::events::EventSet::codes)).
-const MANY_EVENTS: usize = 100;
-
 /// Of a rule with more conditions than this, the rest is not looked into.
 const MANY_CONDITIONS: usize = 1000;
 
@@ -507,7 +503,7 @@ fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
             report.add(Code::NeverMatches, rule.place, rule_item(rule), message);
             "no event can satisfy this condition".to_owned()
         }
-        1..=MANY_EVENTS => return,
+        _ if events.is_narrow() => return,
         _ => format!("condition is tried on {} kinds of events", events.len()),
     };
     let hint = "restrict `evt.type`, or set `warn_evttypes: false`";

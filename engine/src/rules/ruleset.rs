@@ -346,7 +346,14 @@ impl Ruleset {
 
     /// What the kernel half must report for these rules.
     pub fn interest(&self) -> Interest {
-        self.events.interest()
+        let mut interest = self.events.interest();
+        let active = self.rules.iter().filter(|rule| rule.info.active);
+        for events in active.map(|rule| &rule.info.events) {
+            if events.is_narrow() {
+                interest.hooks |= events.busy_hooks();
+            }
+        }
+        interest
     }
 
     /// Whether some active rule can match the event. Cheap: events for which

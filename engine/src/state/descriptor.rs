@@ -3,6 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
+use bumpalo::Bump;
+use bumpalo::collections::Vec as BumpVec;
+use triomphe::ThinArc;
+
 use super::address::{Address, End};
 
 /// Kind of a descriptor.
@@ -185,14 +189,23 @@ impl Protocol {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Label(Kept);
 
+/// What is kept of the file beside its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    /// How much of the text is the path.
+    len: u32,
+    /// Device; 0 if unknown.
+    dev: u32,
+}
+
 /// The common ones are there without an allocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Kept {
     #[default]
     None,
     /// A path or another text, and behind it what the program gave if that is
-    /// another; and the length of the first.
-    Name(Arc<[u8]>, u32),
+    /// another; and the bits of [`falco_abi::flags::open`] beside it.
+    Name(u32, ThinArc<Head, u8>),
     /// The address that a socket is bound to.
     Bound4(Ipv4Addr, u16),
     Bound(Arc<End>),
@@ -207,24 +220,47 @@ impl Label {
     /// Nothing.
     pub const NONE: Self = Self(Kept::None);
 
-    /// A name.
-    pub fn name(name: &[u8]) -> Self {
-        Self(Kept::Name(name.into(), name.len() as u32))
+    fn of(text: &[u8], len: usize, flags: u32, dev: u32) -> Self {
+        let len = len as u32;
+        let text = ThinArc::from_header_and_slice(Head { len, dev }, text);
+        Self(Kept::Name(flags, text))
     }
 
-    /// A path, and how the program named it.
-    pub fn path(path: &[u8], given: &[u8]) -> Self {
+    /// A name.
+    pub fn name(name: &[u8]) -> Self {
+        Self::file(name, 0, 0)
+    }
+
+    /// A path that was opened with these bits of [`falco_abi::flags::open`], of
+    /// a file on this device.
+    pub fn file(path: &[u8], flags: u32, dev: u32) -> Self {
+        Self::of(path, path.len(), flags, dev)
+    }
+
+    /// The same, and how the program named it. What is put together for it is
+    /// put into the arena.
+    pub fn path(path: &[u8], given: &[u8], flags: u32, dev: u32, arena: &Bump) -> Self {
         if path == given {
-            return Self::name(path);
+            return Self::file(path, flags, dev);
         }
-        let text = path.iter().chain(given).copied().collect();
-        Self(Kept::Name(text, path.len() as u32))
+        let mut text = BumpVec::with_capacity_in(path.len() + given.len(), arena);
+        text.extend_from_slice_copy(path);
+        text.extend_from_slice_copy(given);
+        Self::of(&text, path.len(), flags, dev)
     }
 
     fn text(&self) -> Option<(&[u8], &[u8])> {
         match &self.0 {
-            Kept::Name(text, len) => text.split_at_checked(*len as usize),
+            Kept::Name(_, text) => text.slice.split_at_checked(text.header.header.len as usize),
             _ => None,
+        }
+    }
+
+    /// Bits of [`falco_abi::flags::open`], and the device.
+    fn opened(&self) -> (u32, u32) {
+        match &self.0 {
+            Kept::Name(flags, text) => (*flags, text.header.header.dev),
+            _ => (0, 0),
         }
     }
 
@@ -261,27 +297,53 @@ impl From<Address<'_>> for Label {
     }
 }
 
-/// What an open descriptor refers to.
+/// The place of a descriptor in its table: its number, and in the highest bit,
+/// which no number has, whether it ends with the next program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Place(u32);
+
+impl Place {
+    const CLOEXEC: u32 = 1 << 31;
+
+    /// `None`: no number is so high.
+    pub(super) fn new(num: u32, cloexec: bool) -> Option<Self> {
+        (num < Self::CLOEXEC).then(|| Self(num).with_cloexec(cloexec))
+    }
+
+    pub(super) fn num(self) -> u32 {
+        self.0 & !Self::CLOEXEC
+    }
+
+    pub(super) fn cloexec(self) -> bool {
+        self.0 & Self::CLOEXEC != 0
+    }
+
+    pub(super) fn with_cloexec(self, cloexec: bool) -> Self {
+        match cloexec {
+            true => Self(self.0 | Self::CLOEXEC),
+            false => Self(self.num()),
+        }
+    }
+}
+
+/// What an open descriptor refers to. There may be millions: it is laid out so
+/// that nothing is left between its parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Descriptor {
+    /// Its name.
+    pub label: Label,
+    /// Inode; 0 if unknown.
+    pub ino: u64,
+    /// Where its table has it.
+    pub(super) place: Place,
     /// Kind.
     pub kind: FdKind,
     /// Protocol of a socket.
     pub protocol: Protocol,
     /// This process is the server of the connection.
     pub server: bool,
-    /// The socket is connected.
+    /// The socket is connected, or about to be.
     pub connected: bool,
-    /// A connection was begun that may still fail.
-    pub pending: bool,
-    /// Bits of [`falco_abi::flags::open`].
-    pub flags: u32,
-    /// Device of the file; 0 if unknown.
-    pub dev: u32,
-    /// Inode; 0 if unknown.
-    pub ino: u64,
-    /// Its name.
-    pub label: Label,
 }
 
 impl Descriptor {
@@ -307,6 +369,16 @@ impl Descriptor {
         }
     }
 
+    /// Bits of [`falco_abi::flags::open`] of something with a name.
+    pub fn flags(&self) -> u32 {
+        self.label.opened().0
+    }
+
+    /// Device of the file; 0 if unknown.
+    pub fn dev(&self) -> u32 {
+        self.label.opened().1
+    }
+
     /// The address of a socket that has one.
     pub fn address(&self) -> Option<Address<'_>> {
         self.label.address()
@@ -326,8 +398,9 @@ mod tests {
 
     #[test]
     fn a_path_keeps_what_was_given() {
+        let arena = Bump::new();
         let label = |path: &[u8], given: &[u8]| Descriptor {
-            label: Label::path(path, given),
+            label: Label::path(path, given, 1, 2, &arena),
             ..Descriptor::new(FdKind::File)
         };
         let same = label(b"/etc/a", b"/etc/a");
@@ -337,10 +410,19 @@ mod tests {
         );
         let other = label(b"/etc/a", b"a");
         assert_eq!((other.name(), other.given()), (&b"/etc/a"[..], &b"a"[..]));
+        assert_eq!((other.flags(), other.dev()), (1, 2));
+    }
+
+    #[test]
+    fn a_place_has_both() {
+        let place = Place::new(7, true).unwrap();
+        assert_eq!((place.num(), place.cloexec()), (7, true));
+        assert!(!place.with_cloexec(false).cloexec());
+        assert_eq!(Place::new(u32::MAX, false), None);
     }
 
     #[test]
     fn it_is_small() {
-        assert!(size_of::<Descriptor>() <= 48, "{}", size_of::<Descriptor>());
+        assert!(size_of::<Descriptor>() <= 32, "{}", size_of::<Descriptor>());
     }
 }

@@ -2,35 +2,30 @@
 //! has the contents of its parent's until either changes.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
-use super::descriptor::Descriptor;
+use triomphe::Arc;
+
+use super::descriptor::{Descriptor, Place};
 
 /// Most descriptors that are kept of one table.
 const MAX_OPEN: usize = 65_536;
-
-/// One open descriptor of a table.
-#[derive(Clone, Debug)]
-struct Entry {
-    num: u32,
-    /// It ends with the next program.
-    cloexec: bool,
-    descriptor: Descriptor,
-}
 
 /// The open descriptors of a process, by number.
 #[derive(Clone, Debug, Default)]
 pub struct FileTable {
     // Ascending. Numbers are given from the lowest, so an entry is mostly at
     // the place that its number tells.
-    entries: Arc<Vec<Entry>>,
+    entries: Arc<Vec<Descriptor>>,
 }
 
 impl FileTable {
     fn find(&self, num: u32) -> Result<usize, usize> {
         match self.entries.get(num as usize) {
-            Some(entry) if entry.num == num => Ok(num as usize),
-            _ => self.entries.binary_search_by_key(&num, |entry| entry.num),
+            Some(entry) if entry.place.num() == num => Ok(num as usize),
+            _ => {
+                let num_of = |entry: &Descriptor| entry.place.num();
+                self.entries.binary_search_by_key(&num, num_of)
+            }
         }
     }
 
@@ -47,20 +42,22 @@ impl FileTable {
     /// What the number refers to.
     pub fn get(&self, num: u32) -> Option<&Descriptor> {
         let at = self.find(num).ok()?;
-        Some(&self.entries[at].descriptor)
+        Some(&self.entries[at])
     }
 
     /// All with their numbers, ascending.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u32, &Descriptor)> {
-        self.entries.iter().map(|e| (e.num, &e.descriptor))
+        self.entries.iter().map(|e| (e.place.num(), e))
     }
 
     /// Opens a number, in place of what it referred to.
     pub fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
-        let entry = Entry {
-            num,
-            cloexec,
-            descriptor,
+        let Some(place) = Place::new(num, cloexec) else {
+            return;
+        };
+        let entry = Descriptor {
+            place,
+            ..descriptor
         };
         match self.find(num) {
             Ok(at) => Arc::make_mut(&mut self.entries)[at] = entry,
@@ -68,7 +65,7 @@ impl FileTable {
                 let entries = Arc::make_mut(&mut self.entries);
                 // There are many tables, most of which grow no more.
                 if entries.len() == entries.capacity() {
-                    entries.reserve_exact((entries.len() / 4).max(2));
+                    entries.reserve_exact((entries.len() / 8).max(2));
                 }
                 entries.insert(at, entry);
             }
@@ -86,53 +83,50 @@ impl FileTable {
     /// Changes what the number refers to.
     pub fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
         if let Ok(at) = self.find(num) {
-            let entry = &mut Arc::make_mut(&mut self.entries)[at];
-            change(&mut entry.descriptor);
+            change(&mut Arc::make_mut(&mut self.entries)[at]);
         }
     }
 
     /// Sets whether a number ends with the next program.
     pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
         if let Ok(at) = self.find(num)
-            && self.entries[at].cloexec != cloexec
+            && self.entries[at].place.cloexec() != cloexec
         {
-            Arc::make_mut(&mut self.entries)[at].cloexec = cloexec;
+            let place = &mut Arc::make_mut(&mut self.entries)[at].place;
+            *place = place.with_cloexec(cloexec);
         }
     }
 
     /// Does so for all numbers from `first` to `last`.
     pub fn set_cloexec_range(&mut self, first: u32, last: u32, cloexec: bool) {
-        let within = |entry: &Entry| (first..=last).contains(&entry.num);
-        if !self
-            .entries
-            .iter()
-            .any(|e| within(e) && e.cloexec != cloexec)
-        {
+        let differs = |entry: &Descriptor| {
+            (first..=last).contains(&entry.place.num()) && entry.place.cloexec() != cloexec
+        };
+        if !self.entries.iter().any(differs) {
             return;
         }
-        for entry in Arc::make_mut(&mut self.entries) {
-            if within(entry) {
-                entry.cloexec = cloexec;
-            }
+        let entries = Arc::make_mut(&mut self.entries).iter_mut();
+        for entry in entries.filter(|entry| differs(entry)) {
+            entry.place = entry.place.with_cloexec(cloexec);
         }
     }
 
     /// Closes all numbers from `first` to `last`.
     pub fn remove_range(&mut self, first: u32, last: u32) {
-        self.retain(|entry| !(first..=last).contains(&entry.num));
+        self.retain(|entry| !(first..=last).contains(&entry.place.num()));
     }
 
     /// Closes what ends with a new program.
     pub fn exec(&mut self) {
-        self.retain(|entry| !entry.cloexec);
+        self.retain(|entry| !entry.place.cloexec());
     }
 
     /// Closes all numbers but those that `keep` names.
     pub fn keep(&mut self, keep: impl Fn(u32) -> bool) {
-        self.retain(|entry| keep(entry.num));
+        self.retain(|entry| keep(entry.place.num()));
     }
 
-    fn retain(&mut self, keep: impl Fn(&Entry) -> bool) {
+    fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
         if !self.entries.iter().all(&keep) {
             Arc::make_mut(&mut self.entries).retain(keep);
         }
@@ -167,6 +161,9 @@ impl Files {
         if let Some(id) = self.free.pop() {
             *self.slot(id) = slot;
             return id;
+        }
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact((self.slots.len() / 8).max(64));
         }
         self.slots.push(slot);
         let number = NonZeroU32::new(self.slots.len() as u32);

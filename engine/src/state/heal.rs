@@ -284,9 +284,7 @@ impl State {
         self.counters.corrected += 1;
         known.guessed = true;
         if runs_another(known, &read) {
-            known.image = read.image;
-            known.cmdline = read.cmdline;
-            known.comm = read.comm;
+            known.run_like(&read);
             known.executed = true;
         }
         known.cwd = read.cwd;

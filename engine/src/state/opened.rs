@@ -211,7 +211,6 @@ impl State {
                     }
                     socket.server = false;
                     socket.connected = true;
-                    socket.pending = pending;
                     match proto {
                         Some(proto) => socket.protocol = Protocol::of_number(proto),
                         // Whatever was lost, most connections are of this one.
@@ -290,10 +289,9 @@ impl State {
                 let cloexec =
                     event.kind == Kind::Pipe2 && flag(pipe2::Slot::flags as usize, bits::CLOEXEC);
                 let ino = event.number(Slot::ino as usize).unwrap_or_default();
-                for (fd, flags) in [(Slot::fd1, bits::RDONLY), (Slot::fd2, bits::WRONLY)] {
+                for fd in [Slot::fd1, Slot::fd2] {
                     let pipe = Descriptor {
                         ino,
-                        flags,
                         ..Descriptor::new(FdKind::Pipe)
                     };
                     self.put(event, event.int(fd as usize).unwrap_or(-1), pipe, cloexec);
@@ -459,11 +457,11 @@ impl State {
         };
         // What a path is put together in is dropped at once.
         let arena = std::mem::take(&mut self.scratch);
+        let absolute = paths::absolute(&arena, given, base);
+        let dev = value(slots.dev) as u32;
         let descriptor = Descriptor {
-            flags,
-            dev: value(slots.dev) as u32,
             ino: value(slots.ino),
-            label: Label::path(paths::absolute(&arena, given, base), given),
+            label: Label::path(absolute, given, flags, dev, &arena),
             ..Descriptor::new(kind)
         };
         self.recycle(arena);

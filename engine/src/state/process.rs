@@ -1,7 +1,5 @@
 //! What events tell of threads.
 
-use std::sync::Arc;
-
 use falco_abi::event::{
     Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setpgid,
     setregid, setresgid, setresuid, setreuid, setrlimit, setuid, switch, task_new, unshare,
@@ -123,7 +121,7 @@ impl State {
             args: bytes(Slot::args).unwrap_or_default().into(),
             // Without any it keeps what it had, as rules are used to.
             env: match bytes(Slot::env).filter(|env| !env.is_empty()) {
-                Some(env) => env.into(),
+                Some(env) => thread.image.env_or(env),
                 None => thread.image.env.clone(),
             },
             flags: number(Slot::flags).unwrap_or_default() as u32,
@@ -132,11 +130,13 @@ impl State {
             mtime: number(Slot::exe_ino_mtime).unwrap_or_default(),
             process_start: thread.start,
         };
-        let comm: Arc<[u8]> = match bytes(Slot::comm) {
-            Some(comm) => comm.into(),
-            None => Arc::clone(&thread.comm),
-        };
-        thread.run(&comm, image);
+        match bytes(Slot::comm) {
+            Some(comm) => thread.run(comm, image),
+            None => {
+                let comm: Box<[u8]> = thread.comm().into();
+                thread.run(&comm, image);
+            }
+        }
         thread.executed = true;
         thread.guessed = false;
         if let Some((groups, container)) = moved {
@@ -365,10 +365,10 @@ impl State {
         if let Some(cwd) = cwd {
             // All threads of a process are in one directory.
             let leader = self.table.get(pid);
-            let others = leader.map_or_else(Vec::new, |leader| leader.tasks.clone());
+            let others = leader.map_or_else(Vec::new, |leader| leader.tasks().to_vec());
             for tid in others.into_iter().chain([pid, tid]) {
                 if let Some(thread) = self.table.get_mut(tid) {
-                    thread.cwd = Arc::clone(&cwd);
+                    thread.cwd = cwd.clone();
                 }
             }
         }

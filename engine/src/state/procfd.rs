@@ -233,7 +233,6 @@ impl ProcFds {
         let (flags, ino) = parse_fdinfo(&read(&info, 4096).unwrap_or_default());
         let portable = open::from_kernel(flags);
         let mut descriptor = Descriptor {
-            flags: portable,
             ino: ino.unwrap_or_default(),
             ..Descriptor::default()
         };
@@ -257,9 +256,9 @@ impl ProcFds {
             descriptor.label = Label::name(name);
         } else {
             descriptor.kind = FdKind::File;
-            descriptor.label = Label::name(&link);
+            let mut dev = 0;
             if let Ok(meta) = std::fs::metadata(&path) {
-                descriptor.dev = kernel_device(meta.dev());
+                dev = kernel_device(meta.dev());
                 descriptor.ino = meta.ino();
                 if meta.is_dir() {
                     descriptor.kind = FdKind::Directory;
@@ -267,6 +266,7 @@ impl ProcFds {
                     descriptor.kind = FdKind::Pipe;
                 }
             }
+            descriptor.label = Label::file(&link, portable, dev);
         }
         Some(Open {
             num,

@@ -8,10 +8,10 @@ use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use falco_abi::flags::exec;
 
+use super::shared::Shared;
 use super::thread::{Image, Thread, UNSET, with_slash};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
@@ -28,6 +28,24 @@ pub struct ProcFs {
     buffer: Vec<u8>,
     ticks: u64,
     boot: u64,
+    before: Common,
+}
+
+/// What the thread that was read before has, and others mostly too: it is there
+/// once then.
+#[derive(Debug, Default)]
+struct Common {
+    env: Shared,
+    cgroups: Shared,
+    cwd: Shared,
+}
+
+/// These bytes, which may be the same as before.
+fn same_or(before: &mut Shared, bytes: &[u8]) -> Shared {
+    if **before != *bytes {
+        *before = bytes.into();
+    }
+    before.clone()
 }
 
 /// Reads what there is of a file, up to `limit` bytes.
@@ -204,6 +222,7 @@ impl ProcFs {
                 .filter(|&t| t > 0)
                 .unwrap_or(100),
             boot: boot_time(),
+            before: Common::default(),
         }
     }
 
@@ -258,9 +277,7 @@ impl ProcFs {
         let comm: Vec<u8> = stat.comm.into();
         let leader = (thread.pid != tid).then(|| leader(thread.pid)).flatten();
         if let Some(leader) = leader {
-            thread.image = leader.image;
-            thread.cmdline = leader.cmdline;
-            thread.comm = leader.comm;
+            thread.run_like(&leader);
             thread.cwd = leader.cwd;
             thread.cgroups = leader.cgroups;
             thread.container = leader.container;
@@ -272,11 +289,11 @@ impl ProcFs {
         if let Some(id) = self.read(tid, "loginuid") {
             thread.loginuid = number(id).unwrap_or(UNSET);
         }
-        if let Some(groups) = self.read(tid, "cgroup") {
-            thread.cgroups = parse_cgroup(groups).into();
+        if let Some(groups) = self.read(tid, "cgroup").map(parse_cgroup) {
+            thread.cgroups = same_or(&mut self.before.cgroups, &groups);
         }
         if let Some(cwd) = self.link(tid, "cwd") {
-            thread.cwd = with_slash(&cwd);
+            thread.cwd = same_or(&mut self.before.cwd, &with_slash(&cwd));
         }
         if let Some(ns) = self.link(tid, "ns/pid") {
             let digits = ns.strip_prefix(b"pid:[").and_then(|n| n.strip_suffix(b"]"));
@@ -288,8 +305,8 @@ impl ProcFs {
             image.exe = exe.into();
             image.args = past_title(args).into();
         }
-        if let Some(env) = self.read(tid, "environ") {
-            image.env = env.into();
+        if self.read(tid, "environ").is_some() {
+            image.env = same_or(&mut self.before.env, &self.buffer);
         }
         self.executable(tid, thread.uid, &mut image);
         image.process_start = thread.start;
@@ -375,17 +392,16 @@ impl ProcFs {
 
     /// What the threads of a process have in common.
     pub(super) fn shared(thread: &Thread) -> Thread {
-        Thread {
-            image: Arc::clone(&thread.image),
-            cmdline: Arc::clone(&thread.cmdline),
-            comm: Arc::clone(&thread.comm),
-            cwd: Arc::clone(&thread.cwd),
-            cgroups: Arc::clone(&thread.cgroups),
+        let mut shared = Thread {
+            cwd: thread.cwd.clone(),
+            cgroups: thread.cgroups.clone(),
             container: thread.container.clone(),
             loginuid: thread.loginuid,
             pidns: thread.pidns,
             ..Thread::default()
-        }
+        };
+        shared.run_like(thread);
+        shared
     }
 }
 
@@ -476,7 +492,7 @@ mod tests {
         let other = proc.tasks(pid).into_iter().find(|&tid| tid != pid).unwrap();
         let thread = proc.thread(other, |_| Some(ProcFs::shared(&this))).unwrap();
         assert_eq!(thread.pid, pid);
-        assert!(Arc::ptr_eq(&thread.image, &this.image));
+        assert!(std::ptr::eq(&*thread.image, &*this.image));
         assert!(proc.thread(u32::MAX, |_| None).is_none());
     }
 }

@@ -221,7 +221,7 @@ impl Table {
             return;
         };
         // The other threads keep the one that they had.
-        for other in thread.tasks.clone() {
+        for other in thread.tasks().to_vec() {
             let Some(other) = self.threads.get_mut(&other) else {
                 continue;
             };
@@ -283,7 +283,7 @@ impl Table {
     /// Living threads of the process, its first one included.
     pub fn thread_count(&self, pid: u32) -> u64 {
         self.get(pid)
-            .map_or(0, |t| u64::from(!t.dead) + t.tasks.len() as u64)
+            .map_or(0, |t| u64::from(!t.dead) + t.tasks().len() as u64)
     }
 
     /// Puts in a thread, in the place of another with its id. `false`: no room.
@@ -302,7 +302,7 @@ impl Table {
         if tid == pid {
             self.adopt(ptid, pid);
         } else if let Some(leader) = self.get_mut(pid) {
-            leader.tasks.push(tid);
+            leader.family().tasks.push(tid);
         }
         true
     }
@@ -318,7 +318,7 @@ impl Table {
             let pid = thread.pid;
             self.threads.get_mut(&pid)
         } {
-            forget(&mut leader.tasks, tid);
+            leader.forget_task(tid);
         }
     }
 
@@ -344,13 +344,13 @@ impl Table {
             let Some(leader) = self.threads.get_mut(&pid) else {
                 return;
             };
-            forget(&mut leader.tasks, tid);
-            if leader.dead && leader.tasks.is_empty() {
+            leader.forget_task(tid);
+            if leader.dead && leader.tasks().is_empty() {
                 self.remove_process(pid, reaper);
             }
             return;
         }
-        if thread.tasks.is_empty() {
+        if thread.tasks().is_empty() {
             self.remove_process(tid, reaper);
         } else {
             // The process lives on in its other threads, which look here for
@@ -366,23 +366,27 @@ impl Table {
             return;
         };
         leader.dead = false;
-        for tid in std::mem::take(&mut leader.tasks) {
+        if leader.tasks().is_empty() {
+            return;
+        }
+        for tid in std::mem::take(&mut leader.family().tasks) {
             self.take(tid);
         }
     }
 
     /// Takes out the process with all its threads.
     pub(super) fn remove_process(&mut self, pid: u32, reaper: u32) {
-        let Some(process) = self.take(pid) else {
+        let Some(mut process) = self.take(pid) else {
             return;
         };
-        for tid in process.tasks {
+        let family = process.take_family();
+        for tid in family.tasks {
             self.take(tid);
         }
         if let Some(parent) = self.threads.get_mut(&process.ptid) {
-            forget(&mut parent.children, pid);
+            parent.forget_child(pid);
         }
-        for child in process.children {
+        for child in family.children {
             if let Some(child) = self.threads.get_mut(&child) {
                 child.ptid = 0;
             } else {
@@ -410,20 +414,14 @@ impl Table {
         if old != parent
             && let Some(old) = self.threads.get_mut(&old)
         {
-            forget(&mut old.children, child);
+            old.forget_child(child);
         }
         if parent != child
             && let Some(parent) = self.threads.get_mut(&parent)
-            && !parent.children.contains(&child)
+            && !parent.children().contains(&child)
         {
-            parent.children.push(child);
+            parent.family().children.push(child);
         }
-    }
-}
-
-fn forget(ids: &mut Vec<u32>, id: u32) {
-    if let Some(at) = ids.iter().rposition(|&other| other == id) {
-        ids.swap_remove(at);
     }
 }
 
@@ -462,9 +460,9 @@ mod tests {
         assert_eq!(ancestors(&table, 30), [10, 1]);
         table.remove(10, 1);
         assert_eq!(ancestors(&table, 30), [1]);
-        assert_eq!(table.get(1).unwrap().children, [30]);
+        assert_eq!(table.get(1).unwrap().children(), [30]);
         table.remove(30, 1);
-        assert!(table.get(1).unwrap().children.is_empty());
+        assert!(table.get(1).unwrap().children().is_empty());
         assert_eq!(table.len(), 1);
     }
 
@@ -511,7 +509,7 @@ mod tests {
     fn an_id_is_used_again() {
         let mut table = table(&[(1, 1, 0), (10, 10, 1), (11, 10, 1), (20, 20, 10)]);
         table.insert(thread(11, 11, 1));
-        assert!(table.get(10).unwrap().tasks.is_empty());
+        assert!(table.get(10).unwrap().tasks().is_empty());
         assert_eq!(ancestors(&table, 11), [1]);
     }
 }

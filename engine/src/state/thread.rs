@@ -1,10 +1,10 @@
 //! One thread, and the program that it runs.
 
-use std::sync::Arc;
-
 use falco_abi::flags::exec;
+use triomphe::Arc;
 
 use super::files::FilesId;
+use super::shared::Shared;
 use crate::metadata::Container;
 
 /// Value of [`Thread::loginuid`] and of other ids that were never set.
@@ -20,8 +20,9 @@ pub struct Image {
     pub exepath: Box<[u8]>,
     /// The other arguments, each followed by a NUL.
     pub args: Box<[u8]>,
-    /// Environment: `NAME=value`, each followed by a NUL.
-    pub env: Box<[u8]>,
+    /// Environment: `NAME=value`, each followed by a NUL. Programs mostly hand
+    /// theirs on as it is.
+    pub env: Shared,
     /// Bits of [`falco_abi::flags::exec`].
     pub flags: u32,
     /// Inode of the executable; 0 if unknown.
@@ -48,6 +49,14 @@ impl Image {
     /// The entries of the environment.
     pub fn env(&self) -> impl Iterator<Item = &[u8]> {
         strings(&self.env)
+    }
+
+    /// This environment, for a program that this one starts.
+    pub(super) fn env_or(&self, env: &[u8]) -> Shared {
+        match *self.env == *env {
+            true => self.env.clone(),
+            false => env.into(),
+        }
     }
 
     /// Value of a variable of the environment.
@@ -131,14 +140,14 @@ pub struct Thread {
     pub vpgid: u32,
     /// Number of the pid namespace; 0 if unknown.
     pub pidns: u32,
-    /// Name of the task.
-    pub comm: Arc<[u8]>,
     /// [`Thread::comm`] and the arguments, joined by blanks.
-    pub cmdline: Arc<[u8]>,
+    pub cmdline: Shared,
+    /// How much of it is the name of the task.
+    pub(super) comm_len: u32,
     /// The program.
     pub image: Arc<Image>,
     /// Working directory, with a slash at its end; empty if unknown.
-    pub cwd: Arc<[u8]>,
+    pub cwd: Shared,
     /// Effective user.
     pub uid: u32,
     /// Effective group.
@@ -156,9 +165,9 @@ pub struct Thread {
     /// Memory and faults.
     pub usage: Usage,
     /// Control groups: `subsystem=path`, each followed by a NUL.
-    pub cgroups: Arc<[u8]>,
+    pub cgroups: Shared,
     /// The container that it is in.
-    pub container: Option<Arc<Container>>,
+    pub container: Option<std::sync::Arc<Container>>,
     /// When it was made, nanoseconds since the epoch; 0 if unknown.
     pub start: u64,
     /// When its pid namespace was made, nanoseconds since the epoch; 0 if unknown.
@@ -182,9 +191,17 @@ pub struct Thread {
     pub(super) dead: bool,
     /// The second in which it was first looked for in vain; 0: it was there.
     pub(super) missed: u32,
-    /// Ids of the living threads of the process but for the first; the first has them.
+    /// The first thread has it, unless it is empty: most processes have neither
+    /// further threads nor children.
+    pub(super) family: Option<Box<Family>>,
+}
+
+/// What belongs to a process.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Family {
+    /// Ids of the living threads but for the first.
     pub(super) tasks: Vec<u32>,
-    /// Ids of the children of the process; the first thread has them.
+    /// Ids of the children.
     pub(super) children: Vec<u32>,
 }
 
@@ -229,7 +246,7 @@ impl Thread {
         thread.ptid = UNSET;
         thread.vtid = UNSET;
         thread.known = false;
-        thread.cwd = (*b"./").into();
+        thread.cwd = b"./".as_slice().into();
         let image = Image {
             exe: (*b"<NA>").into(),
             ..Image::default()
@@ -248,6 +265,13 @@ impl Thread {
         self.known
     }
 
+    /// Name of the task.
+    pub fn comm(&self) -> &[u8] {
+        self.cmdline
+            .get(..self.comm_len as usize)
+            .unwrap_or_default()
+    }
+
     /// First element of the argument vector.
     pub fn exe(&self) -> &[u8] {
         &self.image.exe
@@ -260,7 +284,9 @@ impl Thread {
 
     /// The arguments behind the first, joined by blanks.
     pub fn joined_args(&self) -> &[u8] {
-        self.cmdline.get(self.comm.len() + 1..).unwrap_or_default()
+        self.cmdline
+            .get(self.comm_len as usize + 1..)
+            .unwrap_or_default()
     }
 
     /// Control groups: subsystem and path.
@@ -276,6 +302,42 @@ impl Thread {
         })
     }
 
+    /// Ids of the living threads of the process but for the first; the first has them.
+    pub(super) fn tasks(&self) -> &[u32] {
+        self.family.as_ref().map_or(&[], |family| &family.tasks)
+    }
+
+    /// Ids of the children of the process; the first thread has them.
+    pub(super) fn children(&self) -> &[u32] {
+        self.family.as_ref().map_or(&[], |family| &family.children)
+    }
+
+    /// Both, to be added to.
+    pub(super) fn family(&mut self) -> &mut Family {
+        self.family.get_or_insert_default()
+    }
+
+    /// A thread of the process is there no more.
+    pub(super) fn forget_task(&mut self, tid: u32) {
+        if let Some(family) = &mut self.family {
+            forget(&mut family.tasks, tid);
+        }
+    }
+
+    /// A child of the process is there no more.
+    pub(super) fn forget_child(&mut self, pid: u32) {
+        if let Some(family) = &mut self.family {
+            forget(&mut family.children, pid);
+        }
+    }
+
+    /// Takes out what belongs to the process.
+    pub(super) fn take_family(&mut self) -> Family {
+        self.family
+            .take()
+            .map_or_else(Family::default, |family| *family)
+    }
+
     /// What a new task takes over from the one that made it.
     pub(super) fn copy(&self) -> Self {
         Self {
@@ -285,13 +347,11 @@ impl Thread {
             subreaper: false,
             dead: false,
             missed: 0,
-            tasks: Vec::new(),
-            children: Vec::new(),
-            comm: Arc::clone(&self.comm),
-            cmdline: Arc::clone(&self.cmdline),
+            family: None,
+            cmdline: self.cmdline.clone(),
             image: Arc::clone(&self.image),
-            cwd: Arc::clone(&self.cwd),
-            cgroups: Arc::clone(&self.cgroups),
+            cwd: self.cwd.clone(),
+            cgroups: self.cgroups.clone(),
             container: self.container.clone(),
             ..*self
         }
@@ -299,26 +359,39 @@ impl Thread {
 
     /// Gives the thread a name; the command line starts with it.
     pub fn rename(&mut self, comm: &[u8]) {
-        if *self.comm == *comm {
+        if self.comm() == comm {
             return;
         }
-        self.comm = comm.into();
+        self.comm_len = comm.len() as u32;
         self.cmdline = cmdline(comm, &self.image);
+    }
+
+    /// Gives the thread the name and the program of another.
+    pub(super) fn run_like(&mut self, other: &Self) {
+        self.comm_len = other.comm_len;
+        self.cmdline = other.cmdline.clone();
+        self.image = Arc::clone(&other.image);
     }
 
     /// Gives the thread a name and a program.
     pub fn run(&mut self, comm: &[u8], image: Image) {
-        self.comm = comm.into();
+        self.comm_len = comm.len() as u32;
         self.cmdline = cmdline(comm, &image);
         self.image = Arc::new(image);
     }
 }
 
+fn forget(ids: &mut Vec<u32>, id: u32) {
+    if let Some(at) = ids.iter().rposition(|&other| other == id) {
+        ids.swap_remove(at);
+    }
+}
+
 /// The path of a directory with a slash at its end.
-pub fn with_slash(path: &[u8]) -> Arc<[u8]> {
+pub fn with_slash(path: &[u8]) -> Shared {
     match path {
         [] | [.., b'/'] => path.into(),
-        path => [path, b"/"].concat().into(),
+        path => [path, b"/"].concat().as_slice().into(),
     }
 }
 
@@ -328,14 +401,14 @@ pub(super) fn is_directory(cwd: &[u8], path: &[u8]) -> bool {
 }
 
 /// Name and arguments, joined by blanks.
-fn cmdline(comm: &[u8], image: &Image) -> Arc<[u8]> {
+fn cmdline(comm: &[u8], image: &Image) -> Shared {
     let mut line = Vec::with_capacity(comm.len() + 1 + image.args.len());
     line.extend_from_slice(comm);
     for arg in image.args() {
         line.push(b' ');
         line.extend_from_slice(arg);
     }
-    line.into()
+    line.as_slice().into()
 }
 
 #[cfg(test)]

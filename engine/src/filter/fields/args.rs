@@ -151,7 +151,7 @@ fn task<'a>(ctx: &Context<'a>, param: &Param, id: i64) -> Option<&'a [u8]> {
         return None;
     }
     let thread = ctx.state.thread(u32::try_from(id).ok()?)?;
-    Some(&thread.comm)
+    Some(thread.comm())
 }
 
 fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rendered<'a> {

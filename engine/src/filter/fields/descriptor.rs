@@ -171,8 +171,8 @@ impl<'a> Fd<'a> {
             address: descriptor.address(),
             text: Some(descriptor.name()).filter(|name| !name.is_empty()),
             given: Some(descriptor.given()),
-            flags: descriptor.flags,
-            dev: Some(descriptor.dev.into()),
+            flags: descriptor.flags(),
+            dev: Some(descriptor.dev().into()),
             ino: Some(descriptor.ino),
             ..Self::new(num)
         }

@@ -73,15 +73,15 @@ fn each<'a>(
 }
 
 pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(&ctx.thread?.comm)
+    text(ctx.thread?.comm())
 }
 
 pub(super) fn pname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
-    text(&parent(ctx)?.comm)
+    text(parent(ctx)?.comm())
 }
 
 pub(super) fn aname<'a>(ctx: &Context<'a>, arg: &FieldArg) -> Answer<'a> {
-    each(ctx, arg, |t| Value::Text(&t.comm))
+    each(ctx, arg, |t| Value::Text(t.comm()))
 }
 
 pub(super) fn exe<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -180,7 +180,7 @@ pub(super) fn cwd<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn loginshellid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let line = ctx.thread.into_iter().chain(ancestors(ctx));
-    int(line.filter(|t| t.comm.ends_with(b"sh")).last()?.pid)
+    int(line.filter(|t| t.comm().ends_with(b"sh")).last()?.pid)
 }
 
 pub(super) fn tty<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -266,13 +266,13 @@ macro_rules! of_leader {
 }
 
 of_leader! {
-    sname: session_leader, |t| &t.comm;
+    sname: session_leader, |t| t.comm();
     sid_exe: session_leader, Thread::exe;
     sid_exepath: session_leader, Thread::exepath;
-    vpgid_name: own_group_leader, |t| &t.comm;
+    vpgid_name: own_group_leader, |t| t.comm();
     vpgid_exe: own_group_leader, Thread::exe;
     vpgid_exepath: own_group_leader, Thread::exepath;
-    pgid_name: group_leader, |t| &t.comm;
+    pgid_name: group_leader, |t| t.comm();
     pgid_exe: group_leader, Thread::exe;
     pgid_exepath: group_leader, Thread::exepath;
 }
@@ -508,7 +508,7 @@ pub(super) fn stderr_name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 pub(super) fn nametid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
     let tid = text_in!(ctx.arena, "{}", thread.tid);
-    text(joined(ctx.arena, b"", [&*thread.comm, tid]))
+    text(joined(ctx.arena, b"", [thread.comm(), tid]))
 }
 
 /// Memory belongs to the process; its first thread stands for it.

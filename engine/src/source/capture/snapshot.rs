@@ -430,11 +430,12 @@ fn descriptor(fields: &mut Fields<'_>, sized: bool) -> Result<Descriptor, BadEnt
             descriptor.label = Label::name(fields.text()?);
         }
         fd::FILE_V2 => {
-            descriptor.flags = fields.u32()?;
-            descriptor.label = Label::name(fields.text()?);
-            if sized && fields.left() >= 4 {
-                descriptor.dev = fields.u32()?;
-            }
+            let (flags, path) = (fields.u32()?, fields.text()?);
+            let dev = match sized && fields.left() >= 4 {
+                true => fields.u32()?,
+                false => 0,
+            };
+            descriptor.label = Label::file(path, flags, dev);
         }
         fd::FILE | fd::DIRECTORY..=fd::PIDFD => {
             descriptor.label = Label::name(fields.text()?);

@@ -32,11 +32,14 @@ const PREEMPTIBLE_SINCE: (u32, u32) = (6, 13);
 
 /// Tracepoints with their programs, life cycles first, so that no child is seen
 /// before its birth.
-const HOOKS: [(&str, &str); 6] = [
+const HOOKS: [(&str, &str); 9] = [
     ("process_fork", "sched_process_fork"),
     ("process_exec", "sched_process_exec"),
     ("process_exit", "sched_process_exit"),
     ("signal_deliver", "signal_deliver"),
+    ("sched_switch", "sched_switch"),
+    ("page_fault_user", "page_fault_user"),
+    ("page_fault_kernel", "page_fault_kernel"),
     ("sys_enter", "sys_enter"),
     ("sys_exit", "sys_exit"),
 ];
@@ -167,6 +170,11 @@ impl Programs {
                 "process_exec" => has(hook::EXEC),
                 "process_exit" => has(hook::EXIT),
                 "signal_deliver" => has(hook::SIGNAL),
+                "sched_switch" => has(hook::SWITCH),
+                // Only x86 has these two.
+                "page_fault_user" | "page_fault_kernel" => {
+                    cfg!(target_arch = "x86_64") && has(hook::FAULT)
+                }
                 "sys_enter" => entries,
                 _ => exits,
             };
