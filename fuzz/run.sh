@@ -19,6 +19,9 @@ export RUSTFLAGS="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
 --cfg fuzzing -Zsanitizer=address -Ccodegen-units=1"
 cargo build --release --target "$host" --bin "$target"
 mkdir -p "corpus/$target" "artifacts/$target"
+# What earlier runs came to.
+[ ! -f "seeds/$target.tar.zst" ] ||
+    tar --extract --skip-old-files --file "seeds/$target.tar.zst" --directory "corpus/$target"
 [ ! -d "seeds/$target" ] || set -- "seeds/$target" "$@"
 exec "target/$host/release/$target" -artifact_prefix="artifacts/$target/" \
     "corpus/$target" "$@"

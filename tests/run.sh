@@ -186,6 +186,7 @@ if check 'node builds' wait "$node_pid" && check 'module compiles' module_compil
 if [ -n "$module" ]; then check 'layouts agree' tests/layout.sh || true; fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 600 || true
+    check 'sysdig reads what the node recorded' tests/sysdig.sh "$logs/fast" || true
     if [ "$extent" != --quick ]; then
         several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true

@@ -2,6 +2,7 @@
 //! pairs of events, and files that lie or end too early.
 
 use std::io::{Cursor, Write};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bumpalo::Bump;
@@ -69,6 +70,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// Form of an event's block.
+const V0: u32 = 0x8010_ABCD;
 const V1: u32 = 0x204;
 const V1_FLAGS: u32 = 0x208;
 const V2: u32 = 0x216;
@@ -100,7 +102,7 @@ impl File {
             };
         }
         let event = params.iter().fold(event, |event, param| event.raw(param));
-        let counted = !matches!(form, V1 | V1_FLAGS);
+        let counted = !matches!(form, V0 | V1 | V1_FLAGS);
         let head = if counted { 26 } else { 22 };
         let mut body = Body::default().u16(3);
         if matches!(form, V1_FLAGS | V2_FLAGS | LARGE_FLAGS) {
@@ -174,7 +176,8 @@ impl File {
 
 /// Everything that rules see of a file: the rendered text of each event.
 fn replay(file: Vec<u8>, format: &str) -> anyhow::Result<Vec<String>> {
-    let template = Template::compile(format, &FieldTable::new(FIELDS)).expect("a format");
+    static TABLE: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::new(FIELDS));
+    let template = Template::compile(format, &TABLE).expect("a format");
     let mut source = CaptureSource::new(Cursor::new(file))?;
     let mut state = State::new();
     source.restore(&mut state)?;
@@ -473,7 +476,7 @@ fn every_version_of_the_descriptor_list() {
 
 #[test]
 fn every_form_of_an_event() {
-    for form in [V1, V1_FLAGS, V2, V2_FLAGS, LARGE, LARGE_FLAGS] {
+    for form in [V0, V1, V1_FLAGS, V2, V2_FLAGS, LARGE, LARGE_FLAGS] {
         let file = File::new().event(form, 307, 10, &openat());
         let lines = shown(&file, "%evt.num %evt.cpu %thread.tid %evt.type %evt.rawres");
         assert_eq!(lines, ["1 3 10 openat 4"], "{form:x}");
@@ -673,6 +676,109 @@ fn lies_have_a_place() {
             .message
             .contains("endian")
     );
+}
+
+/// Files that have blocks of all types, and entries of all kinds in them.
+fn samples() -> [File; 3] {
+    let users = Body::default().u8(0).u32(5).u32(6);
+    let users = users.text("games").text("/g").text("/bin/no");
+    let users = users.u8(1).u32(6).text("players");
+    let short = |body: Body| Body::default().entry(&body);
+    let sized = |entry: &Body| Body::default().u32(entry.0.len() as u32).raw(&entry.0);
+    let mut opened = Body::default().u64(10);
+    let mut plain = opened.clone();
+    let named = (1..=21).filter(|kind| !matches!(kind, 3..=6 | 8 | 16));
+    let mut kinds: Vec<Body> = named
+        .map(|kind| Body::default().u8(kind).text("x"))
+        .collect();
+    let ends = |kind, len| Body::default().u8(kind).raw(&[9; 32][..len]).u16(80);
+    kinds.extend([
+        ends(3, 8).u16(2).u8(2),
+        ends(4, 32).u16(2).u8(3),
+        ends(5, 4).u8(2),
+        ends(6, 16).u8(2),
+        Body::default().u8(8).u64(0).u64(0).text("/run/x"),
+        Body::default().u8(16).u32(1).text("/etc/motd"),
+    ]);
+    for (num, kind) in kinds.iter().enumerate() {
+        let entry = Body::default().u64(num as u64).u64(99).raw(&kind.0);
+        opened = opened.entry(&entry);
+        plain = plain.raw(&entry.0);
+    }
+    let today = File::new()
+        .machine()
+        .block(0x219, &sized(&interface(1, "eth0", "10.0.0.1")))
+        .block(0x220, &short(users.clone()))
+        .process(9, 10, "bash")
+        .block(0x218, &opened)
+        .event(V2, 7, 10, &[number(2), b"hi".to_vec(), number(3), word(9)])
+        .event(V2_FLAGS, 307, 10, &openat())
+        .event(
+            LARGE,
+            402,
+            u64::MAX,
+            &[word(1), text("note"), vec![b'x'; 70]],
+        )
+        .event(LARGE_FLAGS, 402, u64::MAX, &[word(1), text(""), vec![]]);
+    let mut old = File::new().machine();
+    for version in 1..=8 {
+        old = old.process(version, 10 + u64::from(version), "old");
+    }
+    let old = old
+        .block(0x203, &plain)
+        .block(0x205, &interface(3, "old0", "10.0.0.2"))
+        .block(0x206, &users)
+        .event(V1, 4, 10, &[number(7)])
+        .event(V1, 5, 10, &[number(0)])
+        .event(
+            V1_FLAGS,
+            102,
+            10,
+            &[number(-100), text("/y"), word(1), word(0)],
+        )
+        .event(V1, 103, 10, &[number(5)]);
+    // Before the format was published.
+    let first = File::new()
+        .block(0x8002_ABCD, &Body::default().raw(&[1; 148]))
+        .block(0x8011_ABCD, &interface(4, "old1", "fd00::2"))
+        .block(0x8012_ABCD, &users)
+        .block(0x8001_ABCD, &plain)
+        .event(V0, 5, 10, &[number(0), number(3)]);
+    [today, old, first]
+}
+
+/// Wherever a length of two or four bytes may stand, it is another one.
+#[test]
+fn lengths_that_lie() {
+    const LIES: [&[u8]; 3] = [&[0xFF; 2], &[0xFF; 4], &[3, 0, 0, 0]];
+    let (mut errors, mut cut) = (0, 0);
+    for file in samples() {
+        let all = shown(&file, "%evt.args").len();
+        assert!(all > 0);
+        for at in (0..file.0.len()).step_by(3) {
+            for lie in LIES {
+                let mut file = file.clone();
+                let Some(place) = file.0.get_mut(at..at + lie.len()) else {
+                    continue;
+                };
+                place.copy_from_slice(lie);
+                let len = file.0.len() as u64;
+                match replay(file.0, "%evt.args %fd.name %proc.cmdline") {
+                    Ok(lines) => cut += usize::from(lines.len() < all),
+                    Err(error) => {
+                        errors += 1;
+                        if let Some(error) = error.downcast_ref::<CaptureError>() {
+                            assert!(error.offset <= len, "{error}");
+                        } else {
+                            assert!(at < 4, "{error}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{errors} errors, {cut} captures that end early");
+    assert!(errors > 0 && cut > 0);
 }
 
 /// A list of ever the same process cannot fill the memory.

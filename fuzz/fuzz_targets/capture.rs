@@ -1,5 +1,5 @@
-//! Any bytes as a capture: every record is one that can be decoded, and all of
-//! its arguments can be shown.
+//! Any bytes as a capture, compressed or not: every record is one that can be
+//! decoded, and all of its arguments can be shown.
 #![no_main]
 
 use std::io::Cursor;
@@ -17,12 +17,18 @@ use libfuzzer_sys::fuzz_target;
 
 const SHOWN: &str = "%evt.num %evt.type %evt.args %fd.name %proc.cmdline %proc.aname %user.name";
 
+/// How gzip and zstd begin.
+const COMPRESSED: [&[u8]; 2] = [b"\x1F\x8B", b"\x28\xB5\x2F\xFD"];
+
 fuzz_target!(|bytes: &[u8]| {
     let template = Template::compile(SHOWN, &FieldTable::new(FIELDS)).expect("a format");
-    // Mutations seldom keep the first block.
-    let mut file = Vec::from(*b"\n\r\r\n\x1c\0\0\0M<+\x1a\x01\0\x02\0");
-    file.extend([0xFF; 8]);
-    file.extend(*b"\x1c\0\0\0");
+    let mut file = Vec::new();
+    if !COMPRESSED.iter().any(|magic| bytes.starts_with(magic)) {
+        // Mutations seldom keep the first block.
+        file.extend(*b"\n\r\r\n\x1c\0\0\0M<+\x1a\x01\0\x02\0");
+        file.extend([0xFF; 8]);
+        file.extend(*b"\x1c\0\0\0");
+    }
     file.extend(bytes);
     let Ok(mut source) = CaptureSource::new(Cursor::new(file)) else {
         return;

@@ -4,7 +4,7 @@
 #   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] JOBDIR
 #
 # JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
-# printed; the kernel's messages go to console.log.
+# printed; the kernel's messages go to console.log, what it writes to /dev/ttyS2 to files.tar.
 #
 #   full (default)  the node's own disk with systemd and all. The job lies in /opt/job. The
 #                   disk is never written to: changes go to a temporary file.
@@ -88,7 +88,8 @@ else
     machine+=(-smp 2 -accel 'tcg,thread=multi' -cpu max)
 fi
 machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
-    -chardev "file,id=output,path=$output" -serial chardev:output)
+    -chardev "file,id=output,path=$output" -serial chardev:output
+    -chardev "file,id=files,path=$logs/files.tar" -serial chardev:files)
 # Warnings and worse reach the console; a fault ends the run at once instead of at its limit.
 kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on"
 if [ -n "$fast" ]; then

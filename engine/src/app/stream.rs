@@ -12,8 +12,9 @@ use anyhow::{Context as _, bail};
 use bumpalo::Bump;
 use clap::Args;
 use falco_abi::control::hook;
-use falco_abi::event::traits;
+use falco_abi::event::{Event as Kind, task_new, traits};
 use falco_abi::syscall::{NONE, SYSCALLS};
+use rustc_hash::FxHashSet;
 
 use super::signals::Signals;
 use super::startup;
@@ -138,7 +139,7 @@ pub(super) struct Stream {
     condition: Option<Condition>,
     progress: Progress,
     /// What processes have open was read at this time, in the clock of events:
-    /// older events are part of it.
+    /// older events are part of what is known at the start.
     settled: u64,
     left: Option<u64>,
     end: Option<Instant>,
@@ -212,7 +213,13 @@ impl Stream {
             let own = || host.clone().unwrap_or_default();
             source.machine().cloned().unwrap_or_else(own)
         };
-        sink.begin(&machine(&**source), state)?;
+        let first = machine(&**source);
+        let mut begun = *settled == 0;
+        if begun {
+            sink.begin(&first, state)?;
+        }
+        // Processes made since the others were read, of which events tell all.
+        let mut born = FxHashSet::default();
         let mut failed = None;
         let mut done = *left == Some(0);
         while !done && !signals.stop() {
@@ -232,11 +239,24 @@ impl Stream {
                     return;
                 };
                 if event.header.ts < *settled {
-                    if event.info().traits & DESCRIPTORS == 0 {
+                    if event.kind == Kind::TaskNew {
+                        born.extend(event.number(task_new::Slot::pid as usize));
+                    }
+                    if event.info().traits & DESCRIPTORS == 0
+                        || born.contains(&event.header.pid.into())
+                    {
                         state.before(&event);
                         state.after(&event);
                     }
                     return;
+                }
+                if !begun {
+                    begun = true;
+                    if let Err(error) = sink.begin(&first, state) {
+                        failed = Some(error);
+                        done = true;
+                        return;
+                    }
                 }
                 state.before(&event);
                 arena.reset();
@@ -262,6 +282,11 @@ impl Stream {
             if let Some(error) = failed {
                 return Err(error);
             }
+            // All that happened before is known by now.
+            if !begun && matches!(batch, Batch::Nothing) {
+                begun = true;
+                sink.begin(&first, state)?;
+            }
             sink.pause(progress);
             match batch {
                 Batch::Some | Batch::Nothing => {}
@@ -277,6 +302,9 @@ impl Stream {
                 state.heal_on();
                 state.tick();
             }
+        }
+        if !begun {
+            sink.begin(&first, state)?;
         }
         Ok(())
     }

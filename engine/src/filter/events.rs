@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use falco_abi::control::{Interest, hook};
 use falco_abi::event::{ALL, Event as Kind};
-use falco_abi::syscall::{NONE, SYSCALL_WORDS, SYSCALLS, Syscall};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALL_WORDS, SYSCALLS, Syscall};
 
 use crate::event::Event;
 use crate::source::capture::events::{EVENT_TYPES, Kind as TypeKind};
@@ -31,6 +31,30 @@ pub enum Probe {
     Kind(Kind),
     /// A system call without a kind of its own.
     Syscall(u32),
+}
+
+impl Probe {
+    /// What rules take an event for that tells a system call by its number alone:
+    /// captures and calls of x32 have such events of calls with a kind of their
+    /// own as well.
+    pub fn of_call(number: u32) -> Self {
+        static KINDS: [Kind; SYSCALL_MAX] = {
+            let mut kinds = [Kind::Syscall; SYSCALL_MAX];
+            let mut at = 0;
+            while at < SYSCALLS.len() {
+                let number = SYSCALLS[at].number();
+                if number != NONE {
+                    kinds[number as usize] = SYSCALLS[at].event;
+                }
+                at += 1;
+            }
+            kinds
+        };
+        match KINDS.get(number as usize) {
+            None | Some(Kind::Syscall) => Self::Syscall(number),
+            Some(&kind) => Self::Kind(kind),
+        }
+    }
 }
 
 impl EventSet {
@@ -154,7 +178,7 @@ impl EventSet {
     #[inline]
     pub fn contains(&self, event: &Event<'_>) -> bool {
         match event.kind {
-            Kind::Syscall => self.has_syscall(event.header.syscall),
+            Kind::Syscall => self.has(Probe::of_call(event.header.syscall)),
             kind => self.has_kind(kind),
         }
     }
@@ -315,6 +339,8 @@ mod tests {
         let openat = EventSet::of_type("openat").expect("known");
         assert!(contains(&openat, Kind::Openat, number("openat")));
         assert!(!contains(&openat, Kind::Syscall, number("read")));
+        assert!(contains(&openat, Kind::Syscall, number("openat")));
+        assert!(contains(&EventSet::all(), Kind::Syscall, number("openat")));
         let getpid = EventSet::of_type("getpid").expect("known");
         assert!(contains(&getpid, Kind::Syscall, number("getpid")));
         assert!(!contains(&getpid, Kind::Syscall, NO_SYSCALL));

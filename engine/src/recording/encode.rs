@@ -1,7 +1,7 @@
 //! From records to events of captures, driven by the same table of event types
 //! that captures are read by.
 
-use falco_abi::event::{ALL, Event as Kind, EventInfo, ParamType, Source, sockaddr};
+use falco_abi::event::{ALL, Event as Kind, ParamType, Source, sockaddr};
 use falco_abi::record::NO_SYSCALL;
 
 use crate::event::Event;
@@ -23,8 +23,13 @@ const OLD_CALLS: u16 = 343;
 /// ones it crashes, even of those that it has a name for.
 const OLD_NUMBERS: u32 = 334;
 
-/// The last event type that sysdig 0.29 knows; it crashes on some later ones.
-const OLD_TYPES: u16 = 371;
+/// The last event type that sysdig 0.29 knows: it passes over later ones, or
+/// crashes on them.
+const OLD_TYPES: u16 = 335;
+
+/// Calls that had no types of their own then, and those under whose types they
+/// were recorded.
+const OLDER: [(&str, &str); 3] = [("dup2", "dup"), ("dup3", "dup"), ("pipe2", "pipe")];
 
 /// In front of a parameter of `ptrace` of which the byte that follows is a signal.
 const SIGNAL: u8 = 1;
@@ -77,14 +82,22 @@ impl Layout {
     }
 }
 
-/// The type that events of this kind have in today's captures: of those with
-/// its name the one that tells most of what today's event has.
-fn type_of(kind: Kind) -> Option<&'static EventType> {
-    let EventInfo { name, params, .. } = kind.info();
+/// The type that events of this kind have in captures with types up to `last`: of
+/// those with its name the one that tells most of what today's event has.
+fn type_of(kind: Kind, last: u16) -> Option<&'static EventType> {
+    let name = kind.info().name;
+    named(kind, name, last).or_else(|| {
+        let (_, older) = OLDER.iter().find(|(own, _)| *own == name)?;
+        named(kind, older, last)
+    })
+}
+
+fn named(kind: Kind, name: &str, last: u16) -> Option<&'static EventType> {
+    let params = kind.info().params;
     let has = |param: &&events::Param| params.iter().any(|own| own.name == param.name);
-    let types = EVENT_TYPES.iter().filter(|ty| ty.name == *name);
+    let types = EVENT_TYPES.iter().filter(|ty| ty.name == name);
     types
-        .filter(|ty| !matches!(ty.kind, Role::Enter | Role::Early))
+        .filter(|ty| !matches!(ty.kind, Role::Enter | Role::Early) && ty.code <= last)
         .max_by_key(|ty| {
             let told = ty.params.iter().filter(has).count();
             (told, ty.code != OLD_SELECT, ty.code)
@@ -110,7 +123,7 @@ impl Encoder {
         let layout = |&kind: &Kind| match kind {
             Kind::Syscall => None,
             kind => {
-                let ty = type_of(kind).filter(|ty| ty.code <= last)?;
+                let ty = type_of(kind, last)?;
                 Some(Layout::new(ty, kind))
             }
         };
@@ -320,9 +333,20 @@ mod tests {
             (Kind::Umount2, 391),
             (Kind::Procexit, 186),
         ] {
-            assert_eq!(type_of(kind).expect("a type").code, code, "{kind:?}");
+            assert_eq!(
+                type_of(kind, u16::MAX).expect("a type").code,
+                code,
+                "{kind:?}"
+            );
         }
-        assert!(type_of(Kind::TaskNew).is_none());
+        assert!(type_of(Kind::TaskNew, u16::MAX).is_none());
+        for (kind, code) in [(Kind::Dup2, 125), (Kind::Pipe2, 61), (Kind::Accept4, 249)] {
+            assert_eq!(
+                type_of(kind, OLD_TYPES).expect("a type").code,
+                code,
+                "{kind:?}"
+            );
+        }
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Ruleset {
         let by_kind = kinds.collect();
         let calls = 0..SYSCALL_MAX as u32;
         let by_syscall = calls
-            .map(|call| grouping.group(Probe::Syscall(call)))
+            .map(|call| grouping.group(Probe::of_call(call)))
             .collect();
         let (plan, groups) = grouping.finish();
         Self {
@@ -338,7 +338,10 @@ impl Ruleset {
         let kinds = kinds.filter(|info| !info.internal && !info.name.is_empty());
         let calls = self.by_syscall.iter().enumerate();
         let calls = calls.filter(|(_, at)| **at == group);
-        let calls = calls.filter_map(|(number, _)| syscall_name(number as u32));
+        let calls = calls.map(|(number, _)| number as u32);
+        // The others are there by their kinds.
+        let calls = calls.filter(|&call| matches!(Probe::of_call(call), Probe::Syscall(_)));
+        let calls = calls.filter_map(syscall_name);
         let mut names: Vec<_> = kinds.map(|info| info.name).chain(calls).collect();
         names.sort_unstable();
         names.dedup();

@@ -28,7 +28,7 @@ capture_work() {
 
 # Prints events and records them at the same time.
 capture_record() {
-    ./falco-engine print -w /tmp/live.scap -p "$capture_fields" >/tmp/live.lines 2>/tmp/live.err &
+    ./falco-engine print -w /tmp/live.scap.gz -p "$capture_fields" >/tmp/live.lines 2>/tmp/live.err &
     recorder=$!
     begun() { cat /etc/hostname >/dev/null 2>&1; grep -q ' openat ' /tmp/live.lines; }
     within 60 begun || return 1
@@ -39,4 +39,28 @@ capture_record() {
     status=$?
     cat /tmp/live.err
     [ "$status" = 0 ] && grep -q ' 0 were lost' /tmp/live.err
+}
+
+# What is printed of the capture is what was printed live, line by line.
+capture_replay() {
+    ./falco-engine print -r /tmp/live.scap.gz -p "$capture_fields" >/tmp/replayed.lines || return 1
+    lines="$(wc -l </tmp/live.lines)"
+    echo "$lines lines"
+    [ "$lines" -gt 500 ] && diff /tmp/live.lines /tmp/replayed.lines
+}
+
+# Records for sysdig, which is not on this node, and hands the capture back to those who booted it.
+capture_for_sysdig() {
+    ./falco-engine record --old-readers -w /tmp/node.scap.gz 2>/tmp/node.err &
+    recorder=$!
+    within 60 grep -q 'threads are running' /tmp/node.err || return 1
+    sleep 2
+    capture_work
+    sleep 1
+    kill -INT "$recorder"
+    wait "$recorder"
+    status=$?
+    cat /tmp/node.err
+    [ "$status" = 0 ] && grep -q ' 0 were lost' /tmp/node.err || return 1
+    stty -F /dev/ttyS2 raw && tar -c -C /tmp node.scap.gz >/dev/ttyS2
 }

@@ -41,6 +41,14 @@ fn kind_and_name(mode: u64, path: &[u8]) -> (FdKind, Option<&[u8]>) {
     }
 }
 
+/// Whether the kernel calls the pipe with this inode so.
+fn is_pipe(text: &[u8], ino: Option<u64>) -> bool {
+    let number = text.strip_prefix(b"pipe:[");
+    let number = number.and_then(|text| text.strip_suffix(b"]"));
+    let number = number.and_then(|number| std::str::from_utf8(number).ok()?.parse().ok());
+    number.is_some() && number == ino
+}
+
 /// The descriptor of an event.
 #[derive(Clone, Copy)]
 pub(in crate::filter) struct Fd<'a> {
@@ -207,12 +215,14 @@ impl<'a> Fd<'a> {
         let agrees = kept.kind == told.kind
             && (equal || same(kept.name(ctx)) || turned.is_some() && turned == kept.address);
         if silent || agrees {
+            // A pipe that was made under our eyes has no name, as in a capture.
+            let nameless = |text: &[u8]| kept.kind == FdKind::Pipe && is_pipe(text, kept.ino);
             return Some(Self {
                 named: told.named,
                 path: told.path,
                 text: match told.path {
                     Some(_) => told.text,
-                    None => kept.text.or(told.text),
+                    None => kept.text.or(told.text.filter(|text| !nameless(text))),
                 },
                 given: told.given.or(kept.given),
                 ..kept

@@ -4,6 +4,7 @@ mod convert;
 mod entries;
 pub mod events;
 pub mod format;
+mod memory;
 mod pace;
 mod snapshot;
 mod stream;
@@ -21,15 +22,20 @@ pub use self::convert::NOBODY;
 use self::convert::{Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
+use self::memory::Memory;
 use self::pace::Pace;
+use self::snapshot::{BadEntry, List};
 pub use self::snapshot::{Interface, Machine};
 pub use self::stream::CaptureError;
 use self::stream::Stream;
 use super::{Batch, Counters, Source};
 use crate::state::State;
 
-/// Longest block that is read. Lists of processes are the long ones.
-const MAX_BLOCK: usize = 96 << 20;
+/// Longest block that is read at once: all but lists, which are read entry by entry.
+const MAX_BLOCK: usize = 16 << 20;
+
+/// Longest entry of a list: seven texts and some numbers.
+const MAX_ENTRY: usize = 1 << 20;
 
 /// Events of one batch; in between the caller looks at other things.
 const BATCH: usize = 4096;
@@ -47,6 +53,9 @@ pub struct CaptureSource {
     converter: Converter,
     machine: Machine,
     pace: Option<Pace>,
+    memory: Memory,
+    /// Where the block at hand begins.
+    block: u64,
     /// Events that count so far.
     events: u64,
     ended: bool,
@@ -80,6 +89,8 @@ impl CaptureSource {
     }
 
     fn of(mut stream: Stream) -> anyhow::Result<Self> {
+        // What is decompressed for the first bytes counts.
+        let memory = Memory::new();
         if stream.fill(4)? < 4 || stream.bytes()[..4] != format::SECTION.to_le_bytes() {
             anyhow::bail!("this is no capture: it does not begin with a section header");
         }
@@ -88,6 +99,8 @@ impl CaptureSource {
             converter: Converter::new(),
             machine: Machine::default(),
             pace: None,
+            memory,
+            block: 0,
             events: 0,
             ended: false,
         })
@@ -103,10 +116,19 @@ impl CaptureSource {
         &self.machine
     }
 
+    /// What is wrong with the block at hand.
     fn error(&self, message: impl Into<String>) -> CaptureError {
         CaptureError {
-            offset: self.stream.offset(),
+            offset: self.block,
             message: message.into(),
+        }
+    }
+
+    /// What is wrong with a part of it that is next in the stream.
+    fn bad(&self, bad: &BadEntry) -> CaptureError {
+        CaptureError {
+            offset: self.stream.offset() + bad.at as u64,
+            message: bad.what.to_owned(),
         }
     }
 
@@ -114,17 +136,20 @@ impl CaptureSource {
     #[cold]
     fn cut_off(&mut self) {
         self.ended = true;
-        let there = self.stream.bytes().len();
-        let offset = self.stream.offset();
+        let left = self.stream.bytes().len();
+        let offset = self.block;
+        let there = self.stream.offset() - offset + left as u64;
         warn!(
             "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
         );
-        self.stream.consume(there);
+        self.stream.consume(left);
     }
 
     /// Looks at the next block. `None`: there is none.
     #[inline(always)]
     fn next_block(&mut self) -> Result<Option<Found>, CaptureError> {
+        self.block = self.stream.offset();
+        self.memory.check(self.block)?;
         let there = self.stream.fill(BLOCK_HEADER)?;
         if there < BLOCK_HEADER {
             if there > 0 {
@@ -154,10 +179,10 @@ impl CaptureSource {
         if self.stream.bytes().len() < found.len && !self.load_more(found)? {
             return Ok(false);
         }
-        let trailer = u32_at(self.stream.bytes(), found.len - BLOCK_TRAILER) as usize;
-        if trailer != found.len {
-            return Err(self.contradiction(found.len, trailer));
-        }
+        self.same_length(
+            found,
+            u32_at(self.stream.bytes(), found.len - BLOCK_TRAILER),
+        )?;
         Ok(true)
     }
 
@@ -174,8 +199,17 @@ impl CaptureSource {
         Ok(true)
     }
 
+    /// The length stands at both ends of a block.
+    #[inline(always)]
+    fn same_length(&self, found: Found, trailer: u32) -> Result<(), CaptureError> {
+        match trailer as usize == found.len {
+            true => Ok(()),
+            false => Err(self.contradiction(found.len, trailer)),
+        }
+    }
+
     #[cold]
-    fn contradiction(&self, len: usize, trailer: usize) -> CaptureError {
+    fn contradiction(&self, len: usize, trailer: u32) -> CaptureError {
         self.error(format!(
             "a block says at its start that it has {len} bytes and at its end {trailer}"
         ))
@@ -210,31 +244,63 @@ impl CaptureSource {
         Ok(())
     }
 
-    /// Takes in a block of what was known before the first event.
-    fn known(&mut self, block: Block, found: Found, state: &mut State) -> Result<(), CaptureError> {
+    fn machine_block(&mut self, found: Found, state: &mut State) -> Result<(), CaptureError> {
         let body = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
-        let result = match block {
-            Block::Machine => snapshot::machine(body).map(|machine| {
-                state.set_hostname(&machine.hostname);
-                let interfaces = std::mem::take(&mut self.machine.interfaces);
-                self.machine = Machine {
-                    interfaces,
-                    ..machine
-                };
-            }),
-            Block::Users { sized } => snapshot::users(body, sized, state),
-            Block::Processes(version) => snapshot::processes(body, version, state),
-            Block::Descriptors { sized } => snapshot::descriptors(body, sized, state),
-            Block::Interfaces { sized } => snapshot::interfaces(body, sized).map(|interfaces| {
-                state.set_addresses(interfaces.iter().map(|one| one.address));
-                self.machine.interfaces = interfaces;
-            }),
-            Block::Section | Block::Event(_) => Ok(()),
+        let machine = snapshot::machine(body).map_err(|bad| {
+            let at = BLOCK_HEADER + bad.at;
+            self.bad(&BadEntry { at, ..bad })
+        })?;
+        state.set_hostname(&machine.hostname);
+        let interfaces = std::mem::take(&mut self.machine.interfaces);
+        self.machine = Machine {
+            interfaces,
+            ..machine
         };
-        result.map_err(|bad| CaptureError {
-            offset: self.stream.offset() + (BLOCK_HEADER + bad.at) as u64,
-            message: bad.what.to_owned(),
-        })
+        Ok(())
+    }
+
+    /// Takes in a list of what was known before the first event, entry by entry,
+    /// for it may be longer than there is memory.
+    fn list(
+        &mut self,
+        mut list: List,
+        found: Found,
+        state: &mut State,
+    ) -> Result<(), CaptureError> {
+        self.stream.consume(BLOCK_HEADER);
+        let mut left = found.len - BLOCK_HEADER - BLOCK_TRAILER;
+        // What is shorter is padding.
+        while left >= 4 {
+            self.memory.check(self.stream.offset())?;
+            let there = self.stream.bytes().len().min(left);
+            match list.entry(&self.stream.bytes()[..there], state) {
+                Ok(len) => {
+                    self.stream.consume(len);
+                    left -= len;
+                }
+                // Perhaps its end is not there yet.
+                Err(_) if there < left.min(MAX_ENTRY) => {
+                    if self.stream.fill(there + 1)? == there {
+                        self.cut_off();
+                        break;
+                    }
+                }
+                Err(bad) => return Err(self.bad(&bad)),
+            }
+        }
+        if let List::Interfaces(interfaces, _) = list {
+            state.set_addresses(interfaces.iter().map(|one| one.address));
+            self.machine.interfaces = interfaces;
+        }
+        let rest = left + BLOCK_TRAILER;
+        if !self.ended && self.stream.fill(rest)? < rest {
+            self.cut_off();
+        }
+        if !self.ended {
+            self.same_length(found, u32_at(self.stream.bytes(), left))?;
+            self.stream.consume(rest);
+        }
+        Ok(())
     }
 
     /// Whether it is time for the event, within `wait`.
@@ -364,16 +430,17 @@ impl Source for CaptureSource {
                 Some(Block::Section) if !first => break,
                 Some(Block::Event(_)) => break,
                 None => self.skip(found)?,
-                Some(block) => {
-                    if !self.load(found)? {
-                        break;
+                Some(block) => match List::of(block) {
+                    Some(list) => self.list(list, found, state)?,
+                    None if !self.load(found)? => break,
+                    None => {
+                        match block {
+                            Block::Machine => self.machine_block(found, state)?,
+                            _ => self.section(found)?,
+                        }
+                        self.stream.consume(found.len);
                     }
-                    match block {
-                        Block::Section => self.section(found)?,
-                        block => self.known(block, found, state)?,
-                    }
-                    self.stream.consume(found.len);
-                }
+                },
             }
             first = false;
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::flags::exec;
 
-use super::format::{HOSTNAME, fd, interface, l4, user};
+use super::format::{Block, HOSTNAME, fd, interface, l4, user};
 use crate::state::address::Address;
 use crate::state::procfs::past_title;
 use crate::state::thread::{Capabilities, Image, Thread, Usage, with_slash};
@@ -44,11 +44,6 @@ impl<'a> Fields<'a> {
             at: self.at,
             what: self.what,
         }
-    }
-
-    /// Whether there may be another entry: what is shorter is padding.
-    fn more(&self) -> bool {
-        self.bytes.len() - self.at >= 4
     }
 
     fn take(&mut self, len: usize) -> Read<&'a [u8]> {
@@ -175,59 +170,95 @@ pub(super) fn machine(block: &[u8]) -> Result<Machine, BadEntry> {
     })
 }
 
-/// Reads a list of interfaces.
-pub(super) fn interfaces(block: &[u8], sized: bool) -> Result<Vec<Interface>, BadEntry> {
-    let mut fields = Fields::new(block, "an entry of the list of interfaces is cut off");
-    let mut all = Vec::new();
-    while fields.more() {
-        fields.enter_behind(sized)?;
-        let ty = fields.u16()?;
-        let name = usize::from(fields.u16()?);
-        let address = match ty {
-            interface::IPV4 | interface::IPV4_WITHOUT_SPEED => ipv4,
-            interface::IPV6 | interface::IPV6_WITHOUT_SPEED => ipv6_as_is,
-            // Of a later version; its length says where it ends.
-            _ if sized => {
-                fields.leave(sized);
-                continue;
-            }
-            _ => return Err(fields.bad()),
-        };
-        all.push(Interface {
-            address: address(&mut fields)?,
-            mask: address(&mut fields)?,
-            broadcast: address(&mut fields)?,
-            speed: match ty {
-                interface::IPV4 | interface::IPV6 => fields.u64()?,
-                _ => 0,
-            },
-            name: fields.take(name)?.into(),
-        });
-        fields.leave(sized);
-    }
-    Ok(all)
+/// A list of what was known, in the middle of being read.
+pub(super) enum List {
+    /// Interfaces so far, and whether each entry begins with its length.
+    Interfaces(Vec<Interface>, bool),
+    /// Users and groups; likewise.
+    Users(bool),
+    /// Threads, in a version of the list.
+    Processes(u8),
+    /// Descriptors, of the thread that the list begins with; likewise.
+    Descriptors(Option<u32>, bool),
 }
 
-/// Takes in a list of users and groups.
-pub(super) fn users(block: &[u8], sized: bool, state: &mut State) -> Result<(), BadEntry> {
-    let mut fields = Fields::new(block, "an entry of the list of users is cut off");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    while fields.more() {
-        fields.enter(sized)?;
-        if fields.u8()? == user::USER {
-            let uid = fields.u32()?;
-            let _gid = fields.u32()?;
-            let name = text(fields.text()?).into();
-            let home = text(fields.text()?).into();
-            let shell = text(fields.text()?).into();
-            state.add_user(uid, User { name, home, shell });
-        } else {
-            let gid = fields.u32()?;
-            let name = text(fields.text()?);
-            state.add_group(gid, &name);
-        }
-        fields.leave(sized);
+impl List {
+    /// The list that a block holds, if it holds one.
+    pub(super) fn of(block: Block) -> Option<Self> {
+        Some(match block {
+            Block::Interfaces { sized } => Self::Interfaces(Vec::new(), sized),
+            Block::Users { sized } => Self::Users(sized),
+            Block::Processes(version) => Self::Processes(version),
+            Block::Descriptors { sized } => Self::Descriptors(None, sized),
+            Block::Section | Block::Machine | Block::Event(_) => return None,
+        })
     }
+
+    /// Takes in the entry with which the bytes begin. Gives its length.
+    pub(super) fn entry(&mut self, bytes: &[u8], state: &mut State) -> Read<usize> {
+        let what = match self {
+            Self::Interfaces(..) => "an entry of the list of interfaces is cut off",
+            Self::Users(_) => "an entry of the list of users is cut off",
+            Self::Processes(_) => "an entry of the list of processes is cut off",
+            Self::Descriptors(..) => "an entry of the list of descriptors is cut off",
+        };
+        let mut fields = Fields::new(bytes, what);
+        match self {
+            Self::Interfaces(all, sized) => all.extend(interface(&mut fields, *sized)?),
+            Self::Users(sized) => user(&mut fields, *sized, state)?,
+            Self::Processes(version) => process(&mut fields, *version, state)?,
+            Self::Descriptors(tid @ None, _) => *tid = Some(fields.id()?),
+            Self::Descriptors(Some(tid), sized) => opened(&mut fields, *tid, *sized, state)?,
+        }
+        Ok(fields.at)
+    }
+}
+
+/// An interface, if it is of a kind that is known.
+fn interface(fields: &mut Fields<'_>, sized: bool) -> Read<Option<Interface>> {
+    fields.enter_behind(sized)?;
+    let ty = fields.u16()?;
+    let name = usize::from(fields.u16()?);
+    let address = match ty {
+        interface::IPV4 | interface::IPV4_WITHOUT_SPEED => ipv4,
+        interface::IPV6 | interface::IPV6_WITHOUT_SPEED => ipv6_as_is,
+        // Of a later version; its length says where it ends.
+        _ if sized => {
+            fields.leave(sized);
+            return Ok(None);
+        }
+        _ => return Err(fields.bad()),
+    };
+    let found = Interface {
+        address: address(fields)?,
+        mask: address(fields)?,
+        broadcast: address(fields)?,
+        speed: match ty {
+            interface::IPV4 | interface::IPV6 => fields.u64()?,
+            _ => 0,
+        },
+        name: fields.take(name)?.into(),
+    };
+    fields.leave(sized);
+    Ok(Some(found))
+}
+
+fn user(fields: &mut Fields<'_>, sized: bool, state: &mut State) -> Read<()> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    fields.enter(sized)?;
+    if fields.u8()? == user::USER {
+        let uid = fields.u32()?;
+        let _gid = fields.u32()?;
+        let name = text(fields.text()?).into();
+        let home = text(fields.text()?).into();
+        let shell = text(fields.text()?).into();
+        state.add_user(uid, User { name, home, shell });
+    } else {
+        let gid = fields.u32()?;
+        let name = text(fields.text()?);
+        state.add_group(gid, &name);
+    }
+    fields.leave(sized);
     Ok(())
 }
 
@@ -235,16 +266,12 @@ pub(super) fn users(block: &[u8], sized: bool, state: &mut State) -> Result<(), 
 /// which were put before others later.
 const SHORT_TAIL: usize = 29;
 
-/// Takes in a list of threads.
-pub(super) fn processes(block: &[u8], version: u8, state: &mut State) -> Result<(), BadEntry> {
-    let mut fields = Fields::new(block, "an entry of the list of processes is cut off");
+fn process(fields: &mut Fields<'_>, version: u8, state: &mut State) -> Read<()> {
     let sized = version >= 9;
-    while fields.more() {
-        fields.enter(sized)?;
-        let thread = thread(&mut fields, version)?;
-        state.add_thread(thread);
-        fields.leave(sized);
-    }
+    fields.enter(sized)?;
+    let thread = thread(fields, version)?;
+    state.add_thread(thread);
+    fields.leave(sized);
     Ok(())
 }
 
@@ -340,21 +367,16 @@ fn tail(fields: &mut Fields<'_>, thread: &mut Thread, image: &mut Image) -> Resu
     Ok(())
 }
 
-/// Takes in the open descriptors of one thread.
-pub(super) fn descriptors(block: &[u8], sized: bool, state: &mut State) -> Result<(), BadEntry> {
-    let mut fields = Fields::new(block, "an entry of the list of descriptors is cut off");
-    let tid = fields.id()?;
-    while fields.more() {
-        fields.enter(sized)?;
-        let num = fields.u64()?;
-        let ino = fields.u64()?;
-        let mut descriptor = descriptor(&mut fields, sized)?;
-        descriptor.ino = ino;
-        if let Ok(num) = u32::try_from(num) {
-            state.add_descriptor(tid, num, descriptor, false);
-        }
-        fields.leave(sized);
+fn opened(fields: &mut Fields<'_>, tid: u32, sized: bool, state: &mut State) -> Read<()> {
+    fields.enter(sized)?;
+    let num = fields.u64()?;
+    let ino = fields.u64()?;
+    let mut descriptor = descriptor(fields, sized)?;
+    descriptor.ino = ino;
+    if let Ok(num) = u32::try_from(num) {
+        state.add_descriptor(tid, num, descriptor, false);
     }
+    fields.leave(sized);
     Ok(())
 }
 
