@@ -838,7 +838,13 @@ pub(crate) fn switch(next: Task) -> [u64; 6] {
 /// A page was not there: the parameters. Addresses of the kernel, which are those of the
 /// upper half, are told to nobody.
 pub(crate) fn page_fault(address: usize, instruction: usize, error: usize) -> [u64; 3] {
-    let of_program = |address: usize| if (address as isize) < 0 { 0 } else { address as u64 };
+    let of_program = |address: usize| {
+        if (address as isize) < 0 {
+            0
+        } else {
+            address as u64
+        }
+    };
     let flags = flags::page_fault::from_kernel(error as u64);
     [
         of_program(address),
