@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use falco_abi::control::{Interest, hook};
 use falco_abi::event::{ALL, Event as Kind};
-use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALL_WORDS, SYSCALLS, Syscall};
+use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_WORDS, SYSCALLS, Syscall};
 
 use crate::event::Event;
 use crate::source::capture::events::{EVENT_TYPES, Kind as TypeKind};
@@ -38,19 +38,7 @@ impl Probe {
     /// captures and calls of x32 have such events of calls with a kind of their
     /// own as well.
     pub fn of_call(number: u32) -> Self {
-        static KINDS: [Kind; SYSCALL_MAX] = {
-            let mut kinds = [Kind::Syscall; SYSCALL_MAX];
-            let mut at = 0;
-            while at < SYSCALLS.len() {
-                let number = SYSCALLS[at].number();
-                if number != NONE {
-                    kinds[number as usize] = SYSCALLS[at].event;
-                }
-                at += 1;
-            }
-            kinds
-        };
-        match KINDS.get(number as usize) {
+        match EVENT_BY_NUMBER.get(number as usize) {
             None | Some(Kind::Syscall) => Self::Syscall(number),
             Some(&kind) => Self::Kind(kind),
         }
