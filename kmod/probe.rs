@@ -22,76 +22,55 @@ use crate::shim;
 use crate::task::Task;
 use crate::tracepoint::Probe;
 
-/// One hook of the kernel: its tracepoint, and our function for it.
+/// When a hook is wanted.
+enum Wanted {
+    /// For calls that are recorded at their entry.
+    Entries,
+    /// For calls that are recorded when they return.
+    Returns,
+    /// If one of these bits of [`hook`] is set.
+    Bits(u64),
+}
+
+/// One hook of the kernel: its tracepoint, when it is wanted, and our function for it.
 struct Hook {
     tracepoint: &'static CStr,
-    /// Reads user memory that may have to be paged in.
-    faultable: bool,
+    wanted: Wanted,
     function: fn() -> *mut c_void,
 }
 
-const SYS_ENTER: Hook = Hook {
-    tracepoint: c"sys_enter",
-    faultable: true,
-    function: || sys_enter as *mut c_void,
-};
-const SYS_EXIT: Hook = Hook {
-    tracepoint: c"sys_exit",
-    faultable: true,
-    function: || sys_exit as *mut c_void,
-};
-const EXEC: Hook = Hook {
-    tracepoint: c"sched_process_exec",
-    faultable: false,
-    function: || process_exec as *mut c_void,
-};
-const FORK: Hook = Hook {
-    tracepoint: c"sched_process_fork",
-    faultable: false,
-    function: || process_fork as *mut c_void,
-};
-const EXIT: Hook = Hook {
-    tracepoint: c"sched_process_exit",
-    faultable: false,
-    function: || process_exit as *mut c_void,
-};
-
-const SIGNAL: Hook = Hook {
-    tracepoint: c"signal_deliver",
-    faultable: false,
-    function: || signal_deliver as *mut c_void,
-};
-
-const SWITCH: Hook = Hook {
-    tracepoint: c"sched_switch",
-    faultable: false,
-    function: || sched_switch as *mut c_void,
-};
-/// Only x86 has these two.
-const USER_FAULT: Hook = Hook {
-    tracepoint: c"page_fault_user",
-    faultable: false,
-    function: || page_fault as *mut c_void,
-};
-const KERNEL_FAULT: Hook = Hook {
-    tracepoint: c"page_fault_kernel",
-    faultable: false,
-    function: || page_fault as *mut c_void,
-};
-
-/// The probes of a session, as its interest wants them.
-#[derive(Default)]
-pub(crate) struct Probes {
-    enter: Option<Probe>,
-    exit: Option<Probe>,
-    exec: Option<Probe>,
-    fork: Option<Probe>,
-    end: Option<Probe>,
-    signal: Option<Probe>,
-    switch: Option<Probe>,
-    user_fault: Option<Probe>,
-    kernel_fault: Option<Probe>,
+const fn hook(tracepoint: &'static CStr, wanted: Wanted, function: fn() -> *mut c_void) -> Hook {
+    Hook {
+        tracepoint,
+        wanted,
+        function,
+    }
 }
+
+/// Only x86 has tracepoints for it.
+const FAULT: u64 = if cfg!(target_arch = "x86_64") {
+    hook::FAULT
+} else {
+    0
+};
+
+/// All hooks; life cycles first, so that no child is seen before its birth.
+#[rustfmt::skip]
+static HOOKS: [Hook; 9] = [
+    hook(c"sched_process_fork", Wanted::Bits(hook::FORK), || process_fork as *mut c_void),
+    hook(c"sched_process_exec", Wanted::Bits(hook::EXEC), || process_exec as *mut c_void),
+    hook(c"sched_process_exit", Wanted::Bits(hook::EXIT), || process_exit as *mut c_void),
+    hook(c"signal_deliver", Wanted::Bits(hook::SIGNAL), || signal_deliver as *mut c_void),
+    hook(c"sched_switch", Wanted::Bits(hook::SWITCH), || sched_switch as *mut c_void),
+    hook(c"page_fault_user", Wanted::Bits(FAULT), || page_fault as *mut c_void),
+    hook(c"page_fault_kernel", Wanted::Bits(FAULT), || page_fault as *mut c_void),
+    hook(c"sys_enter", Wanted::Entries, || sys_enter as *mut c_void),
+    hook(c"sys_exit", Wanted::Returns, || sys_exit as *mut c_void),
+];
+
+/// The probes of a session, as its interest wants them: one for each of [`HOOKS`].
+#[derive(Default)]
+pub(crate) struct Probes([Option<Probe>; HOOKS.len()]);
 
 impl Probes {
     /// Registers what the session wants and has not, unregisters what it has
@@ -107,19 +86,13 @@ impl Probes {
         let wanted = (0..SYSCALL_MAX).filter(|&n| session.wants(n));
         let entries = wanted.clone().any(never_returns);
         let exits = wanted.clone().any(|n| !never_returns(n));
-        let faults = cfg!(target_arch = "x86_64") && hooks & hook::FAULT != 0;
-        for (probe, hook, on) in [
-            // Life cycles first, so that no child is seen before its birth.
-            (&mut self.fork, FORK, hooks & hook::FORK != 0),
-            (&mut self.exec, EXEC, hooks & hook::EXEC != 0),
-            (&mut self.end, EXIT, hooks & hook::EXIT != 0),
-            (&mut self.signal, SIGNAL, hooks & hook::SIGNAL != 0),
-            (&mut self.switch, SWITCH, hooks & hook::SWITCH != 0),
-            (&mut self.user_fault, USER_FAULT, faults),
-            (&mut self.kernel_fault, KERNEL_FAULT, faults),
-            (&mut self.enter, SYS_ENTER, entries),
-            (&mut self.exit, SYS_EXIT, exits),
-        ] {
+        for (probe, hook) in self.0.iter_mut().zip(&HOOKS) {
+            // Of calls user memory is read that may have to be paged in.
+            let (on, faultable) = match hook.wanted {
+                Wanted::Entries => (entries, true),
+                Wanted::Returns => (exits, true),
+                Wanted::Bits(bits) => (hooks & bits != 0, false),
+            };
             if !on {
                 *probe = None;
             } else if probe.is_none() {
@@ -127,7 +100,7 @@ impl Probes {
                 // SAFETY: Each row pairs a tracepoint with a function of its
                 // signature; the caller keeps the session.
                 *probe = Some(unsafe {
-                    Probe::register(hook.tracepoint, hook.faultable, (hook.function)(), data)?
+                    Probe::register(hook.tracepoint, faultable, (hook.function)(), data)?
                 });
             }
         }

@@ -34,18 +34,26 @@ const RINGBUF: u32 = 27;
 /// The first version whose probes of system calls can be preempted.
 const PREEMPTIBLE_SINCE: (u32, u32) = (6, 13);
 
-/// Tracepoints with their programs, life cycles first, so that no child is seen
-/// before its birth.
-const HOOKS: [(&str, &str); 9] = [
-    ("process_fork", "sched_process_fork"),
-    ("process_exec", "sched_process_exec"),
-    ("process_exit", "sched_process_exit"),
-    ("signal_deliver", "signal_deliver"),
-    ("sched_switch", "sched_switch"),
-    ("page_fault_user", "page_fault_user"),
-    ("page_fault_kernel", "page_fault_kernel"),
-    ("sys_enter", "sys_enter"),
-    ("sys_exit", "sys_exit"),
+/// Only x86 has tracepoints for it.
+const FAULT: u64 = if cfg!(target_arch = "x86_64") {
+    hook::FAULT
+} else {
+    0
+};
+
+/// Programs with their tracepoints and the bit that asks for them, life cycles first,
+/// so that no child is seen before its birth. Which calls are of interest decides
+/// about the last two.
+const HOOKS: [(&str, &str, u64); 9] = [
+    ("process_fork", "sched_process_fork", hook::FORK),
+    ("process_exec", "sched_process_exec", hook::EXEC),
+    ("process_exit", "sched_process_exit", hook::EXIT),
+    ("signal_deliver", "signal_deliver", hook::SIGNAL),
+    ("sched_switch", "sched_switch", hook::SWITCH),
+    ("page_fault_user", "page_fault_user", FAULT),
+    ("page_fault_kernel", "page_fault_kernel", FAULT),
+    ("sys_enter", "sys_enter", 0),
+    ("sys_exit", "sys_exit", 0),
 ];
 
 /// The loaded programs with their maps.
@@ -184,20 +192,11 @@ impl Programs {
             self.interest.set(u32::try_from(number)?, entry, 0)?;
         }
         self.set(setting::HOOKS, interest.hooks)?;
-        let has = |bit| interest.hooks & bit != 0;
-        for (program, tracepoint) in HOOKS {
+        for (program, tracepoint, bit) in HOOKS {
             let wanted = match program {
-                "process_fork" => has(hook::FORK),
-                "process_exec" => has(hook::EXEC),
-                "process_exit" => has(hook::EXIT),
-                "signal_deliver" => has(hook::SIGNAL),
-                "sched_switch" => has(hook::SWITCH),
-                // Only x86 has these two.
-                "page_fault_user" | "page_fault_kernel" => {
-                    cfg!(target_arch = "x86_64") && has(hook::FAULT)
-                }
                 "sys_enter" => entries,
-                _ => exits,
+                "sys_exit" => exits,
+                _ => interest.hooks & bit != 0,
             };
             if !wanted {
                 self.attached.remove(program);
