@@ -165,7 +165,7 @@ check 'dependencies' tests/dependencies.sh || true
 step "testing the engine"
 several 'engine' "$CARGO_COUNTS" cargo test --workspace --locked --no-fail-fast || true
 engine=
-if check 'engine builds' cargo build --release --locked --package falco-engine --bins --examples; then
+if check 'engine builds' cargo build --release --locked --package falco-engine; then
     engine=1
     check 'packages' tests/deb.sh || true
 fi
@@ -176,7 +176,7 @@ native_calls() {
         echo "skipped: eBPF programs need root and a kernel that describes its types"
         return
     fi
-    target/release/examples/calls ebpf
+    target/debug/examples/calls ebpf
 }
 if [ -n "$engine" ]; then check 'eBPF programs record every parameter' native_calls || true; fi
 

@@ -14,7 +14,7 @@ node=$!
 step "building the engine"
 cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod --example latency
 wait "$node"
-"$NODE_DIR/job.sh" scenario "$TOP/target/job/run"
+FALCO_EXAMPLES="$TOP/target/release/examples" "$NODE_DIR/job.sh" scenario "$TOP/target/job/run"
 touch "$TOP/target/job/run/show"
 step "running the scenario"
 status=0

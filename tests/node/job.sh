@@ -4,21 +4,25 @@
 #   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress, cost or latency
 #
 # FLOOD is how many containers the runtimes are to start in a row, where that is told.
-# The engine and its examples must have been built. FALCO_ENGINE and FALCO_KMOD name other ones
-# than those of this checkout.
+# The engine and its examples must have been built. FALCO_ENGINE, FALCO_EXAMPLES (a directory) and
+# FALCO_KMOD name other ones than those of this checkout.
 set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 name="$1" job="$2"
 engine="${FALCO_ENGINE:-$TOP/target/release/falco-engine}"
+# `cargo test` builds these anyway. Optimized ones take longer to build than all else together, so
+# only what measures has them.
+examples="${FALCO_EXAMPLES:-$TOP/target/debug/examples}"
+optimized="${FALCO_EXAMPLES:-$TOP/target/release/examples}"
 rm -rf "$job"
 mkdir -p "$job"
 cp -a "$NODE_DIR/$name/." "$job/"
 cp "$NODE_DIR/checks.sh" "$job/"
 case "$name" in
 fast)
-    cp "$engine" "$TOP"/target/release/examples/{calls,fields,promises,refusals,storm} "$job/"
+    cp "$engine" "$examples"/{calls,fields,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
     # For the layers of containers' files: a module of the node's kernel.
@@ -28,7 +32,7 @@ fast)
         >"$job/overlay.ko"
     ;;
 runtimes)
-    cp "$engine" "$TOP/target/release/examples/cri-pod" "$TOP/rules/falco_rules.yaml" "$job/"
+    cp "$engine" "$examples/cri-pod" "$TOP/rules/falco_rules.yaml" "$job/"
     [ -z "${FLOOD:-}" ] || echo "$FLOOD" >"$job/flood"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     # What the engine's image is made from.
@@ -43,15 +47,15 @@ stress)
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 cost)
-    cp "$TOP/target/release/examples/syscall_cost" "$job/"
+    cp "$optimized/syscall_cost" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 latency)
-    cp "$engine" "$TOP/target/release/examples/latency" "$job/"
+    cp "$engine" "$optimized/latency" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 scenario)
-    cp "$TOP"/target/release/examples/{cri-pod,latency} "$job/"
+    cp "$examples"/{cri-pod,latency} "$job/"
     cp "$NODE_DIR/latency/rules.yaml" "$job/latency.yaml"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.
