@@ -10,14 +10,17 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-kernel engine kmod ebpf node install uninstall dkms-install \
+.PHONY: help run run-node test bench bench-kernel engine kmod ebpf node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
 
 help: ## Show what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-run: ## Build everything, boot the virtual node and show an alert from a container
+run: ## Build everything and show an alert from a container: here by eBPF, else as run-node does
+	@if tests/live.sh --possible && tests/live.sh; then :; else tests/node/demo.sh; fi
+
+run-node: ## The same with the module: boot the virtual node and show an alert from a container
 	@tests/node/demo.sh
 
 test: ## Check and test everything; the last line says how many passed

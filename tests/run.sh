@@ -178,7 +178,15 @@ native_calls() {
     fi
     target/debug/examples/calls ebpf
 }
-if [ -n "$engine" ]; then check 'eBPF programs record every parameter' native_calls || true; fi
+# The demonstration on this machine itself, with the programs that are built already.
+live() {
+    tests/live.sh --possible 2>&1 || return 0
+    FALCO_EXAMPLES="$TOP/target/debug/examples" tests/live.sh
+}
+if [ -n "$engine" ]; then
+    check 'eBPF programs record every parameter' native_calls || true
+    check 'demonstration by eBPF' live || true
+fi
 
 step "testing on the node"
 module=
