@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::At;
 use falco_abi::flags::{exec, open};
 
-use crate::kernel::{at, bounded, current, field, has, pointer, read, word};
+use crate::kernel::{at, bounded, current, field, pointer, read, word};
 use crate::record::{PATH_MAX, Scratch, WITHIN};
 
 /// Most names of a path, mounts included.
@@ -354,17 +354,4 @@ pub fn is_text(scratch: &mut Scratch, at: u64, len: u64) -> u64 {
         }
     }
     u64::from(differ(len - 8) == 0)
-}
-
-/// Whether the kernel has the field that says which program is a 32-bit one.
-#[inline(always)]
-pub fn is_compat() -> bool {
-    const TS_COMPAT: u32 = 2;
-    const TIF_32BIT: u64 = 1 << 22;
-    let task = current();
-    if has(At::ThreadStatus) {
-        field::<u32>(task, At::ThreadStatus) & TS_COMPAT != 0
-    } else {
-        field::<u64>(task, At::ThreadFlags) & TIF_32BIT != 0
-    }
 }

@@ -87,6 +87,26 @@ pub fn current() -> u64 {
     unsafe { helper::bpf_get_current_task() }
 }
 
+/// Not 0 if the running call is one of a 32-bit program. Asked twice, the verifier does
+/// not know that the answer is the same, and what follows is checked once for both.
+#[inline(always)]
+pub fn compat_status() -> u64 {
+    const TIF_32BIT: u64 = 1 << 22;
+    if !has(At::ThreadStatus) {
+        return field::<u64>(current(), At::ThreadFlags) & TIF_32BIT;
+    }
+    let status: u32 = if constant(constant::TYPED_TASK) != 0 {
+        // SAFETY: The verifier knows the type of the task, and the offset.
+        unsafe {
+            let task = helper::bpf_get_current_task_btf() as u64;
+            ((task + at(At::ThreadStatus)) as *const u32).read_volatile()
+        }
+    } else {
+        field(current(), At::ThreadStatus)
+    };
+    u64::from(status) & crate::compat::STATUS
+}
+
 /// `value` with the bits of a mask, in a way that the compiler cannot see through:
 /// it would find the mask unneeded and leave it out, and the verifier would not
 /// follow its reasons.
@@ -120,19 +140,6 @@ pub fn opaque(value: u64) -> u64 {
 pub unsafe fn atomic_add(to: *mut u64, more: u64) {
     // SAFETY: By contract.
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) to, in(reg) more) };
-}
-
-/// Replaces a number and returns the old one. The instruction exists since Linux 5.12.
-///
-/// # Safety
-///
-/// The number is in a map or on the stack.
-#[inline(always)]
-pub unsafe fn atomic_swap(to: *mut u64, new: u64) -> u64 {
-    let mut value = new;
-    // SAFETY: By contract.
-    unsafe { core::arch::asm!("{1} = xchg_64({0} + 0, {1})", in(reg) to, inout(reg) value) };
-    value
 }
 
 /// The word at an address that need not be a multiple of 8: the compiler would read

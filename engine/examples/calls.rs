@@ -1567,17 +1567,7 @@ fn main() -> anyhow::Result<()> {
     others(&mut tester)?;
     processes(&mut tester)?;
     #[cfg(target_arch = "x86_64")]
-    if ebpf {
-        // They are left out, and counted.
-        raw_ia32(20, &[]);
-        let lost = tester.source.counters()?.lost;
-        if !lost.iter().any(|lost| lost.cause == "compat") {
-            tester.fail("a call of a 32-bit program was not counted");
-        }
-        println!("calls of 32-bit programs are not compared: the eBPF programs leave them out");
-    } else {
-        compat(&mut tester)?;
-    }
+    compat(&mut tester)?;
     for call in own {
         if !tester.tested.contains(call.name) {
             tester.fail(&format!(

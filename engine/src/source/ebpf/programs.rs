@@ -11,10 +11,11 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
     ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant,
-    counter, message_program, setting,
+    counter, foreign, message_program, setting,
 };
 use falco_abi::event::Event;
-use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+use falco_abi::ia32::{Adapt, IA32, IPC_MAX, SOCKETCALLS, ipc_call};
+use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
 
 use super::types::{self, Types};
 use crate::source::ProgramUse;
@@ -31,8 +32,14 @@ const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// The kernel's `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
-/// The first version whose probes of system calls can be preempted.
-const PREEMPTIBLE_SINCE: (u32, u32) = (6, 13);
+/// The first version that gives programs a task with its type.
+const TYPED_TASK_SINCE: (u32, u32) = (5, 11);
+/// The first version in which programs that have functions can call other programs.
+const CHAINS_SINCE: (u32, u32) = if cfg!(target_arch = "x86_64") {
+    (5, 10)
+} else {
+    (6, 0)
+};
 
 /// Only x86 has tracepoints for it.
 const FAULT: u64 = if cfg!(target_arch = "x86_64") {
@@ -61,7 +68,7 @@ pub(super) struct Programs {
     ebpf: Ebpf,
     btf: Btf,
     table: ProgramArray<MapData>,
-    interest: Array<MapData, u32>,
+    interest: Array<MapData, [u32; 2]>,
     settings: Array<MapData, [u64; setting::LEN]>,
     /// Unmapped before the map goes.
     waiting: Word,
@@ -187,8 +194,12 @@ impl Programs {
                 self.load(event)?;
             }
         }
-        for (number, &event) in EVENT_BY_NUMBER.iter().enumerate() {
-            let entry = if wants(number) { event as u32 + 1 } else { 0 };
+        if cfg!(target_arch = "x86_64") && !calls.is_empty() {
+            // Of a call of x32 its name is recorded.
+            self.load(Event::Syscall)?;
+        }
+        for number in 0..SYSCALL_MAX {
+            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
             self.interest.set(u32::try_from(number)?, entry, 0)?;
         }
         self.set(setting::HOOKS, interest.hooks)?;
@@ -236,6 +247,35 @@ impl Programs {
         let program = program(&mut self.ebpf, name, tracepoint, &self.btf)?;
         let link = program.attach().map_err(|error| refused(&error))?;
         Ok(program.take_link(link)?.into())
+    }
+}
+
+/// What the table of interest has for a number.
+fn own_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
+    match wants(number) {
+        true => EVENT_BY_NUMBER[number] as u32 + 1,
+        false => 0,
+    }
+}
+
+/// The same for the call that this number is in a 32-bit program.
+fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
+    if cfg!(not(target_arch = "x86_64")) {
+        return own_entry(number, wants);
+    }
+    let wanted = |number: u16| number != NONE && wants(number.into());
+    let if_any = |any, entry| if any { entry } else { 0 };
+    match IA32.get(number).copied().flatten() {
+        Some(call) if call.adapt == Adapt::Socketcall => {
+            let any = SOCKETCALLS.iter().any(|&(number, _)| wanted(number));
+            if_any(any, foreign::SOCKETCALL)
+        }
+        Some(call) if call.adapt == Adapt::Ipc => {
+            let mut calls = (0..IPC_MAX).filter_map(ipc_call);
+            if_any(calls.any(|(number, _)| wanted(number)), foreign::IPC)
+        }
+        Some(call) if call.number != NONE => own_entry(call.number.into(), wants),
+        _ => 0,
     }
 }
 
@@ -329,7 +369,9 @@ fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::L
     constants[constant::PORT_FIRST] = setup.port_first.into();
     constants[constant::PORT_LAST] = setup.port_last.into();
     constants[constant::THROTTLE] = setup.throttle.into();
-    constants[constant::PREEMPTIBLE] = u64::from(kernel_version()? >= PREEMPTIBLE_SINCE);
+    let version = kernel_version()?;
+    constants[constant::TYPED_TASK] = u64::from(version >= TYPED_TASK_SINCE);
+    constants[constant::CHAINS] = u64::from(version >= CHAINS_SINCE);
     constants[constant::PAGE_SHIFT] = page.trailing_zeros().into();
     Ok(constants)
 }
