@@ -752,14 +752,22 @@ pub fn message_count(call: &Call) -> u64 {
 
 /// One of these messages as a call of its own.
 #[inline(always)]
-pub fn one_message(call: &Call, i: u64) -> Call {
+pub fn one_message(scratch: &mut Scratch, call: &Call, i: u64) -> Call {
     // `struct mmsghdr`: a `struct msghdr`, and how much went through.
     let (stride, moved_at) = if call.compat != 0 { (32, 28) } else { (64, 56) };
+    let message = call.args[1].wrapping_add(stride * i);
+    let moved = if call.result > 0 {
+        u64::from(user::<u32>(message.wrapping_add(moved_at)).unwrap_or(0))
+    } else {
+        0
+    };
+    // Through memory: the verifier would go on with each of these ways by itself.
+    scratch.set::<0>(message);
+    scratch.set::<1>(moved);
+    scratch.set::<2>(call.compat);
     let mut one = *call;
-    one.args[1] = call.args[1].wrapping_add(stride * i);
-    if call.result > 0 {
-        let moved = user::<u32>(one.args[1].wrapping_add(moved_at));
-        one.moved = Some(u64::from(moved.unwrap_or(0)));
-    }
+    one.args[1] = scratch.get::<0>();
+    one.moved = Some(scratch.get::<1>());
+    one.compat = scratch.get::<2>();
     one
 }

@@ -134,8 +134,8 @@ macro_rules! messages {
             let Some(whole) = call else {
                 return 0;
             };
-            let $call = capture::one_message(&whole, $i);
             if let Some(scratch) = Scratch::take(Event::$event) {
+                let $call = capture::one_message(scratch, &whole, $i);
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters

@@ -98,9 +98,9 @@ impl Programs {
             .btf(Some(&btf))
             .override_global(OFFSETS_NAME, &offsets[..], true)
             .override_global(CONSTANTS_NAME, &constants[..], true)
-            // Its log of a long program is many megabytes, which the library asks for
-            // again and again.
-            .verifier_log_level(VerifierLogLevel::DISABLE)
+            // A reason for a refusal, in a few lines: the whole log of a long program is
+            // many megabytes, which the library asks for again and again.
+            .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries("RINGS", cpus)
             .map_max_entries("SCRATCH", cpus * SCRATCH_DEPTH)
             .load(OBJECT)
@@ -293,10 +293,15 @@ fn program<'a>(
     if program.fd().is_err() {
         match program.load(tracepoint, btf) {
             Ok(()) => {}
-            Err(ProgramError::LoadError { io_error, .. })
-                if io_error.raw_os_error() != Some(nix::libc::EPERM) =>
-            {
-                bail!("the kernel's verifier refuses the eBPF program `{name}`: {io_error}");
+            Err(ProgramError::LoadError {
+                io_error,
+                verifier_log,
+            }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
+                let log = verifier_log.to_string();
+                let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
+                bail!(
+                    "the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}"
+                );
             }
             Err(error) => return Err(refused(&error)),
         }
