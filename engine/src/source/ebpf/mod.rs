@@ -208,6 +208,11 @@ impl Source for EbpfSource {
     }
 }
 
+/// The programs as they are embedded, for tests.
+pub fn object() -> &'static [u8] {
+    programs::OBJECT
+}
+
 /// One more than the highest number of a CPU that there can be.
 fn possible_cpus() -> anyhow::Result<u32> {
     const PATH: &str = "/sys/devices/system/cpu/possible";

@@ -1,7 +1,9 @@
 //! Loading the programs, and attaching those that are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
@@ -22,7 +24,7 @@ use crate::source::ProgramUse;
 use crate::source::mapping::Word;
 
 /// The programs, as `make ebpf` has built them.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../ebpf/prebuilt/falco-x86_64.o"
 ));
@@ -185,19 +187,21 @@ impl Programs {
         let wants = |n: usize| interest.syscalls[n / 64] & 1 << (n % 64) != 0;
         let calls: Vec<usize> = (0..SYSCALL_MAX).filter(|&n| wants(n)).collect();
         let (mut entries, mut exits) = (false, false);
+        let mut events = BTreeSet::new();
         for &number in &calls {
             let event = EVENT_BY_NUMBER[number];
-            if matches!(event, Event::Exit | Event::ExitGroup) {
+            if never_returns(event) {
                 entries = true;
             } else {
                 exits = true;
-                self.load(event)?;
+                events.insert(event);
             }
         }
         if cfg!(target_arch = "x86_64") && !calls.is_empty() {
             // Of a call of x32 its name is recorded.
-            self.load(Event::Syscall)?;
+            events.insert(Event::Syscall);
         }
+        self.load(&events)?;
         for number in 0..SYSCALL_MAX {
             let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
             self.interest.set(u32::try_from(number)?, entry, 0)?;
@@ -219,27 +223,53 @@ impl Programs {
         Ok(())
     }
 
-    /// Loads the program of an event into the dispatcher's table.
-    fn load(&mut self, event: Event) -> anyhow::Result<()> {
-        if self.loaded.contains(&event) {
-            return Ok(());
+    /// Loads the programs of events into the dispatcher's table. The verifier takes its
+    /// time for each, and checks several at once.
+    fn load(&mut self, events: &BTreeSet<Event>) -> anyhow::Result<()> {
+        let names: BTreeMap<String, usize> = events
+            .difference(&self.loaded)
+            .flat_map(|&event| names(event))
+            .collect();
+        let mut programs = Vec::new();
+        for (name, program) in self.ebpf.programs_mut() {
+            if let Some(&index) = names.get(name) {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                programs.push((name, u32::try_from(index)?, program));
+            }
         }
-        let name = match event.info().name {
-            "" => "call_syscall".to_owned(),
-            name => format!("call_{name}"),
+        if let Some(name) = names
+            .keys()
+            .find(|name| !programs.iter().any(|program| program.0 == **name))
+        {
+            bail!("the programs have none for `{name}`");
+        }
+        let btf = &self.btf;
+        let queue = Mutex::new(programs);
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let work = || {
+            let mut loaded = Vec::new();
+            while let Some((name, index, program)) = next() {
+                load_program(program, name, "sys_exit", btf)?;
+                loaded.push((index, program.fd()?.try_clone()?));
+            }
+            anyhow::Ok(loaded)
         };
-        let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
-        for message in 0..if several { MESSAGES_MAX } else { 1 } {
-            let name = match message {
-                0 => name.clone(),
-                message => format!("{name}_{message}"),
-            };
-            let program = program(&mut self.ebpf, &name, "sys_exit", &self.btf)?;
-            let fd = program.fd()?.try_clone()?;
-            let index = u32::try_from(message_program(event, message))?;
-            self.table.set(index, &fd, 0)?;
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut results = vec![work()];
+            results.extend(others.into_iter().map(|other| {
+                let result = other.join();
+                result.unwrap_or_else(|_| Err(anyhow!("the loading of eBPF programs broke off")))
+            }));
+            results
+        });
+        for result in results {
+            for (index, fd) in result? {
+                self.table.set(index, &fd, 0)?;
+            }
         }
-        self.loaded.insert(event);
+        self.loaded.extend(events);
         Ok(())
     }
 
@@ -290,6 +320,17 @@ fn program<'a>(
         .program_mut(name)
         .with_context(|| format!("the programs have none for `{name}`"))?
         .try_into()?;
+    load_program(program, name, tracepoint, btf)?;
+    Ok(program)
+}
+
+/// Loads a program, unless it is loaded.
+fn load_program(
+    program: &mut BtfTracePoint,
+    name: &str,
+    tracepoint: &str,
+    btf: &Btf,
+) -> anyhow::Result<()> {
     if program.fd().is_err() {
         match program.load(tracepoint, btf) {
             Ok(()) => {}
@@ -306,7 +347,28 @@ fn program<'a>(
             Err(error) => return Err(refused(&error)),
         }
     }
-    Ok(program)
+    Ok(())
+}
+
+/// Calls recorded at their entry, since there is no exit.
+fn never_returns(event: Event) -> bool {
+    matches!(event, Event::Exit | Event::ExitGroup)
+}
+
+/// The programs of an event, with their places in the dispatcher's table.
+fn names(event: Event) -> impl Iterator<Item = (String, usize)> {
+    let name = match event.info().name {
+        "" => "call_syscall".to_owned(),
+        name => format!("call_{name}"),
+    };
+    let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
+    (0..if several { MESSAGES_MAX } else { 1 }).map(move |message| {
+        let name = match message {
+            0 => name.clone(),
+            message => format!("{name}_{message}"),
+        };
+        (name, message_program(event, message))
+    })
 }
 
 /// What to say when the kernel does not want us.
