@@ -24,9 +24,15 @@ use crate::source::ProgramUse;
 use crate::source::mapping::Word;
 
 /// The programs, as `make ebpf` has built them.
+#[cfg(not(target_arch = "aarch64"))]
 pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../ebpf/prebuilt/falco-x86_64.o"
+));
+#[cfg(target_arch = "aarch64")]
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/prebuilt/falco-aarch64.o"
 ));
 
 /// Whether the kernel measures what programs cost.
@@ -93,7 +99,7 @@ impl Programs {
                  sources (`make ebpf` builds them)"
             );
         }
-        let offsets = offsets()?;
+        let offsets = offsets(Path::new(types::PATH))?;
         let constants = constants(setup, ring_bytes)?;
         let btf = Btf::from_sys_fs().context("cannot read the kernel's types")?;
         let mut ebpf = EbpfLoader::new()
@@ -394,9 +400,9 @@ fn refused(error: &(impl std::error::Error + Send + Sync + 'static)) -> anyhow::
     }
 }
 
-/// The offsets of this kernel's fields.
-fn offsets() -> anyhow::Result<[u32; OFFSETS]> {
-    let types = Types::read(Path::new(types::PATH)).context(
+/// The offsets of a kernel's fields, by its description of its types.
+fn offsets(types: &Path) -> anyhow::Result<[u32; OFFSETS]> {
+    let types = Types::read(types).context(
         "eBPF needs the kernel's description of its types: a kernel of 5.8 or newer that was built \
          with CONFIG_DEBUG_INFO_BTF",
     )?;
@@ -451,5 +457,65 @@ fn kernel_version() -> anyhow::Result<(u32, u32)> {
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
         _ => bail!("the kernel's version `{release}` is not a version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use falco_abi::ebpf::At;
+
+    use super::*;
+
+    fn object(machine: &str) -> aya_obj::Object {
+        let file = format!("../ebpf/prebuilt/falco-{machine}.o");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        aya_obj::Object::parse(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    /// Both are of the same sources: what one architecture has is there for the other.
+    #[test]
+    fn each_architecture_has_all_programs() {
+        let names = |object: &aya_obj::Object| -> BTreeSet<String> {
+            object.programs.keys().cloned().collect()
+        };
+        let (x86_64, aarch64) = (object("x86_64"), object("aarch64"));
+        assert_eq!(names(&x86_64), names(&aarch64));
+        for event in EVENT_BY_NUMBER.into_iter().filter(|&e| !never_returns(e)) {
+            for (name, _) in super::names(event) {
+                assert!(aarch64.programs.contains_key(&name), "{name}");
+            }
+        }
+        for (name, ..) in HOOKS {
+            assert!(aarch64.programs.contains_key(name), "{name}");
+        }
+    }
+
+    /// `FALCO_BTF` names a file with the types of another kernel, of whatever machine.
+    #[test]
+    fn another_kernel_has_the_fields() {
+        let Some(path) = std::env::var_os("FALCO_BTF") else {
+            eprintln!("skipped: FALCO_BTF names no description of a kernel's types");
+            return;
+        };
+        let offsets = offsets(Path::new(&path)).unwrap();
+        let of = |at: At| offsets[at as usize];
+        // Six different registers, and the number of the call.
+        let registers: BTreeSet<u32> = [
+            At::RegsArg0,
+            At::RegsArg1,
+            At::RegsArg2,
+            At::RegsArg3,
+            At::RegsArg4,
+            At::RegsArg5,
+            At::RegsNumber,
+        ]
+        .map(of)
+        .into();
+        assert_eq!(registers.len(), 7);
+        for (path, offset) in PATHS.iter().zip(offsets) {
+            println!("{:?} {offset:x}", path.names);
+        }
     }
 }
