@@ -64,6 +64,16 @@ pub fn pointer(base: u64, to: At) -> u64 {
     field(base, to)
 }
 
+/// Two pointers of a structure: in one access where this kernel has them side by side.
+#[inline(always)]
+pub fn two_pointers(base: u64, first: At, second: At) -> [u64; 2] {
+    if at(second) == at(first) + 8 {
+        field(base, first)
+    } else {
+        [pointer(base, first), pointer(base, second)]
+    }
+}
+
 /// A value in the program's memory; `None` where there is none, or none that is in
 /// memory now: nothing here can wait for a page.
 #[inline(always)]

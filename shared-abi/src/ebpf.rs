@@ -261,15 +261,13 @@ pub const fn message_program(event: Event, message: usize) -> usize {
     }
 }
 
-/// Counters of a CPU as words: records written, then losses by cause and class.
+/// Counters of a CPU as words: losses by cause and class.
 pub mod counter {
     use crate::event::CLASSES;
     use crate::ring::LOSSES;
 
-    /// Records written.
-    pub const RECORDS: usize = 0;
     /// Losses by cause, then class.
-    pub const LOST: usize = 1;
+    pub const LOST: usize = 0;
     /// Not 0: there are losses that no record has told of.
     pub const BEHIND: usize = LOST + LOSSES * CLASSES;
     /// Losses that were told, by class.
