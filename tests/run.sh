@@ -177,6 +177,8 @@ native_calls() {
         return
     fi
     target/debug/examples/calls ebpf
+    target/debug/examples/promises ebpf
+    target/debug/examples/storm 8 1000 ebpf
 }
 # The demonstration on this machine itself, with the programs that are built already.
 live() {
@@ -184,7 +186,7 @@ live() {
     FALCO_EXAMPLES="$TOP/target/debug/examples" tests/live.sh
 }
 if [ -n "$engine" ]; then
-    check 'eBPF programs record every parameter' native_calls || true
+    check 'eBPF programs record every parameter, and keep what is promised' native_calls || true
     check 'demonstration by eBPF' live || true
 fi
 
@@ -198,6 +200,7 @@ if [ -n "$engine" ] && [ -n "$module" ]; then
     if [ "$extent" != --quick ]; then
         several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
+        several 'eBPF on the node' "$JOB_COUNTS" job ebpf --fast --time-limit 1800 || true
     fi
 fi
 finish
