@@ -2,21 +2,20 @@
 //! whole, while this reads them: no record may be torn, none may come twice, and
 //! those that were read and those that were counted as lost are all there were.
 //!
-//! `storm [THREADS [CALLS]]`: more threads than processors, so that probes are
+//! `storm [THREADS [CALLS [ebpf]]]`: more threads than processors, so that probes are
 //! preempted in the middle. Run it where little else happens.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use falco_abi::control::DEVICE_PATH;
+use falco_abi::control::Setup;
 use falco_abi::event::{Event as Kind, lost, openat2 as slots};
 use falco_abi::ring::RING_MIN;
 use falco_abi::syscall::SYSCALLS;
 use falco_engine::event::Event;
-use falco_engine::source::{Batch, Counters, Source, interest, kmod::KmodSource};
+use falco_engine::source::{Batch, Counters, interest, live};
 use nix::fcntl::{AT_FDCWD, OpenHow, openat2};
 
 /// A path that does not exist and that only its thread and turn can have. Its
@@ -97,7 +96,11 @@ fn main() -> anyhow::Result<()> {
     let threads = arguments.next().map_or(Ok(8), |n| n.parse::<u32>())?;
     let calls = arguments.next().map_or(Ok(5000), |n| n.parse::<u32>())?;
     // The smallest ring, so that it wraps often and fills up at times.
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), RING_MIN as u64)?;
+    let setup = Setup {
+        ring_bytes: RING_MIN as u64,
+        ..Setup::default()
+    };
+    let mut source = live(arguments.next().as_deref(), setup)?;
     // A call that nothing else here makes: the C library opens files by itself.
     let call = SYSCALLS.iter().find(|s| s.name == "openat2");
     source.set_interest(&interest(call.map(|s| u32::from(s.number()))))?;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Boots the virtual node for one job and hands back the job's exit status.
 #
-#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] JOBDIR
+#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] [--kernel FILE] JOBDIR
 #
 # JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
 # printed; the kernel's messages go to console.log, what it writes to /dev/ttyS2 to files.tar.
@@ -12,6 +12,7 @@
 #                   the libraries that the job's programs load. Seconds instead of a minute.
 #   --icount        one processor whose clock ticks once for each instruction of the guest:
 #                   what a nanosecond is there does not depend on this machine.
+#   --kernel FILE   another kernel than the node's, with --fast: of an older distribution.
 #
 # Exit status: the job's own; 124 when the time is up; 125 when the node ended without a word;
 # 126 when the kernel complained (whatever the job said: a splat is a failure).
@@ -24,6 +25,7 @@ icount=
 limit=600
 memory=2048
 logs=
+kernel=
 while [ $# -gt 1 ]; do
     case "$1" in
     --fast) fast=1 ;;
@@ -31,14 +33,18 @@ while [ $# -gt 1 ]; do
     --time-limit) limit="$2" && shift ;;
     --memory) memory="$2" && shift ;;
     --log) logs="$2" && shift ;;
+    --kernel) kernel="$2" && shift ;;
     *) die "unknown option: $1" ;;
     esac
     shift
 done
 job="${1:?a job directory is needed}"
 [ -x "$job/run" ] || die "$job/run is not an executable file"
-if [ -n "$fast" ]; then
+if [ -n "$kernel" ]; then
+    [ -n "$fast" ] || die "--kernel goes with --fast"
+elif [ -n "$fast" ]; then
     node="$("$NODE_DIR/build.sh" kernel)"
+    kernel="$node/boot/vmlinuz"
 else
     node="$("$NODE_DIR/build.sh")"
 fi
@@ -94,7 +100,7 @@ machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
 kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on"
 if [ -n "$fast" ]; then
     make_initramfs
-    machine+=(-kernel "$node/boot/vmlinuz" -initrd "$work/initrd"
+    machine+=(-kernel "$kernel" -initrd "$work/initrd"
         -append "$kernel_line rdinit=/init")
 else
     # Read in the guest with tar, straight from the disk.
