@@ -38,7 +38,7 @@ done
 job="${1:?a job directory is needed}"
 [ -x "$job/run" ] || die "$job/run is not an executable file"
 if [ -n "$fast" ]; then
-    node="$("$NODE_DIR/build.sh" kernel)"
+    node="$(kernel_node)"
 else
     node="$("$NODE_DIR/build.sh")"
 fi
@@ -131,7 +131,7 @@ status="$(sed -n 's/^node-job: exit \([0-9]*\).*$/\1/p' "$output" | tail -n 1)"
 step "the node is off"
 # What the kernel prints when something is wrong with it. The job's own output is not looked
 # at: it may quote such words.
-splats='WARNING:|BUG:|Oops|KASAN|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
+splats='WARNING:|BUG:|Oops|KASAN|UBSAN:|new suspected memory leaks|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
 if grep -qaE "$splats" "$console"; then
     printf 'the kernel complained:\n' >&2
     grep -aE -A 30 "$splats" "$console" | head -n 80 >&2
