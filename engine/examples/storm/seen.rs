@@ -1,12 +1,22 @@
 //! Calls whose records say themselves whether they are whole, and what is read of them.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 
 use falco_abi::event::{Event as Kind, lost, openat2 as slots};
 use falco_abi::syscall::SYSCALLS;
 use falco_engine::event::Event;
 use falco_engine::source::{Counters, Source, interest};
 use nix::fcntl::{AT_FDCWD, OpenHow, openat2};
+
+/// What paths are made of. Names of files may not be as long as paths.
+static LETTERS: LazyLock<String> = LazyLock::new(|| {
+    let letters = (0..4000).map(|at| match at % 200 {
+        199 => '/',
+        _ => char::from(b'a' + (at % 26) as u8),
+    });
+    letters.collect()
+});
 
 /// A call: of a round, by a thread, the so-and-so-manieth of that thread.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,16 +36,9 @@ impl Call {
             turn,
         } = self;
         let mut path = format!("/storm/{round}/{thread}/{turn}/");
-        let length = 20 + (thread.wrapping_mul(7919) ^ turn.wrapping_mul(104_729)) as usize % 3000;
-        while path.len() < length {
-            let letter = b'a' + ((thread as usize + turn as usize + path.len()) % 26) as u8;
-            // Names of files may not be long, paths may.
-            path.push(if path.len() % 200 == 199 {
-                '/'
-            } else {
-                char::from(letter)
-            });
-        }
+        let length = (thread.wrapping_mul(7919) ^ turn.wrapping_mul(104_729)) as usize % 3000;
+        let start = (thread as usize + turn as usize) % 26;
+        path.push_str(&LETTERS[start..start + length]);
         path
     }
 
