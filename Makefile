@@ -10,7 +10,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-node test bench bench-kernel bench-ebpf engine kmod ebpf node install uninstall dkms-install \
+.PHONY: help run run-node test stress test-kernel test-debug-kernel bench bench-kernel bench-ebpf \
+	engine kmod ebpf node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
 
@@ -25,6 +26,20 @@ run-node: ## The same with the module: boot the virtual node and show an alert f
 
 test: ## Check and test everything; the last line says how many passed
 	@tests/run.sh
+
+# Seconds for which `make stress` makes calls.
+SOAK ?= 600
+# Of what suite of Debian's the kernel is that `make test-kernel` takes.
+KERNEL_SUITE ?= experimental
+
+stress: ## Stress the module in the virtual node for ten minutes (SOAK=SECONDS)
+	@SOAK='$(SOAK)' tests/kernel.sh node stress
+
+test-kernel: ## Test the module with another kernel of Debian's (KERNEL_SUITE=SUITE)
+	@tests/kernel.sh '$(KERNEL_SUITE)' fast stress
+
+test-debug-kernel: ## Test the module with a kernel that looks for mistakes (an hour for the first time)
+	@SOAK='$(SOAK)' tests/kernel.sh debug fast stress
 
 bench: bench-kernel ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace

@@ -27,27 +27,16 @@ sysroot="$(rustc --print sysroot)"
 tools="$FALCO_CACHE/ebpf-$LINKER"
 library="$FALCO_CACHE/rust-src-$version"
 
-# apt with a list of sources of its own, so that nothing of this machine's is changed.
-backports() {
-    local state="$FALCO_CACHE/apt-trixie"
-    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-    printf 'deb [signed-by=%s] %s trixie-backports main\n' \
-        /usr/share/keyrings/debian-archive-keyring.gpg "$(debian_mirror)" >"$state/sources.list"
-    "$1" -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
-        -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" \
-        -o APT::Sandbox::User=root -qq "${@:2}"
-}
-
 if [ ! -d "$library/usr/src" ]; then
     step "fetching the source of Rust's library $version"
     command -v apt-get >/dev/null || die "the source of Rust's library comes from Debian: apt-get is needed"
-    backports apt-get update
-    package="$(backports apt-cache madison rust-src | awk -v v="$version" \
+    debian trixie-backports apt-get update
+    package="$(debian trixie-backports apt-cache madison rust-src | awk -v v="$version" \
         '$3 ~ "^" v "\\+" { print $3; exit }')"
     [ -n "$package" ] || die "Debian has no rust-src of version $version, which is that of rustc"
     rm -rf "$library.new"
     mkdir -p "$library.new"
-    (cd "$library.new" && backports apt-get download "rust-src=$package" && dpkg-deb -x ./*.deb . && rm ./*.deb)
+    (cd "$library.new" && debian trixie-backports apt-get download "rust-src=$package" && dpkg-deb -x ./*.deb . && rm ./*.deb)
     mv "$library.new" "$library"
 fi
 if [ ! -x "$tools/bin/bpf-linker" ]; then

@@ -18,7 +18,7 @@ kernel="$(uname -r)"
 if [ -z "$variant" ] && [ -e "/lib/modules/$kernel/build/rust/libkernel.rmeta" ]; then
     native=1
 else
-    node="$("$NODE_DIR/build.sh" kernel)"
+    node="$(kernel_node)"
     kernel="$(node_kernel "$node")"
 fi
 
@@ -34,7 +34,11 @@ step "compiling falco_kmod for $kernel"
 if [ -n "$native" ]; then
     make -C "/lib/modules/$kernel/build" M="$build" modules >&2
 else
+    # What gcc did not build, gcc cannot add to.
+    compiler=()
+    ! grep -qx 'CONFIG_CC_IS_CLANG=y' "$node/root/usr/lib/modules/$kernel/build/.config" ||
+        compiler=(CC=clang)
     "$NODE_DIR/enter.sh" --bind "$build:/build" "$node/root" \
-        make -C "/lib/modules/$kernel/build" M=/build modules >&2
+        make -C "/lib/modules/$kernel/build" M=/build "${compiler[@]}" modules >&2
 fi
 printf '%s\n' "$build/falco_kmod.ko"

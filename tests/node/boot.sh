@@ -43,7 +43,7 @@ job="${1:?a job directory is needed}"
 if [ -n "$kernel" ]; then
     [ -n "$fast" ] || die "--kernel goes with --fast"
 elif [ -n "$fast" ]; then
-    node="$("$NODE_DIR/build.sh" kernel)"
+    node="$(kernel_node)"
     kernel="$node/boot/vmlinuz"
 else
     node="$("$NODE_DIR/build.sh")"
@@ -137,7 +137,7 @@ status="$(sed -n 's/^node-job: exit \([0-9]*\).*$/\1/p' "$output" | tail -n 1)"
 step "the node is off"
 # What the kernel prints when something is wrong with it. The job's own output is not looked
 # at: it may quote such words.
-splats='WARNING:|BUG:|Oops|KASAN|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
+splats='WARNING:|BUG:|Oops|KASAN|UBSAN:|new suspected memory leaks|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
 if grep -qaE "$splats" "$console"; then
     printf 'the kernel complained:\n' >&2
     grep -aE -A 30 "$splats" "$console" | head -n 80 >&2

@@ -25,10 +25,16 @@ refused() {
     ! "$@"
 }
 
+# Everything takes longer on the debug kernel.
+case "$(uname -r)" in
+*-debug) patience=8 ;;
+*) patience=1 ;;
+esac
+
 # Waits until a command succeeds: `within SECONDS COMMAND...`. The clock is the node's: what
 # is slow because it is emulated is given its time.
 within() {
-    tries=$(($1 * 5))
+    tries=$(($1 * 5 * patience))
     shift
     while ! "$@"; do
         tries=$((tries - 1))
@@ -44,10 +50,22 @@ taint_is_ours() {
     [ "$taint" = 12288 ] || [ "$taint" = 4096 ]
 }
 
+# Memory of the kernel that nobody has any more, where it keeps account of that: the debug kernel.
+# What is younger than five seconds does not count there.
+no_memory_is_lost() {
+    [ -d /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug
+    [ -e /sys/kernel/debug/kmemleak ] || return 0
+    sleep 6
+    echo scan >/sys/kernel/debug/kmemleak
+    cat /sys/kernel/debug/kmemleak >/tmp/kmemleak
+    cat /tmp/kmemleak
+    [ ! -s /tmp/kmemleak ]
+}
+
 # No warning of the kernel about itself. boot.sh looks at the console as well; here it is known
 # which job it was.
 kernel_is_content() {
-    ! dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace|scheduling while atomic|general protection|blocked for more than'
+    ! dmesg | grep -E 'WARNING:|BUG:|KASAN|UBSAN:|Oops|Call Trace|scheduling while atomic|general protection|blocked for more than|new suspected memory leaks'
 }
 
 # Ends the job: the sum, and the status that says whether all is well. A job that checked

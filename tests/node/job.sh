@@ -3,7 +3,8 @@
 #
 #   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, runtimes, stress, cost or latency
 #
-# FLOOD is how many containers the runtimes are to start in a row, where that is told.
+# FLOOD is how many containers the runtimes are to start in a row, where that is told; SOAK for how
+# many seconds the threads of the stress make calls.
 # The engine and its examples must have been built. FALCO_ENGINE, FALCO_EXAMPLES (a directory) and
 # FALCO_KMOD name other ones than those of this checkout.
 set -euo pipefail
@@ -20,7 +21,7 @@ optimized="${FALCO_EXAMPLES:-$TOP/target/release/examples}"
 # For the layers of containers' files: a module of the node's kernel.
 overlay() {
     local node kernel
-    node="$("$NODE_DIR/build.sh" kernel)"
+    node="$(kernel_node)"
     kernel="$(node_kernel "$node")"
     xz --decompress --stdout \
         "$node/root/usr/lib/modules/$kernel/kernel/fs/overlayfs/overlay.ko.xz" >"$job/overlay.ko"
@@ -58,7 +59,8 @@ runtimes)
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"
-    cp "$engine" "$job/"
+    cp "$engine" "$examples/storm" "$job/"
+    echo "${SOAK:-30}" >"$job/soak"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 cost)

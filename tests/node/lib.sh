@@ -34,11 +34,34 @@ node_inputs() {
     (cd "$TOP" && find tests/node/guest -type f | LC_ALL=C sort)
 }
 
+# A short name for the content of files and for words: those that are no files.
+key() {
+    local input
+    for input; do
+        if [ -f "$input" ]; then cat "$input"; else printf '%s\n' "$input"; fi
+    done | sha256sum | cut -c1-12
+}
+
+# Runs a command with its output in the log, and shows the end of it when it fails.
+logged() {
+    # shellcheck disable=SC2154 # whoever calls this has a log
+    printf '+ %s\n' "$*" >>"$log"
+    "$@" >>"$log" 2>&1 </dev/null || {
+        tail -n 30 "$log" >&2
+        die "failed: $1 (all of it: $log)"
+    }
+}
+
 # The directory of the node that belongs to this checkout. It may not exist yet.
 node_dir() {
     local key
     key="$(cd "$TOP" && node_inputs | xargs sha256sum | sha256sum | cut -c1-12)"
     printf '%s/node-%s\n' "$FALCO_CACHE" "$key"
+}
+
+# The node that has the kernel in question: FALCO_NODE, where another than its own is to be tested.
+kernel_node() {
+    if [ -n "${FALCO_NODE:-}" ]; then printf '%s\n' "$FALCO_NODE"; else "$NODE_DIR/build.sh" kernel; fi
 }
 
 # The kernel version of a built node.
@@ -56,4 +79,17 @@ debian_mirror() {
     fi
     [ -n "$mirror" ] || die "apt knows no Debian mirror; set FALCO_DEBIAN_MIRROR"
     printf '%s\n' "$mirror"
+}
+
+# Runs apt with a suite of Debian as its only source, so that nothing of this machine's is changed:
+# `debian SUITE COMMAND...`.
+debian() {
+    local state="$FALCO_CACHE/apt-$1"
+    mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
+    printf 'deb [signed-by=%s] %s %s main\n' \
+        /usr/share/keyrings/debian-archive-keyring.gpg "$(debian_mirror)" "$1" \
+        >"$state/sources.list"
+    "$2" -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
+        -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" \
+        -o APT::Sandbox::User=root -qq "${@:3}"
 }

@@ -1,0 +1,97 @@
+//! Many threads make system calls whose records say themselves whether they are
+//! whole, while this reads them: no record may be torn, none may come twice, and
+//! those that were read and those that were counted as lost are all there were.
+//!
+//! - `storm [THREADS [CALLS [ebpf]]]`: more threads than processors, so that probes are
+//!   preempted in the middle.
+//! - `storm soak SECONDS [THREADS]`: the same for that long, while processors go
+//!   and come, the reader sleeps, is another one, or is killed; see [`soak`].
+//!
+//! Run it where little else happens.
+
+mod seen;
+mod soak;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use falco_abi::control::Setup;
+use falco_abi::ring::RING_MIN;
+use falco_engine::source::{Batch, live};
+
+use seen::{Call, Seen, lost_opens, watch};
+
+fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default| arguments.get(at).map_or(Ok(default), |n| n.parse::<u32>());
+    match arguments.first().map(String::as_str) {
+        Some("soak") => soak::run(Duration::from_secs(number(1, 20)?.into()), number(2, 8)?),
+        Some(soak::READER) => soak::read_until_killed(),
+        _ => once(
+            number(0, 8)?,
+            number(1, 5000)?,
+            arguments.get(2).map(String::as_str),
+        ),
+    }
+}
+
+/// So many calls by each of so many threads.
+fn once(threads: u32, calls: u32, by: Option<&str>) -> anyhow::Result<()> {
+    // The smallest ring, so that it wraps often and fills up at times.
+    let setup = Setup {
+        ring_bytes: RING_MIN as u64,
+        ..Setup::default()
+    };
+    let mut source = live(by, setup)?;
+    watch(source.as_mut())?;
+
+    let done = AtomicBool::new(false);
+    let mut seen = Seen::new(0);
+    std::thread::scope(|scope| -> anyhow::Result<()> {
+        let workers: Vec<_> = (0..threads)
+            .map(|thread| {
+                scope.spawn(move || {
+                    for turn in 0..calls {
+                        let round = 0;
+                        Call {
+                            round,
+                            thread,
+                            turn,
+                        }
+                        .make();
+                    }
+                })
+            })
+            .collect();
+        let done = &done;
+        scope.spawn(move || {
+            for worker in workers {
+                let _ = worker.join();
+            }
+            done.store(true, Ordering::Release);
+        });
+        loop {
+            let finished = done.load(Ordering::Acquire);
+            let batch = source.read(Duration::from_millis(20), &mut |_, record| {
+                seen.take(record);
+            })?;
+            if finished && batch == Batch::Nothing {
+                return Ok(());
+            }
+        }
+    })
+    .context("reading")?;
+
+    let made = u64::from(threads) * u64::from(calls);
+    let counters = source.counters()?;
+    let lost = lost_opens(&counters);
+    println!(
+        "{made} calls: {} read, {lost} lost, {} torn, {} out of turn; {:?}",
+        seen.records, seen.torn, seen.repeated, counters.lost
+    );
+    seen.judge(made, &counters)?;
+    ensure!(lost == 0 || seen.told > 0, "no record told of a loss");
+    ensure!(seen.records > made / 100, "hardly anything was read");
+    Ok(())
+}

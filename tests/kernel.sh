@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs jobs of the fast node with a kernel that is not its own, or for longer than every day.
+#
+#   kernel.sh KERNEL JOB...     KERNEL is node for its own, debug for the one that looks for
+#                               mistakes, or a suite of Debian's: sid, experimental
+#
+# SOAK is for how many seconds the stress makes calls (see job.sh).
+set -euo pipefail
+# shellcheck source=tests/node/lib.sh
+. "$(dirname "$0")/node/lib.sh"
+cd "$TOP"
+
+kernel="${1:?a kernel is needed}"
+shift
+options=(--fast --time-limit "$((3600 + ${SOAK:-0}))")
+case "$kernel" in
+node) ;;
+debug)
+    FALCO_NODE="$("$NODE_DIR/debug-kernel.sh")"
+    # What is freed is kept for a while, and each byte is accounted for.
+    options+=(--memory 4096)
+    ;;
+*) FALCO_NODE="$("$NODE_DIR/other-kernel.sh" "$kernel")" ;;
+esac
+export FALCO_NODE="${FALCO_NODE:-}"
+
+[ -n "${FALCO_ENGINE:-}" ] || cargo build --quiet --release --locked --package falco-engine
+[ -n "${FALCO_EXAMPLES:-}" ] || cargo build --quiet --locked --package falco-engine --examples
+failed=0
+for job in "$@"; do
+    step "$job on the kernel $(node_kernel "$(kernel_node)")"
+    "$NODE_DIR/job.sh" "$job" "$TOP/target/job/$job-$kernel"
+    "$NODE_DIR/boot.sh" "${options[@]}" --log "$TOP/target/test/$job-$kernel" \
+        "$TOP/target/job/$job-$kernel" || {
+        printf 'FAIL %s on the kernel %s: %s\n' "$job" "$kernel" "$TOP/target/test/$job-$kernel"
+        failed=1
+    }
+done
+exit "$failed"
