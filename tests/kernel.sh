@@ -2,7 +2,8 @@
 # Runs jobs of the fast node with a kernel that is not its own, or for longer than every day.
 #
 #   kernel.sh KERNEL JOB...     KERNEL is node for its own, debug for the one that looks for
-#                               mistakes, or a suite of Debian's: sid, experimental
+#                               mistakes, or a suite of Debian's: sid, experimental; bullseye for
+#                               the job ebpf alone
 #
 # SOAK is for how many seconds the stress makes calls (see job.sh).
 set -euo pipefail
@@ -20,6 +21,7 @@ debug)
     # What is freed is kept for a while, and each byte is accounted for.
     options+=(--memory 4096)
     ;;
+bullseye) FALCO_NODE="$("$NODE_DIR/old-kernel.sh" "$kernel")" ;;
 *) FALCO_NODE="$("$NODE_DIR/other-kernel.sh" "$kernel")" ;;
 esac
 export FALCO_NODE="${FALCO_NODE:-}"

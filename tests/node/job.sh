@@ -25,7 +25,6 @@ overlay() {
     kernel="$(node_kernel "$node")"
     xz --decompress --stdout \
         "$node/root/usr/lib/modules/$kernel/kernel/fs/overlayfs/overlay.ko.xz" >"$job/overlay.ko"
-    echo "$kernel" >"$job/overlay.kernel"
 }
 
 rm -rf "$job"
@@ -41,7 +40,8 @@ fast)
     ;;
 ebpf)
     cp "$engine" "$examples"/{calls,fields,promises,storm} "$NODE_DIR"/fast/fields.{sh,yaml} "$job/"
-    overlay
+    # Old kernels come without their modules.
+    [ ! -d "$(kernel_node)/root" ] || overlay
     # The newest of those that cargo has left there.
     test="$(find "${examples%/examples}/deps" -name 'ebpf_programs-*' -type f -perm /111 -printf '%T@ %p\n' |
         sort -n | tail -n 1)"
