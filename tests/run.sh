@@ -200,7 +200,6 @@ if [ -n "$engine" ] && [ -n "$module" ]; then
     if [ "$extent" != --quick ]; then
         several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
-        several 'eBPF on the node' "$JOB_COUNTS" job ebpf --fast --time-limit 1800 || true
     fi
 fi
 finish
