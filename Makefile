@@ -10,7 +10,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-node test stress test-kernel test-debug-kernel bench bench-kernel engine kmod ebpf node install uninstall dkms-install \
+.PHONY: help run run-node test stress test-kernel test-debug-kernel bench bench-kernel bench-ebpf \
+	engine kmod ebpf node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
 
@@ -43,9 +44,12 @@ test-debug-kernel: ## Test the module with a kernel that looks for mistakes (an 
 bench: bench-kernel ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace
 
-bench-kernel: ## Measure what system calls cost in the virtual node, and how soon an alert is there
+bench-kernel: bench-ebpf ## Measure what system calls cost in the virtual node, and how soon an alert is there
 	@tests/cost.sh
 	@tests/latency.sh
+
+bench-ebpf: ## Measure what system calls cost on this machine while eBPF programs watch
+	cargo run --release --locked --package falco-engine --example syscall_cost -- native
 
 engine: ## Build falco-engine
 	cargo build --release --locked --package falco-engine

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Builds the eBPF programs and puts them into ebpf/prebuilt/, which the engine embeds.
 #
+#   build.sh [--check]      --check compares them with what is there instead
+#
 # The compiler is the one that builds the engine. It can make code for the kernel's virtual
 # machine, but three things are missing, and are fetched into the cache: the source of its own
 # library (Debian has it, for exactly this version), a linker for that code (bpf-linker), and
@@ -12,6 +14,13 @@ set -euo pipefail
 cd "$TOP"
 
 LINKER=0.10.3
+
+prebuilt=ebpf/prebuilt
+check=
+if [ "${1:-}" = --check ]; then
+    check=1
+    prebuilt="$(mktemp -d)"
+fi
 
 version="$(rustc --version | cut -d ' ' -f 2)"
 sysroot="$(rustc --print sysroot)"
@@ -44,26 +53,39 @@ fi
 source="$library/usr/src/rustc-$version/library"
 [ -d "$source/core" ] || die "$source is not the source of Rust's library"
 step "compiling the eBPF programs"
+mkdir -p "$prebuilt"
 target="$TOP/target/ebpf"
 remap="'--remap-path-prefix=$TOP=.', '--remap-path-prefix=$source=library'"
 for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
     remap="$remap, '--remap-path-prefix=$registry=crates'"
 done
-(
-    cd ebpf
-    PATH="$tools/bin:$PATH" LD_LIBRARY_PATH="$sysroot/lib" RUSTC_BOOTSTRAP=1 \
-        __CARGO_TESTS_ONLY_SRC_ROOT="$source" CARGO_TARGET_DIR="$target" \
-        cargo build --release --locked --config "build.rustflags=[$remap]"
-)
-object="$target/bpfel-unknown-none/release/falco-ebpf"
-# The verifier would refuse a program that can panic; here it has a name.
-if llvm-objdump --section-headers "$object" | grep -q '\.text\.unlikely'; then
-    die "some program contains a panic"
-fi
-mkdir -p ebpf/prebuilt
-llvm-objcopy --strip-debug "$object" ebpf/prebuilt/falco-x86_64.o
+# One object for each architecture: numbers of the kernel's flags differ.
+for machine in x86_64 aarch64; do
+    (
+        unset FALCO_EBPF_AARCH64
+        [ "$machine" != aarch64 ] || export FALCO_EBPF_AARCH64=1
+        cd ebpf
+        PATH="$tools/bin:$PATH" LD_LIBRARY_PATH="$sysroot/lib" RUSTC_BOOTSTRAP=1 \
+            __CARGO_TESTS_ONLY_SRC_ROOT="$source" CARGO_TARGET_DIR="$target" \
+            cargo build --release --locked --config "build.rustflags=[$remap]"
+    )
+    object="$target/bpfel-unknown-none/release/falco-ebpf"
+    # The verifier would refuse a program that can panic; here it has a name.
+    if llvm-objdump --section-headers "$object" | grep -q '\.text\.unlikely'; then
+        die "some program contains a panic"
+    fi
+    llvm-objcopy --strip-debug "$object" "$prebuilt/falco-$machine.o"
+done
 # Build scripts of other features may be left over; the last one counts.
 # shellcheck disable=SC2012 # names of cargo
 cp "$(ls -t "$target"/bpfel-unknown-none/release/build/falco-ebpf-*/out/sources | head -n 1)" \
-    ebpf/prebuilt/sources
-step "$(wc -c <ebpf/prebuilt/falco-x86_64.o) bytes in ebpf/prebuilt, of the sources $(cat ebpf/prebuilt/sources)"
+    "$prebuilt/sources"
+if [ -n "$check" ]; then
+    for built in "$prebuilt"/*; do
+        cmp "$built" "ebpf/prebuilt/${built##*/}" || die "ebpf/prebuilt is not of these sources: make ebpf"
+    done
+    rm -rf "$prebuilt"
+    step "ebpf/prebuilt is what these sources give"
+else
+    step "$(cat "$prebuilt"/*.o | wc -c) bytes in $prebuilt, of the sources $(cat "$prebuilt/sources")"
+fi

@@ -45,6 +45,16 @@ pub(crate) struct Call {
 const RESULT: usize = 6;
 const NUMBER: usize = 7;
 
+/// The value of a register as [`Source::register`] encodes it.
+#[inline(always)]
+fn plain(value: u64, code: u8) -> u64 {
+    match code >> 4 {
+        0 => value,
+        1 => value & 0xFFFF_FFFF,
+        _ => i64::from(value as i32) as u64,
+    }
+}
+
 impl Call {
     /// A call of a 64-bit program.
     #[inline(always)]
@@ -85,12 +95,7 @@ impl Call {
     /// A register as [`Source::register`] encodes it.
     #[inline(always)]
     fn register(&self, code: u8) -> u64 {
-        let value = self.registers[usize::from(code) % 8] as u64;
-        match code >> 4 {
-            0 => value,
-            1 => value & 0xFFFF_FFFF,
-            _ => i64::from(value as i32) as u64,
-        }
+        plain(self.registers[usize::from(code) % 8] as u64, code)
     }
 
     pub(crate) fn int(&self, n: u8) -> i32 {
@@ -169,7 +174,7 @@ impl Call {
 const REGISTERS: usize = 8;
 
 /// Events of which every parameter is in the registers.
-static IN_REGISTERS: [bool; EVENTS.len()] = {
+const IN_REGISTERS: [bool; EVENTS.len()] = {
     let mut events = [false; EVENTS.len()];
     let mut e = 0;
     while e < EVENTS.len() {
@@ -186,10 +191,43 @@ static IN_REGISTERS: [bool; EVENTS.len()] = {
     events
 };
 
-/// Whether every parameter of the event is in the registers.
-#[inline]
-pub(crate) fn is_in_registers(event: Event) -> bool {
-    IN_REGISTERS[event as usize]
+/// What is done with a call of an event when it has returned.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Its registers are all there is.
+    Registers,
+    /// Its parameters are looked up.
+    Parameters,
+    /// The same, unless it succeeded: then the start of the program was recorded.
+    Start,
+    /// The same for each of its messages.
+    Messages,
+    /// It was recorded at its entry, since it does not return.
+    Entry,
+}
+
+static WAYS: [Way; EVENTS.len()] = {
+    let mut ways = [Way::Parameters; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        if IN_REGISTERS[e] {
+            ways[e] = Way::Registers;
+        }
+        e += 1;
+    }
+    ways[Event::Execve as usize] = Way::Start;
+    ways[Event::Execveat as usize] = Way::Start;
+    ways[Event::Sendmmsg as usize] = Way::Messages;
+    ways[Event::Recvmmsg as usize] = Way::Messages;
+    ways[Event::Exit as usize] = Way::Entry;
+    ways[Event::ExitGroup as usize] = Way::Entry;
+    ways
+};
+
+/// What is done with a call of the event when it has returned.
+#[inline(always)]
+pub(crate) fn way(event: Event) -> Way {
+    WAYS[event as usize]
 }
 
 /// The registers of such events' parameters, close together.
@@ -208,24 +246,37 @@ static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
     codes
 };
 
-/// The record of a call of which all parameters are in the registers.
+/// The record of a call of which all parameters are in the registers. Arguments are
+/// asked for when they are needed, which most are not.
 #[inline(always)]
-pub(crate) fn numbers<'a>(
+pub(crate) fn numbers(
     event: Event,
     task: Task,
-    call: &'a Call,
+    number: usize,
+    argument: impl Fn(usize) -> usize,
+    result: i64,
     flags: u16,
-) -> Numbers<impl Fn(usize) -> u64 + 'a> {
+) -> Numbers<impl Fn(usize) -> u64> {
     let codes = &CODES[event as usize];
     Numbers {
         event,
         tid: task.tid(),
         pid: task.pid(),
-        syscall: call.number(),
+        syscall: number as u32,
         flags,
         value: move |i: usize| match codes[i % REGISTERS] {
-            NO_REGISTER => call.computed(&event.info().params[i].source).unwrap_or(0),
-            code => call.register(code),
+            NO_REGISTER => {
+                let call = Call::new(number, core::array::from_fn(&argument), result);
+                call.computed(&event.info().params[i].source).unwrap_or(0)
+            }
+            code => {
+                let value = match usize::from(code) % 8 {
+                    RESULT => result as u64,
+                    NUMBER => number as u64,
+                    n => argument(n) as u64,
+                };
+                plain(value, code)
+            }
         },
     }
 }

@@ -10,50 +10,40 @@ use kernel::mm::virt::VmaNew;
 use kernel::page::PAGE_SIZE;
 use kernel::prelude::*;
 
-use crate::abi::ring;
+use crate::shim;
 
 /// Up to this many bytes a loop over words is cheaper than the start of the
 /// processor's own string copy.
 const WORDWISE: usize = 1024;
 
-/// Where to write, word by word; behind the end of the area its beginning follows.
+/// Where to write, word by word.
 ///
 /// # Invariants
 ///
-/// `mask` is the size of the area, a power of two, less one; `at` is a multiple of 8.
+/// `to` is a multiple of 8.
 pub(crate) struct Words<'a> {
-    area: *mut u8,
-    mask: usize,
-    at: usize,
-    _area: PhantomData<&'a SharedPages>,
+    to: *mut u64,
+    _area: PhantomData<&'a Mirrored>,
 }
 
 impl Words<'_> {
     /// Writes a word.
     #[inline(always)]
     pub(crate) fn put(&mut self, word: u64) {
-        // SAFETY: Within the area and aligned by the invariant, and ours alone.
-        unsafe {
-            let to = self.area.add(self.at & self.mask).cast::<u64>();
-            to.write_volatile(word);
-        }
+        // SAFETY: Within what `Mirrored::words` was asked for, aligned by the
+        // invariant, and ours alone.
+        unsafe { self.to.write_volatile(word) };
         // INVARIANT: Still a multiple of 8.
-        self.at = self.at.wrapping_add(8);
+        self.to = self.to.wrapping_add(1);
     }
 
     /// Writes bytes, a multiple of 8 of them.
     #[inline]
     pub(crate) fn copy(&mut self, bytes: &[u8]) {
-        let size = self.mask as u64 + 1;
-        let (at, first, rest) = ring::split(self.at as u64, bytes.len(), size);
-        // SAFETY: Up to the end of the area, as `split` computes it.
-        unsafe { copy(&bytes[..first], self.area.add(at)) };
-        if rest > 0 {
-            // SAFETY: At the beginning of the area.
-            unsafe { copy(&bytes[first..], self.area) };
-        }
+        // SAFETY: As above.
+        unsafe { copy(bytes, self.to.cast()) };
         // INVARIANT: Whole words were written.
-        self.at = self.at.wrapping_add(bytes.len());
+        self.to = self.to.wrapping_add(bytes.len() / 8);
     }
 }
 
@@ -140,22 +130,6 @@ impl SharedPages {
         unsafe { &*self.start.cast::<T>() }
     }
 
-    /// A place in the area, to write words from there on.
-    ///
-    /// # Safety
-    ///
-    /// The size of the area is a power of two and `offset` a multiple of 8. Nothing
-    /// else in the kernel accesses what is written.
-    #[inline]
-    pub(crate) unsafe fn words(&self, offset: usize) -> Words<'_> {
-        Words {
-            area: self.start,
-            mask: self.len.wrapping_sub(1),
-            at: offset,
-            _area: PhantomData,
-        }
-    }
-
     /// Maps the area `times` times in a row at the start of `vma`, whose size
     /// must be exactly that.
     pub(crate) fn map(&self, vma: &VmaNew, times: usize, writable: bool) -> Result {
@@ -183,5 +157,81 @@ impl SharedPages {
             }
         }
         Ok(())
+    }
+}
+
+/// Pages that the kernel sees twice in a row, as their readers do: what begins in the
+/// area and ends behind it needs no second look.
+///
+/// # Invariants
+///
+/// At `start` are the pages twice.
+pub(crate) struct Mirrored {
+    pages: SharedPages,
+    start: *mut u8,
+}
+
+// SAFETY: The raw pointer is to memory that the struct owns; every access goes
+// through methods that say what they need.
+unsafe impl Send for Mirrored {}
+// SAFETY: As above.
+unsafe impl Sync for Mirrored {}
+
+impl Mirrored {
+    /// `size` bytes, a power of two and whole pages.
+    pub(crate) fn new(size: usize) -> Result<Self> {
+        let pages = SharedPages::new(size)?;
+        let count = 2 * (size / PAGE_SIZE);
+        let mut list = VVec::with_capacity(count, GFP_KERNEL)?;
+        for n in 0..count {
+            let offset = n * PAGE_SIZE & (size - 1);
+            // SAFETY: The offset is within the vmalloc area.
+            let page = unsafe { bindings::vmalloc_to_page(pages.start.add(offset).cast()) };
+            list.push(page, GFP_KERNEL)?;
+        }
+        // SAFETY: So many pages, which live as long as the mapping.
+        let start = unsafe { shim::falco_map_pages(list.as_mut_ptr(), count as u32) };
+        if start.is_null() {
+            return Err(ENOMEM);
+        }
+        // INVARIANT: The list has them twice.
+        Ok(Self {
+            pages,
+            start: start.cast(),
+        })
+    }
+
+    /// Size of the pages in bytes, once.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.pages.len()
+    }
+
+    /// A place to write words from there on, modulo the size.
+    ///
+    /// # Safety
+    ///
+    /// The size is a power of two, `position` a multiple of 8, and no more than the size
+    /// is written. Nothing else in the kernel accesses what is written.
+    #[inline]
+    pub(crate) unsafe fn words(&self, position: usize) -> Words<'_> {
+        let offset = position & self.len().wrapping_sub(1);
+        // INVARIANT: The start is that of a page, the offset a multiple of 8.
+        Words {
+            to: self.start.wrapping_add(offset).cast(),
+            _area: PhantomData,
+        }
+    }
+
+    /// As [`SharedPages::map`], twice in a row and not writable.
+    pub(crate) fn map(&self, vma: &VmaNew) -> Result {
+        self.pages.map(vma, 2, false)
+    }
+}
+
+impl Drop for Mirrored {
+    fn drop(&mut self) {
+        // SAFETY: Mapped in `new`; nobody writes any more.
+        unsafe { shim::falco_unmap_pages(self.start.cast()) };
     }
 }

@@ -13,7 +13,7 @@ use crate::abi::event::Event;
 use crate::abi::ia32::X32_BIT;
 use crate::abi::record::{flag, NO_SYSCALL};
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX, SYSCALL_WORDS};
-use crate::capture::{self, Call};
+use crate::capture::{self, Call, Way};
 use crate::compat;
 use crate::file;
 use crate::record::Numbers;
@@ -145,17 +145,27 @@ unsafe fn number(regs: *mut bindings::pt_regs) -> usize {
     unsafe { (*regs).orig_ax as i32 as usize }
 }
 
-/// The six arguments of a system call of a 64-bit program.
+/// An argument of a system call of a 64-bit program.
 ///
 /// # Safety
 ///
-/// As above.
+/// As above, of a call that `n`, below 6, is an argument of.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-unsafe fn arguments(regs: *mut bindings::pt_regs) -> [usize; 6] {
-    // SAFETY: By contract.
-    let regs = unsafe { &*regs };
-    [regs.di, regs.si, regs.dx, regs.r10, regs.r8, regs.r9]
+unsafe fn argument(regs: *mut bindings::pt_regs, n: usize) -> usize {
+    use bindings::pt_regs;
+    use core::mem::offset_of;
+    static AT: [u8; 6] = [
+        offset_of!(pt_regs, di) as u8,
+        offset_of!(pt_regs, si) as u8,
+        offset_of!(pt_regs, dx) as u8,
+        offset_of!(pt_regs, r10) as u8,
+        offset_of!(pt_regs, r8) as u8,
+        offset_of!(pt_regs, r9) as u8,
+    ];
+    let at = AT.get(n).copied().unwrap_or(0);
+    // SAFETY: By contract; a register is at each of these offsets.
+    unsafe { regs.byte_add(at.into()).cast::<usize>().read() }
 }
 
 /// # Safety
@@ -173,11 +183,23 @@ unsafe fn number(regs: *mut bindings::pt_regs) -> usize {
 /// As above.
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-unsafe fn arguments(regs: *mut bindings::pt_regs) -> [usize; 6] {
+unsafe fn argument(regs: *mut bindings::pt_regs, n: usize) -> usize {
     let mut args = [0; 6];
     // SAFETY: By contract; six arguments, as every architecture has.
     unsafe { shim::falco_syscall_arguments(regs, args.as_mut_ptr()) };
-    args
+    args.get(n).copied().unwrap_or(0)
+}
+
+/// A call of a 64-bit program.
+///
+/// # Safety
+///
+/// As above.
+#[inline(always)]
+unsafe fn native(regs: *mut bindings::pt_regs, number: usize, result: i64) -> Call {
+    // SAFETY: By contract.
+    let args = core::array::from_fn(|n| unsafe { argument(regs, n) });
+    Call::new(number, args, result)
 }
 
 /// # Safety
@@ -216,8 +238,7 @@ unsafe fn read_call(
         return foreign(session, id, result);
     }
     // SAFETY: By contract.
-    let call = Call::new(id, unsafe { arguments(regs) }, result);
-    Some((EVENT_BY_NUMBER[id], call))
+    Some((EVENT_BY_NUMBER[id], unsafe { native(regs, id, result) }))
 }
 
 /// A call of a 32-bit program.
@@ -260,8 +281,12 @@ fn foreign(session: &Session, id: usize, result: i64) -> Option<(Event, Call)> {
 ///
 /// Called by the tracepoint `sys_enter` alone.
 unsafe extern "C" fn sys_enter(data: *mut c_void, regs: *mut bindings::pt_regs, id: c_long) {
-    // Most calls of interest are recorded when they return.
-    if may_not_return(id as usize) {
+    let number = id as usize;
+    // Most calls of interest are recorded when they return. `write` is one of these,
+    // which has the number of a 32-bit program's `exit`.
+    if may_not_return(number)
+        && (never_returns(EVENT_BY_NUMBER[number % SYSCALL_MAX]) || shim::falco_compat_syscall())
+    {
         // SAFETY: The tracepoint passes what was registered and the call's registers.
         unsafe { entered(session(data), regs, id) };
     }
@@ -286,7 +311,13 @@ unsafe fn entered(session: &Session, regs: *mut bindings::pt_regs, id: c_long) {
         return;
     }
     let flags = if call.compat { flag::COMPAT } else { 0 };
-    record(session, event, &call, flags | flag::ENTRY);
+    record(
+        session,
+        event,
+        capture::way(event),
+        &call,
+        flags | flag::ENTRY,
+    );
 }
 
 /// # Safety
@@ -298,14 +329,71 @@ unsafe extern "C" fn sys_exit(data: *mut c_void, regs: *mut bindings::pt_regs, r
     // SAFETY: The tracepoint passes the registers of this call. A number of -1
     // (no call, or one that a tracer cancelled) is out of every interest.
     let number = unsafe { number(regs) };
-    if session.wants(number) && !shim::falco_compat_syscall() {
+    // Two functions, so that what is not recorded needs no room on the stack.
+    if session.wants(number) {
         // SAFETY: As above.
-        let call = Call::new(number, unsafe { arguments(regs) }, shown(result));
-        returned(session, EVENT_BY_NUMBER[number], &call);
-    } else if may_be_foreign(number) {
+        unsafe { wanted(session, regs, number, result) }
+    } else {
         // SAFETY: As above.
+        unsafe { unwanted(session, regs, number, result) }
+    }
+}
+
+/// Looks whether a number that is not of interest is one of another table.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[inline(never)]
+unsafe fn unwanted(session: &Session, regs: *mut bindings::pt_regs, number: usize, result: c_long) {
+    if may_be_foreign(number) {
+        // SAFETY: By contract.
         unsafe { foreign_returned(session, regs, number, result) };
     }
+}
+
+/// Records a call whose number is of interest.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[inline(never)]
+unsafe fn wanted(session: &Session, regs: *mut bindings::pt_regs, number: usize, result: c_long) {
+    let event = EVENT_BY_NUMBER[number % SYSCALL_MAX];
+    if shim::falco_compat_syscall() {
+        // SAFETY: By contract.
+        return unsafe { foreign_returned(session, regs, number, result) };
+    }
+    let way = capture::way(event);
+    if way != Way::Registers {
+        // SAFETY: By contract.
+        return returned(session, event, way, unsafe {
+            &native(regs, number, shown(result))
+        });
+    }
+    let result = shown(result);
+    let task = Task::current();
+    if is_left_out(session, result) || !takes(session, event, task) {
+        return;
+    }
+    // SAFETY: By contract.
+    let argument = |n: usize| unsafe { argument(regs, n) };
+    session.publish(&mut capture::numbers(
+        event, task, number, argument, result, 0,
+    ));
+}
+
+/// Whether it is a failed call, which are not wanted.
+#[inline(always)]
+fn is_left_out(session: &Session, result: i64) -> bool {
+    result < 0 && session.hooks() & hook::NO_FAILED != 0
+}
+
+/// Whether the task's record is wanted.
+#[inline(always)]
+fn takes(session: &Session, event: Event, task: Task) -> bool {
+    let own = session.hooks() & hook::NO_OWN != 0 && task.pid() == session.owner();
+    !own && session.admits(event, task)
 }
 
 /// What the program sees of a result.
@@ -334,33 +422,35 @@ unsafe fn foreign_returned(
 ) {
     // SAFETY: By contract.
     if let Some((event, call)) = unsafe { read_call(session, regs, number, shown(result)) } {
-        returned(session, event, &call);
+        returned(session, event, capture::way(event), &call);
     }
 }
 
 /// Records a call that has returned.
-#[inline(always)]
-fn returned(session: &Session, event: Event, call: &Call) {
+#[inline(never)]
+fn returned(session: &Session, event: Event, way: Way, call: &Call) {
     // A started program was recorded where the kernel started it.
-    let started = matches!(event, Event::Execve | Event::Execveat) && call.result() == 0;
-    let unwanted = call.result() < 0 && session.hooks() & hook::NO_FAILED != 0;
-    if started || unwanted || never_returns(event) {
+    let recorded = way == Way::Entry || way == Way::Start && call.result() == 0;
+    if recorded || is_left_out(session, call.result()) {
         return;
     }
     let flags = if call.compat { flag::COMPAT } else { 0 };
-    record(session, event, call, flags);
+    record(session, event, way, call, flags);
 }
 
 /// Writes the record of a call.
 #[inline(always)]
-fn record(session: &Session, event: Event, call: &Call, flags: u16) {
+fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
     let task = Task::current();
-    let own = session.hooks() & hook::NO_OWN != 0 && task.pid() == session.owner();
-    if own || !session.admits(event, task) {
+    if !takes(session, event, task) {
         return;
     }
-    if capture::is_in_registers(event) {
-        session.publish(&mut capture::numbers(event, task, call, flags));
+    if matches!(way, Way::Registers | Way::Entry) {
+        let argument = |n: usize| call.arg(n as u8);
+        let (number, result) = (call.number() as usize, call.result());
+        session.publish(&mut capture::numbers(
+            event, task, number, argument, result, flags,
+        ));
         return;
     }
     let write = |call: &Call| {
@@ -369,7 +459,7 @@ fn record(session: &Session, event: Event, call: &Call, flags: u16) {
             capture::syscall(record, event, call, session.limits());
         });
     };
-    if matches!(event, Event::Sendmmsg | Event::Recvmmsg) {
+    if way == Way::Messages {
         capture::messages(call).for_each(|call| write(&call));
     } else {
         write(call);

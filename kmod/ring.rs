@@ -13,7 +13,7 @@ use crate::abi::event::{Event, CLASSES};
 use crate::abi::record::NO_SYSCALL;
 use crate::abi::ring::{self as protocol, ConsumerPage, Loss, ProducerPage, RING_MAGIC};
 use crate::clock;
-use crate::memory::SharedPages;
+use crate::memory::{Mirrored, SharedPages};
 use crate::preempt;
 use crate::record::{Finished, Numbers};
 
@@ -21,7 +21,7 @@ use crate::record::{Finished, Numbers};
 pub(crate) struct Ring {
     producer: SharedPages,
     consumer: SharedPages,
-    data: SharedPages,
+    data: Mirrored,
     /// A record is being copied on this CPU.
     busy: AtomicBool,
     /// Records were lost that no record has told of yet.
@@ -36,7 +36,7 @@ impl Ring {
         let ring = Self {
             producer: SharedPages::new(PAGE_SIZE)?,
             consumer: SharedPages::new(PAGE_SIZE)?,
-            data: SharedPages::new(size)?,
+            data: Mirrored::new(size)?,
             busy: AtomicBool::new(false),
             behind: AtomicBool::new(false),
             told: [const { AtomicU64::new(0) }; CLASSES],
@@ -152,7 +152,7 @@ impl Ring {
         match region {
             Region::Producer => self.producer.map(vma, 1, false),
             Region::Consumer => self.consumer.map(vma, 1, true),
-            Region::Data => self.data.map(vma, 2, false),
+            Region::Data => self.data.map(vma),
         }
     }
 }

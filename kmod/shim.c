@@ -17,6 +17,7 @@
 #include <linux/tracepoint.h>
 #include <linux/tty.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <net/inet_sock.h>
 #include <net/ipv6.h>
 #include <net/sock.h>
@@ -44,6 +45,16 @@ void falco_tracepoint_synchronize(void)
 bool falco_tracepoint_is_faultable(struct tracepoint *tp)
 {
 	return tracepoint_is_faultable(tp);
+}
+
+void *falco_map_pages(struct page **pages, unsigned int count)
+{
+	return vmap(pages, count, VM_MAP, PAGE_KERNEL);
+}
+
+void falco_unmap_pages(const void *start)
+{
+	vunmap(start);
 }
 
 bool falco_compat_syscall(void)

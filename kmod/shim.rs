@@ -3,7 +3,7 @@
 //! Declarations of `shim.c`.
 
 use kernel::bindings;
-use kernel::ffi::{c_char, c_int, c_ulong};
+use kernel::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 /// Ends of an internet socket, addresses in network order, ports in the host's.
 #[repr(C)]
@@ -27,6 +27,8 @@ unsafe extern "C" {
     pub(crate) safe fn falco_encode_dev(device: bindings::dev_t) -> u32;
     pub(crate) fn falco_preempt_enable();
     pub(crate) fn falco_tracepoint_is_faultable(tp: *mut bindings::tracepoint) -> bool;
+    pub(crate) fn falco_map_pages(pages: *mut *mut bindings::page, count: c_uint) -> *mut c_void;
+    pub(crate) fn falco_unmap_pages(start: *const c_void);
     #[cfg(not(target_arch = "x86_64"))]
     pub(crate) fn falco_syscall_number(regs: *mut bindings::pt_regs) -> c_int;
     pub(crate) fn falco_syscall_arguments(regs: *mut bindings::pt_regs, args: *mut c_ulong);

@@ -3,6 +3,7 @@
 
 use crate::kernel::user;
 use crate::record::{CUT, FAULT, Scratch, bytes};
+use crate::values::pair;
 
 /// Most buffers that the kernel takes in one call (`UIO_MAXIOV`).
 const VECTOR_MAX: u64 = 1024;
@@ -17,13 +18,18 @@ const AMISS: usize = 2;
 /// How many buffers there are: of the number in a register the verifier would learn in
 /// each round, also for the caller.
 const COUNT: usize = 3;
-/// Size of `struct iovec`.
+/// Size of `struct iovec`, and of that of a 32-bit program.
 const IOVEC: u64 = 16;
+const IOVEC_32: u64 = 8;
 
 /// A buffer of an array of `struct iovec`: address and length.
 #[inline(always)]
-fn buffer(vector: u64, i: u64) -> Option<[u64; 2]> {
-    user(vector.wrapping_add(IOVEC * i))
+fn buffer(scratch: &Scratch, vector: u64, i: u64) -> Option<[u64; 2]> {
+    if scratch.is_compat() {
+        pair(vector.wrapping_add(IOVEC_32 * i), true)
+    } else {
+        pair(vector.wrapping_add(IOVEC * i), false)
+    }
 }
 
 /// Length of all buffers; `u64::MAX` where they cannot be read, [`CUT`] where there
@@ -39,7 +45,7 @@ pub fn size(scratch: &mut Scratch, vector: u64, count: u64) -> u64 {
         if i >= scratch.get::<COUNT>() {
             break;
         }
-        let Some([_, len]) = buffer(vector, i) else {
+        let Some([_, len]) = buffer(scratch, vector, i) else {
             return u64::MAX;
         };
         scratch.set::<SUM>(scratch.get::<SUM>().wrapping_add(len & 0xFFFF_FFFF));
@@ -66,7 +72,7 @@ pub fn gather(scratch: &mut Scratch, vector: u64, count: u64, len: u64, limit: u
         if i >= scratch.get::<COUNT>() || left == 0 {
             break;
         }
-        let Some([address, size]) = buffer(vector, i) else {
+        let Some([address, size]) = buffer(scratch, vector, i) else {
             scratch.set::<AMISS>(FAULT);
             break;
         };
@@ -107,8 +113,13 @@ pub struct Message {
 impl Message {
     /// Copies it out of the program's memory.
     #[inline(always)]
-    pub fn read(address: u64) -> Option<Self> {
-        let [name, name_len, vector, count, control, control_len] = user::<[u64; 6]>(address)?;
+    pub fn read(scratch: &Scratch, address: u64) -> Option<Self> {
+        let words = if scratch.is_compat() {
+            user::<[u32; 6]>(address)?.map(u64::from)
+        } else {
+            user::<[u64; 6]>(address)?
+        };
+        let [name, name_len, vector, count, control, control_len] = words;
         Some(Self {
             name,
             name_len: name_len as i32,

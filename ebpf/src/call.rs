@@ -3,9 +3,12 @@
 //! methods that end in `_of` are named after the sources of the table of events.
 
 use falco_abi::ebpf::At;
+use falco_abi::event::Event;
 use falco_abi::flags;
+use falco_abi::syscall::SYSCALL_MAX;
 
-use crate::kernel::at;
+use crate::compat;
+use crate::kernel::{at, compat_status};
 
 /// The kernel's `AT_REMOVEDIR`.
 const AT_REMOVEDIR: u32 = 0x200;
@@ -18,6 +21,16 @@ const ERESTARTSYS: i64 = -512;
 const ERESTART_RESTARTBLOCK: i64 = -516;
 const EINTR: i64 = 4;
 
+/// The one call of 32-bit programs of which a time is recorded and has 64 bits.
+const PPOLL_TIME64: u32 = 414;
+
+/// The number that a program named.
+#[inline(always)]
+pub fn raw_number(regs: u64) -> u32 {
+    // SAFETY: The verifier knows the type of the registers, and the offset.
+    unsafe { *((regs + at(At::RegsNumber)) as *const u32) }
+}
+
 /// A system call that has returned, or (with `entry`) will not.
 #[derive(Clone, Copy)]
 pub struct Call {
@@ -27,40 +40,78 @@ pub struct Call {
     pub result: i64,
     /// Its number.
     pub number: u32,
+    /// The number that the program named.
+    raw: u32,
+    /// Not 0: of a 32-bit program.
+    pub compat: u64,
     /// Bytes that went through, where that is not the result.
     pub moved: Option<u64>,
 }
 
 impl Call {
-    /// A call out of the registers that a tracepoint is given.
+    /// A call out of the registers that a tracepoint is given, which makes an event.
+    /// `None` for one of a 32-bit program whose arguments cannot be read.
     ///
     /// # Safety
     ///
     /// `context` is that of `sys_exit` or `sys_enter`.
     #[inline(always)]
-    pub unsafe fn new(context: *const u64, result: i64) -> Self {
+    pub unsafe fn new(context: *const u64, result: i64, event: Event) -> Option<Self> {
         // SAFETY: The registers are the first argument of both tracepoints.
         let regs = unsafe { *context };
         // SAFETY: The verifier knows the type of the registers, and the offsets.
         let word = |field: At| unsafe { *((regs + at(field)) as *const u64) };
-        // SAFETY: As above.
-        let number = unsafe { *((regs + at(At::RegsNumber)) as *const u32) };
-        Self {
-            args: [
-                word(At::RegsArg0),
-                word(At::RegsArg1),
-                word(At::RegsArg2),
-                word(At::RegsArg3),
-                word(At::RegsArg4),
-                word(At::RegsArg5),
-            ],
+        let raw = raw_number(regs);
+        let mut number = raw;
+        let mut args = [
+            word(At::RegsArg0),
+            word(At::RegsArg1),
+            word(At::RegsArg2),
+            word(At::RegsArg3),
+            word(At::RegsArg4),
+            word(At::RegsArg5),
+        ];
+        let mut foreign = 0;
+        if compat::is_known() {
+            if compat_status() != 0 && !compat::translate(&mut args, &mut number, regs, event) {
+                return None;
+            }
+            foreign = compat_status();
+            if event as u16 == Event::Syscall as u16 && number as usize >= SYSCALL_MAX {
+                number = compat::x32(number);
+                foreign = compat::STATUS;
+            }
+        }
+        Some(Self {
+            args,
             result: match result {
                 ERESTART_RESTARTBLOCK..=ERESTARTSYS => -EINTR,
                 result => result,
             },
             number,
+            raw,
+            compat: foreign,
+            moved: None,
+        })
+    }
+
+    /// No call: what a hook of its own records.
+    #[inline(always)]
+    pub const fn none() -> Self {
+        Self {
+            args: [0; 6],
+            result: 0,
+            number: 0,
+            raw: 0,
+            compat: 0,
             moved: None,
         }
+    }
+
+    /// Whether times in memory have 64 bits, though the program has 32.
+    #[inline(always)]
+    pub fn has_time64(&self) -> bool {
+        self.raw == PPOLL_TIME64
     }
 
     /// An argument.

@@ -52,6 +52,7 @@ impl<'a> Reader<'a> {
     /// A reader that has read nothing.
     #[inline(always)]
     pub fn new(scratch: &'a mut Scratch, event: Event, call: Call) -> Self {
+        scratch.set_compat(call.compat);
         Self {
             scratch,
             call,
@@ -464,7 +465,7 @@ impl<'a> Reader<'a> {
     /// The `struct msghdr` in an argument.
     #[inline(always)]
     fn message(&mut self, n: u8) -> Option<Message> {
-        let message = Message::read(self.call.arg(n));
+        let message = Message::read(self.scratch, self.call.arg(n));
         if message.is_none() {
             self.scratch.mark(flag::FAULT);
         }
@@ -576,8 +577,8 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     pub fn field_of(&mut self, slot: usize, n: u8, at: u8, field: Field) {
-        self.scratch
-            .put(slot, values::field(&self.call, n, at, field));
+        let value = values::field(self.scratch, &self.call, n, at, field);
+        self.scratch.put(slot, value);
     }
 
     #[inline(always)]
@@ -589,7 +590,7 @@ impl<'a> Reader<'a> {
 
     #[inline(always)]
     pub fn field_bits_of(&mut self, slot: usize, n: u8, at: u8, pairs: &'static [(u32, u32)]) {
-        let bits = values::field(&self.call, n, at, Field::U32);
+        let bits = values::field(self.scratch, &self.call, n, at, Field::U32);
         let bits = bits.map(|bits| u64::from(flags::portable(bits as u32, pairs)));
         self.scratch.put(slot, bits);
     }
@@ -597,7 +598,9 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub fn timespec_of(&mut self, slot: usize, n: u8) {
         if self.call.arg(n) != 0 {
-            self.scratch.put(slot, values::timespec(self.call.arg(n)));
+            let narrow = self.scratch.is_compat() && !self.call.has_time64();
+            let time = values::timespec(self.call.arg(n), narrow);
+            self.scratch.put(slot, time);
         }
     }
 
@@ -644,7 +647,8 @@ impl<'a> Reader<'a> {
                 self.scratch.text(slot, self.call.arg(3));
             }
         } else {
-            self.scratch.put(slot, values::quota(&self.call, what));
+            let value = values::quota(self.scratch, &self.call, what);
+            self.scratch.put(slot, value);
         }
     }
 
@@ -748,15 +752,22 @@ pub fn message_count(call: &Call) -> u64 {
 
 /// One of these messages as a call of its own.
 #[inline(always)]
-pub fn one_message(call: &Call, i: u64) -> Call {
+pub fn one_message(scratch: &mut Scratch, call: &Call, i: u64) -> Call {
     // `struct mmsghdr`: a `struct msghdr`, and how much went through.
-    const STRIDE: u64 = 64;
-    const MOVED: u64 = 56;
+    let (stride, moved_at) = if call.compat != 0 { (32, 28) } else { (64, 56) };
+    let message = call.args[1].wrapping_add(stride * i);
+    let moved = if call.result > 0 {
+        u64::from(user::<u32>(message.wrapping_add(moved_at)).unwrap_or(0))
+    } else {
+        0
+    };
+    // Through memory: the verifier would go on with each of these ways by itself.
+    scratch.set::<0>(message);
+    scratch.set::<1>(moved);
+    scratch.set::<2>(call.compat);
     let mut one = *call;
-    one.args[1] = call.args[1].wrapping_add(STRIDE * i);
-    if call.result > 0 {
-        let moved = user::<u32>(one.args[1].wrapping_add(MOVED));
-        one.moved = Some(u64::from(moved.unwrap_or(0)));
-    }
+    one.args[1] = scratch.get::<0>();
+    one.moved = Some(scratch.get::<1>());
+    one.compat = scratch.get::<2>();
     one
 }

@@ -5,7 +5,7 @@ use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::At;
 use falco_abi::flags::{exec, open};
 
-use crate::kernel::{at, bounded, current, field, has, pointer, read, word};
+use crate::kernel::{at, bounded, current, field, pointer, read, two_pointers, word};
 use crate::record::{PATH_MAX, Scratch, WITHIN};
 
 /// Most names of a path, mounts included.
@@ -275,20 +275,30 @@ fn made_up(scratch: &mut Scratch, entry: u64, name: [u64; 2]) {
     }
 }
 
+/// Parent and name of an entry of a directory, in one access where that can be. The name
+/// has its length in the upper half of the first word.
+#[inline(always)]
+fn parent_and_name(entry: u64) -> (u64, [u64; 2]) {
+    if at(At::EntryName) == at(At::EntryParent) + 8 {
+        let [parent, len, name] = field(entry, At::EntryParent);
+        (parent, [len, name])
+    } else {
+        (pointer(entry, At::EntryParent), field(entry, At::EntryName))
+    }
+}
+
 /// Writes the text of a path (a `struct path` in the kernel's memory) to the end of
 /// `scratch.path`, from its last name to its first, as far as the task's root. 0 when
 /// it is too long.
 #[inline(never)]
 pub fn text(scratch: &mut Scratch, path: u64) -> u64 {
     let root = pointer(current(), At::TaskFs).wrapping_add(at(At::FsRoot));
-    let (root_mount, root_entry) = (pointer(root, At::PathMount), pointer(root, At::PathEntry));
-    let mut mount = pointer(path, At::PathMount);
-    let mut entry = pointer(path, At::PathEntry);
+    let [root_mount, root_entry] = two_pointers(root, At::PathMount, At::PathEntry);
+    let [mut mount, mut entry] = two_pointers(path, At::PathMount, At::PathEntry);
     scratch.start = PATH_MAX as u64;
     let mut top = pointer(mount, At::VfsRoot);
-    let parent = pointer(entry, At::EntryParent);
+    let (mut parent, mut name) = parent_and_name(entry);
     if parent == entry && entry != top {
-        let name = field(entry, At::EntryName);
         made_up(scratch, entry, name);
         return 1;
     }
@@ -299,22 +309,22 @@ pub fn text(scratch: &mut Scratch, path: u64) -> u64 {
         if entry == root_entry && mount == root_mount {
             return finish(scratch);
         }
-        let parent = pointer(entry, At::EntryParent);
         if entry == top || entry == parent {
             let here = mount.wrapping_sub(at(At::MountVfs));
-            let above = pointer(here, At::MountParent);
+            let [above, point] = two_pointers(here, At::MountParent, At::MountPoint);
             if above == here || entry != top {
                 return finish(scratch);
             }
-            entry = pointer(here, At::MountPoint);
+            entry = point;
             mount = above.wrapping_add(at(At::MountVfs));
             top = pointer(mount, At::VfsRoot);
-            continue;
+        } else {
+            if !prepend_name(scratch, name, true) {
+                return 0;
+            }
+            entry = parent;
         }
-        if !prepend_name(scratch, field(entry, At::EntryName), true) {
-            return 0;
-        }
-        entry = parent;
+        (parent, name) = parent_and_name(entry);
     }
     0
 }
@@ -354,17 +364,4 @@ pub fn is_text(scratch: &mut Scratch, at: u64, len: u64) -> u64 {
         }
     }
     u64::from(differ(len - 8) == 0)
-}
-
-/// Whether the kernel has the field that says which program is a 32-bit one.
-#[inline(always)]
-pub fn is_compat() -> bool {
-    const TS_COMPAT: u32 = 2;
-    const TIF_32BIT: u64 = 1 << 22;
-    let task = current();
-    if has(At::ThreadStatus) {
-        field::<u32>(task, At::ThreadStatus) & TS_COMPAT != 0
-    } else {
-        field::<u64>(task, At::ThreadFlags) & TIF_32BIT != 0
-    }
 }

@@ -64,6 +64,16 @@ pub fn pointer(base: u64, to: At) -> u64 {
     field(base, to)
 }
 
+/// Two pointers of a structure: in one access where this kernel has them side by side.
+#[inline(always)]
+pub fn two_pointers(base: u64, first: At, second: At) -> [u64; 2] {
+    if at(second) == at(first) + 8 {
+        field(base, first)
+    } else {
+        [pointer(base, first), pointer(base, second)]
+    }
+}
+
 /// A value in the program's memory; `None` where there is none, or none that is in
 /// memory now: nothing here can wait for a page.
 #[inline(always)]
@@ -85,6 +95,26 @@ pub fn user<T: Copy>(address: u64) -> Option<T> {
 pub fn current() -> u64 {
     // SAFETY: Can be asked for anywhere.
     unsafe { helper::bpf_get_current_task() }
+}
+
+/// Not 0 if the running call is one of a 32-bit program. Asked twice, the verifier does
+/// not know that the answer is the same, and what follows is checked once for both.
+#[inline(always)]
+pub fn compat_status() -> u64 {
+    const TIF_32BIT: u64 = 1 << 22;
+    if !has(At::ThreadStatus) {
+        return field::<u64>(current(), At::ThreadFlags) & TIF_32BIT;
+    }
+    let status: u32 = if constant(constant::TYPED_TASK) != 0 {
+        // SAFETY: The verifier knows the type of the task, and the offset.
+        unsafe {
+            let task = helper::bpf_get_current_task_btf() as u64;
+            ((task + at(At::ThreadStatus)) as *const u32).read_volatile()
+        }
+    } else {
+        field(current(), At::ThreadStatus)
+    };
+    u64::from(status) & crate::compat::STATUS
 }
 
 /// `value` with the bits of a mask, in a way that the compiler cannot see through:
@@ -120,19 +150,6 @@ pub fn opaque(value: u64) -> u64 {
 pub unsafe fn atomic_add(to: *mut u64, more: u64) {
     // SAFETY: By contract.
     unsafe { core::arch::asm!("lock *(u64 *)({0} + 0) += {1}", in(reg) to, in(reg) more) };
-}
-
-/// Replaces a number and returns the old one. The instruction exists since Linux 5.12.
-///
-/// # Safety
-///
-/// The number is in a map or on the stack.
-#[inline(always)]
-pub unsafe fn atomic_swap(to: *mut u64, new: u64) -> u64 {
-    let mut value = new;
-    // SAFETY: By contract.
-    unsafe { core::arch::asm!("{1} = xchg_64({0} + 0, {1})", in(reg) to, inout(reg) value) };
-    value
 }
 
 /// The word at an address that need not be a multiple of 8: the compiler would read

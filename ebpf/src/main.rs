@@ -10,6 +10,7 @@ mod buffers;
 mod call;
 mod capture;
 mod cgroup;
+mod compat;
 mod file;
 mod kernel;
 mod maps;
@@ -22,6 +23,7 @@ mod values;
 
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::control::hook;
+use falco_abi::ebpf::constant::CHAINS;
 use falco_abi::ebpf::{At, MESSAGES_MAX, message_program, setting};
 use falco_abi::event::{Event, page_fault, procexit, signaldeliver, switch, task_new};
 use falco_abi::flags;
@@ -30,8 +32,8 @@ use falco_abi::ring::Loss;
 
 use call::Call;
 use capture::Reader;
-use kernel::{bounded, current, field};
-use record::{Scratch, header, ids};
+use kernel::{bounded, compat_status, constant, current, field};
+use record::{Scratch, compat_flag, header, ids};
 use task::Id;
 
 /// Without it the kernel gives no program the helpers that read memory.
@@ -77,12 +79,15 @@ macro_rules! numbers {
     ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
-            let $call = unsafe { Call::new(context, *context.add(1) as i64) };
+            let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
+            let Some($call) = call else {
+                return 0;
+            };
             const WORDS: usize = HEADER_SIZE / 8 + Event::$event.info().params.len();
             let mut record = Numbers([0; WORDS]);
             let $to = &mut record;
             $parameters
-            publish_numbers(&mut record, Event::$event, $call.number, 0);
+            publish_numbers(&mut record, Event::$event, $call.number, compat_flag($call.compat));
         });
     };
 }
@@ -92,11 +97,11 @@ fn publish_numbers<const WORDS: usize>(
     record: &mut Numbers<WORDS>,
     event: Event,
     number: u32,
-    flags: u16,
+    flags: u64,
 ) {
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
-    header(to, event, len, ids(), flags.into(), number, 0);
+    header(to, event, len, ids(), flags, number, 0);
     ring::publish(to, len, event);
 }
 
@@ -105,7 +110,10 @@ macro_rules! program {
     ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
-            let $call = unsafe { Call::new(context, *context.add(1) as i64) };
+            let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
+            let Some($call) = call else {
+                return 0;
+            };
             if let Some(scratch) = Scratch::take(Event::$event) {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
@@ -122,9 +130,12 @@ macro_rules! messages {
     ($name:ident, $event:ident, $i:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
-            let whole = unsafe { Call::new(context, *context.add(1) as i64) };
-            let $call = capture::one_message(&whole, $i);
+            let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
+            let Some(whole) = call else {
+                return 0;
+            };
             if let Some(scratch) = Scratch::take(Event::$event) {
+                let $call = capture::one_message(scratch, &whole, $i);
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
@@ -133,7 +144,7 @@ macro_rules! messages {
             }
             let count = capture::message_count(&whole);
             if count > $i + 1 {
-                if $i + 1 < MESSAGES_MAX {
+                if $i + 1 < MESSAGES_MAX && constant(CHAINS) != 0 {
                     // SAFETY: The context is this program's own.
                     unsafe { go_to(context, message_program(Event::$event, $i + 1) as u32) };
                 }
@@ -171,24 +182,35 @@ mod calls {
     include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 }
 
-/// The event of a call that may be of interest, or one more than that.
+/// The event of a call that may be of interest, or one more than that: of its registers.
+/// What is not of interest costs as little as possible.
 #[inline(always)]
-fn interest(number: u32) -> u32 {
-    maps::INTEREST.get(number).map_or(0, |entry| *entry)
+fn interest(regs: u64) -> u32 {
+    let number = call::raw_number(regs);
+    let Some(&[own, foreign]) = maps::INTEREST.get(number) else {
+        let entry = maps::INTEREST.get(compat::x32(number));
+        let is_wanted = entry.is_some_and(|[own, _]| *own != 0);
+        return if is_wanted { Event::Syscall as u32 + 1 } else { 0 };
+    };
+    if own == 0 && foreign == 0 {
+        return 0;
+    }
+    if compat_status() == 0 {
+        own
+    } else if compat::is_known() {
+        compat::interest(foreign, regs)
+    } else {
+        // The number is one of another table.
+        ring::foreign();
+        0
+    }
 }
 
 attached!(sys_exit, "tp_btf/sys_exit", context, {
     // SAFETY: The arguments of `sys_exit`.
     let (regs, result) = unsafe { (*context, *context.add(1) as i64) };
-    // SAFETY: The verifier knows the type of the registers, and the offset.
-    let number = unsafe { *((regs + kernel::at(At::RegsNumber)) as *const u32) };
-    let entry = interest(number);
+    let entry = interest(regs);
     if entry == 0 {
-        return 0;
-    }
-    if file::is_compat() {
-        // The number is one of another table.
-        ring::foreign();
         return 0;
     }
     let event = entry - 1;
@@ -213,30 +235,43 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
     ring::lost(Loss::Invalid, falco_abi::event::Class::Other as usize);
 });
 
+/// Whether an entry of the table of interest is a call that does not return.
+#[inline(always)]
+fn never_returns(entry: u32) -> bool {
+    entry == Event::Exit as u32 + 1 || entry == Event::ExitGroup as u32 + 1
+}
+
 attached!(sys_enter, "tp_btf/sys_enter", context, {
     // SAFETY: The arguments of `sys_enter`.
-    let call = unsafe { Call::new(context, 0) };
-    let entry = interest(call.number);
+    let regs = unsafe { *context };
+    let Some(&[own, foreign]) = maps::INTEREST.get(call::raw_number(regs)) else {
+        return 0;
+    };
     // Most calls of interest are recorded when they return.
-    let exit = entry == Event::Exit as u32 + 1;
-    if !exit && entry != Event::ExitGroup as u32 + 1 {
+    if !never_returns(own) && !never_returns(foreign) {
         return 0;
     }
-    if file::is_compat() {
-        ring::foreign();
+    let entry = interest(regs);
+    if !never_returns(entry) {
         return 0;
     }
-    let own = maps::setting(setting::HOOKS) & hook::NO_OWN != 0
+    let is_own = maps::setting(setting::HOOKS) & hook::NO_OWN != 0
         && ids() >> 32 == maps::setting(setting::OWNER);
-    if own || !throttle::admits(entry - 1) {
+    if is_own || !throttle::admits(entry - 1) {
         return 0;
     }
+    // SAFETY: The context is that of the tracepoint. Both calls have their argument in
+    // a register.
+    let Some(call) = (unsafe { Call::new(context, 0, Event::Exit) }) else {
+        return 0;
+    };
     let mut record = Numbers([0; HEADER_SIZE / 8 + 1]);
     record.number(0, call.signed_of(0));
-    if exit {
-        publish_numbers(&mut record, Event::Exit, call.number, flag::ENTRY);
+    let flags = u64::from(flag::ENTRY) | compat_flag(call.compat);
+    if entry == Event::Exit as u32 + 1 {
+        publish_numbers(&mut record, Event::Exit, call.number, flags);
     } else {
-        publish_numbers(&mut record, Event::ExitGroup, call.number, flag::ENTRY);
+        publish_numbers(&mut record, Event::ExitGroup, call.number, flags);
     }
 });
 
@@ -245,12 +280,7 @@ attached!(process_exec, "tp_btf/sched_process_exec", context, {
     let program = unsafe { *context.add(2) };
     if task::has_memory(current()) {
         if let Some(scratch) = Scratch::take(Event::Execve) {
-            let call = Call {
-                args: [0; 6],
-                result: 0,
-                number: 0,
-                moved: None,
-            };
+            let call = Call::none();
             let mut reader = Reader::new(scratch, Event::Execve, call);
             reader.program = field(program, At::ProgramName);
             let to = &mut reader;

@@ -17,9 +17,11 @@ pub static RINGS: ArrayOfMaps<RingBuf<u64, { 8 << 20 }>, 1> = ArrayOfMaps::new()
 #[btf_map]
 pub static SCRATCH: Array<Scratch, 1> = Array::new();
 
-/// By number of the call: 0, or one more than its event where the call is of interest.
+/// By number of the call: 0, or one more than its event where the call is of interest;
+/// then the same for the call that this number is in a 32-bit program, see
+/// [`table::foreign`].
 #[btf_map]
-pub static INTEREST: Array<u32, { SYSCALL_MAX }> = Array::new();
+pub static INTEREST: Array<[u32; 2], { SYSCALL_MAX }> = Array::new();
 
 /// The programs of [`INTEREST`]'s events, then those of more messages.
 #[btf_map]

@@ -2,11 +2,12 @@
 //! Building a record.
 
 use aya_ebpf::helpers::generated as helper;
-use falco_abi::ebpf::{SCRATCH_DEPTH, constant};
+use falco_abi::ebpf::SCRATCH_DEPTH;
 use falco_abi::event::Event;
 use falco_abi::record::{HEADER_SIZE, MAX_RECORD, NO_SYSCALL, RECORD_ALIGN, Span, flag};
 
-use crate::kernel::{atomic_swap, bounded, constant as fixed, opaque};
+use crate::compat;
+use crate::kernel::{atomic_add, bounded, opaque};
 use crate::maps::SCRATCH;
 use crate::ring;
 
@@ -23,8 +24,8 @@ pub const WITHIN: i32 = MAX_RECORD as i32 - 1;
 /// `free`: since Linux 6.13 another task's probe can come between on the same CPU.
 #[repr(C)]
 pub struct Scratch {
-    /// Not 0: some probe has it.
-    in_use: u64,
+    /// How many probes have it or want it.
+    users: u64,
     /// Bytes of the record so far.
     pub len: u64,
     /// Bits of the parameters without value.
@@ -33,6 +34,8 @@ pub struct Scratch {
     pub flags: u64,
     /// Where in `path` the text starts, which ends at [`PATH_MAX`].
     pub start: u64,
+    /// Not 0: of a call of a 32-bit program.
+    compat: u64,
     /// What a loop counts. The verifier, which follows numbers in registers, would look
     /// at every way through a loop anew; of what is in memory it knows nothing.
     work: [u64; 4],
@@ -64,6 +67,12 @@ pub fn header(
     }
 }
 
+/// The flag for a call of a 32-bit program, without a look at whether it is one.
+#[inline(always)]
+pub fn compat_flag(compat: u64) -> u64 {
+    u64::from(flag::COMPAT) / compat::STATUS * compat
+}
+
 /// Process and thread of the caller: the process in the upper half.
 #[inline(always)]
 pub fn ids() -> u64 {
@@ -77,14 +86,21 @@ impl Scratch {
     pub fn take(event: Event) -> Option<&'static mut Self> {
         // SAFETY: Can be asked for anywhere.
         let first = unsafe { helper::bpf_get_smp_processor_id() } * SCRATCH_DEPTH;
-        let mut index = first;
-        while index < first + SCRATCH_DEPTH && !Self::claim(index) {
-            index += 1;
-        }
-        if index == first + SCRATCH_DEPTH {
+        // Without a loop: of one over numbers that it does not know an old verifier says
+        // that it never ends.
+        const { assert!(SCRATCH_DEPTH == 4) };
+        let index = if Self::claim(first) {
+            first
+        } else if Self::claim(first + 1) {
+            first + 1
+        } else if Self::claim(first + 2) {
+            first + 2
+        } else if Self::claim(first + 3) {
+            first + 3
+        } else {
             ring::lost(falco_abi::ring::Loss::NoMemory, event.info().class as usize);
             return None;
-        }
+        };
         let scratch = SCRATCH.get_ptr_mut(opaque(index.into()) as u32)?;
         // SAFETY: An element of the map, which is ours since `claim`.
         let scratch = unsafe { &mut *scratch };
@@ -100,35 +116,47 @@ impl Scratch {
         Some(scratch)
     }
 
-    /// Marks a buffer as taken, if it is free.
+    /// Takes a buffer, if it is free. Only probes of this CPU look at it, one of which can
+    /// come between any two instructions where probes can be preempted. Whoever finds
+    /// itself alone has it: who comes later does not. Two that come at once may both go
+    /// on to the next one. Kernels before 5.12 have no instruction that exchanges.
     #[inline(always)]
     fn claim(index: u32) -> bool {
         let Some(scratch) = SCRATCH.get_ptr_mut(index) else {
             return false;
         };
-        // SAFETY: An element of the map. Only probes of this CPU look at it, one of
-        // which can come between two instructions where probes can be preempted;
-        // where they cannot be, kernels may be too old for the instruction that
-        // exchanges.
+        // SAFETY: An element of the map; all access is atomic.
         unsafe {
-            let in_use = &raw mut (*scratch).in_use;
-            if fixed(constant::PREEMPTIBLE) == 0 {
-                let free = in_use.read_volatile() == 0;
-                if free {
-                    in_use.write_volatile(1);
-                }
-                free
-            } else {
-                atomic_swap(in_use, 1) == 0
+            let users = &raw mut (*scratch).users;
+            atomic_add(users, 1);
+            if users.read_volatile() == 1 {
+                return true;
             }
+            atomic_add(users, u64::MAX);
         }
+        false
     }
 
     /// Gives the buffer back.
     #[inline(always)]
     pub fn free(&mut self) {
-        // SAFETY: Ours. Volatile: nothing else is written later.
-        unsafe { (&raw mut self.in_use).write_volatile(0) };
+        // SAFETY: An element of the map. Nothing else is written later.
+        unsafe { atomic_add(&raw mut self.users, u64::MAX) };
+    }
+
+    /// Says that the record is of a call of a 32-bit program, if `compat` is not 0.
+    #[inline(always)]
+    pub fn set_compat(&mut self, compat: u64) {
+        // SAFETY: Ours. Volatile, see `work`.
+        unsafe { (&raw mut self.compat).write_volatile(compat) };
+        self.flags |= compat_flag(compat);
+    }
+
+    /// Whether numbers and pointers in the program's memory have 32 bits.
+    #[inline(always)]
+    pub fn is_compat(&self) -> bool {
+        // SAFETY: Ours. Volatile, see `work`.
+        unsafe { (&raw const self.compat).read_volatile() != 0 }
     }
 
     /// Publishes the record, and goes on to the next or to `free`.

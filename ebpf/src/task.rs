@@ -8,7 +8,7 @@ use falco_abi::record::flag;
 
 use crate::cgroup;
 use crate::file;
-use crate::kernel::{at, bounded, constant as fixed, current, field, has, opaque, pointer, read};
+use crate::kernel::{at, bounded, constant as fixed, current, field, has, opaque, pointer, read, user};
 use crate::maps;
 use crate::record::{self, FAULT, Scratch};
 
@@ -444,7 +444,12 @@ pub fn strings(scratch: &mut Scratch, address: u64) -> u64 {
     let start = scratch.len;
     let mut result = record::CUT;
     for i in 0..STRINGS_MAX {
-        let Some(at) = crate::kernel::user::<u64>(address.wrapping_add(8 * i)) else {
+        let at = if scratch.is_compat() {
+            user::<u32>(address.wrapping_add(4 * i)).map(u64::from)
+        } else {
+            user(address.wrapping_add(8 * i))
+        };
+        let Some(at) = at else {
             if i == 0 {
                 return FAULT;
             }

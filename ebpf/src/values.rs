@@ -34,7 +34,7 @@ const SECOND: u64 = 1_000_000_000;
 
 /// A number in memory.
 #[inline(always)]
-pub fn field(call: &Call, n: u8, at: u8, field: Field) -> Option<u64> {
+pub fn field(scratch: &Scratch, call: &Call, n: u8, at: u8, field: Field) -> Option<u64> {
     let address = call.arg(n);
     if address == 0 {
         return Some(0);
@@ -43,14 +43,29 @@ pub fn field(call: &Call, n: u8, at: u8, field: Field) -> Option<u64> {
     match field {
         Field::U32 => user::<u32>(address.wrapping_add(at)).map(u64::from),
         Field::U64 => user(address.wrapping_add(at)),
+        Field::Long if scratch.is_compat() => {
+            let long = user::<i32>(address.wrapping_add(4 * at));
+            long.map(|long| i64::from(long) as u64)
+        }
         Field::Long => user(address.wrapping_add(8 * at)),
+    }
+}
+
+/// Two numbers side by side, of 32 bits each or of 64.
+#[inline(always)]
+pub fn pair(address: u64, narrow: bool) -> Option<[u64; 2]> {
+    if narrow {
+        let [a, b] = user::<[u32; 2]>(address)?;
+        Some([a.into(), b.into()])
+    } else {
+        user(address)
     }
 }
 
 /// A `struct timespec` in nanoseconds.
 #[inline(always)]
-pub fn timespec(address: u64) -> Option<u64> {
-    let [seconds, rest] = user::<[u64; 2]>(address)?;
+pub fn timespec(address: u64, narrow: bool) -> Option<u64> {
+    let [seconds, rest] = pair(address, narrow)?;
     Some(seconds.wrapping_mul(SECOND).wrapping_add(rest))
 }
 
@@ -135,7 +150,9 @@ pub fn sockopt(scratch: &mut Scratch, which: u64, address: u64, len: u64) -> u64
         2 if len >= 4 => tagged(scratch, 2, user::<u32>(address).map(u64::from), 4),
         3 if len >= 8 => tagged(scratch, 3, user(address), 8),
         4 => {
-            let time = user::<[u64; 2]>(address).map(|[seconds, micros]| {
+            // The length tells which of both forms a 32-bit program uses.
+            let narrow = scratch.is_compat() && len < 16;
+            let time = pair(address, narrow).map(|[seconds, micros]| {
                 let micros = micros.wrapping_mul(1000);
                 seconds.wrapping_mul(SECOND).wrapping_add(micros)
             });
@@ -170,7 +187,7 @@ pub fn is_quota_on(call: &Call) -> bool {
 
 /// Something of `quotactl`, but for the path.
 #[inline(always)]
-pub fn quota(call: &Call, what: Quota) -> Option<u64> {
+pub fn quota(scratch: &Scratch, call: &Call, what: Quota) -> Option<u64> {
     let raw = call.word(0);
     let command = raw >> 8;
     let worked = call.result >= 0;
@@ -179,7 +196,7 @@ pub fn quota(call: &Call, what: Quota) -> Option<u64> {
     // `struct if_dqblk` and `struct if_dqinfo`.
     let at = |there: bool, offset: u8, size: Field| {
         if there {
-            field(call, 3, offset, size)
+            field(scratch, call, 3, offset, size)
         } else {
             Some(0)
         }
@@ -198,7 +215,7 @@ pub fn quota(call: &Call, what: Quota) -> Option<u64> {
         Quota::InodeGrace => seconds(at(info, 8, Field::U64)),
         Quota::InfoFlags => at(info, 16, Field::U32).map(|bits| (bits & 1) << 1),
         Quota::FormatFound if command == Q_GETFMT && worked => {
-            field(call, 3, 0, Field::U32).map(|format| flags::quota_format(format as u32).into())
+            field(scratch, call, 3, 0, Field::U32).map(|format| flags::quota_format(format as u32).into())
         }
         Quota::FormatGiven if command == Q_QUOTAON => {
             Some(flags::quota_format(call.word(2)).into())

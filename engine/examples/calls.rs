@@ -7,18 +7,16 @@
 
 use std::collections::BTreeSet;
 use std::ffi::CString;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use falco_abi::control::DEVICE_PATH;
+use falco_abi::control::Setup;
 use falco_abi::event::{Event as Kind, Source as From};
 use falco_abi::flags::{clone, open};
 use falco_abi::record::flag;
 use falco_abi::syscall::{NONE, SYSCALLS};
 use falco_engine::event::Event;
-use falco_engine::source::ebpf::{EbpfSource, Options};
-use falco_engine::source::{Batch, Source, interest, kmod::KmodSource};
+use falco_engine::source::{Batch, Source, interest, live};
 use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 
@@ -1543,14 +1541,8 @@ fn main() -> anyhow::Result<()> {
     let own = SYSCALLS
         .iter()
         .filter(|s| s.number() != NONE && s.event != Kind::Syscall);
-    let ebpf = std::env::args()
-        .nth(1)
-        .is_some_and(|source| source == "ebpf");
-    let mut source: Box<dyn Source> = if ebpf {
-        Box::new(EbpfSource::open(Options::default())?)
-    } else {
-        Box::new(KmodSource::open(Path::new(DEVICE_PATH), 0)?)
-    };
+    let name = std::env::args().nth(1);
+    let mut source = live(name.as_deref(), Setup::default())?;
     let getpid = std::iter::once(number("getpid"));
     source.set_interest(&interest(
         own.clone().map(|s| u32::from(s.number())).chain(getpid),
@@ -1567,17 +1559,7 @@ fn main() -> anyhow::Result<()> {
     others(&mut tester)?;
     processes(&mut tester)?;
     #[cfg(target_arch = "x86_64")]
-    if ebpf {
-        // They are left out, and counted.
-        raw_ia32(20, &[]);
-        let lost = tester.source.counters()?.lost;
-        if !lost.iter().any(|lost| lost.cause == "compat") {
-            tester.fail("a call of a 32-bit program was not counted");
-        }
-        println!("calls of 32-bit programs are not compared: the eBPF programs leave them out");
-    } else {
-        compat(&mut tester)?;
-    }
+    compat(&mut tester)?;
     for call in own {
         if !tester.tested.contains(call.name) {
             tester.fail(&format!(

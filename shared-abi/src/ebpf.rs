@@ -46,6 +46,10 @@ paths! {
     RegsArg5: "pt_regs.r9" | "pt_regs.regs[5]";
     RegsNumber: "pt_regs.orig_ax" | "pt_regs.syscallno";
     RegsIp: "pt_regs.ip" | "pt_regs.pc";
+    // Those of a 32-bit program, where they are others.
+    RegsIa32Arg0: "pt_regs.bx", optional;
+    RegsIa32Arg1: "pt_regs.cx", optional;
+    RegsIa32Arg5: "pt_regs.bp", optional;
 
     // `TS_COMPAT` is in `status` of x86_64, `TIF_32BIT` in `flags` of aarch64.
     ThreadStatus: "task_struct.thread_info.status", optional;
@@ -204,12 +208,23 @@ pub mod constant {
     pub const PORT_LAST: usize = 4;
     /// Most records of a process in a second, or 0.
     pub const THROTTLE: usize = 5;
-    /// Whether probes of system calls can be preempted, which is so since 6.13.
-    pub const PREEMPTIBLE: usize = 6;
     /// Size of a page, as a power of two.
-    pub const PAGE_SHIFT: usize = 7;
+    pub const PAGE_SHIFT: usize = 6;
+    /// Whether the kernel gives programs a task with its type, which is so since 5.11.
+    pub const TYPED_TASK: usize = 7;
+    /// Whether a program that has functions can call another program: not everywhere.
+    pub const CHAINS: usize = 8;
     /// Number of constants.
-    pub const LEN: usize = 8;
+    pub const LEN: usize = 9;
+}
+
+/// What the table of interest has for calls of 32-bit programs that are several: what
+/// is less is an event, or one more than that.
+pub mod foreign {
+    /// `socketcall`, of which some call is of interest.
+    pub const SOCKETCALL: u32 = 1 << 16;
+    /// `ipc`, likewise.
+    pub const IPC: u32 = SOCKETCALL + 1;
 }
 
 /// What can change, by index into the one element of its map.
@@ -246,15 +261,13 @@ pub const fn message_program(event: Event, message: usize) -> usize {
     }
 }
 
-/// Counters of a CPU as words: records written, then losses by cause and class.
+/// Counters of a CPU as words: losses by cause and class.
 pub mod counter {
     use crate::event::CLASSES;
     use crate::ring::LOSSES;
 
-    /// Records written.
-    pub const RECORDS: usize = 0;
     /// Losses by cause, then class.
-    pub const LOST: usize = 1;
+    pub const LOST: usize = 0;
     /// Not 0: there are losses that no record has told of.
     pub const BEHIND: usize = LOST + LOSSES * CLASSES;
     /// Losses that were told, by class.

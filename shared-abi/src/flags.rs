@@ -70,18 +70,10 @@ pub mod open {
 
     // arm64 moved these three; every other architecture that we build for has
     // the generic numbers.
-    #[cfg(target_arch = "aarch64")]
-    const DIRECTORY_KERNEL: u32 = 0o40000;
-    #[cfg(target_arch = "aarch64")]
-    pub(super) const DIRECT_KERNEL: u32 = 0o200000;
-    #[cfg(target_arch = "aarch64")]
-    const LARGEFILE_KERNEL: u32 = 0o400000;
-    #[cfg(not(target_arch = "aarch64"))]
-    const DIRECTORY_KERNEL: u32 = 0o200000;
-    #[cfg(not(target_arch = "aarch64"))]
-    pub(super) const DIRECT_KERNEL: u32 = 0o40000;
-    #[cfg(not(target_arch = "aarch64"))]
-    const LARGEFILE_KERNEL: u32 = 0o100000;
+    use super::super::syscall::AARCH64;
+    const DIRECTORY_KERNEL: u32 = if AARCH64 { 0o40000 } else { 0o200000 };
+    pub(super) const DIRECT_KERNEL: u32 = if AARCH64 { 0o200000 } else { 0o40000 };
+    const LARGEFILE_KERNEL: u32 = if AARCH64 { 0o400000 } else { 0o100000 };
 
     /// The portable form of `open(2)`'s flags.
     #[inline]

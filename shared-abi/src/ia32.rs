@@ -183,6 +183,9 @@ pub static SOCKETCALLS: [(u16, u8); 20] = [
     (x86_64::recvmsg, 3), (x86_64::accept4, 4), (x86_64::recvmmsg, 5), (x86_64::sendmmsg, 4),
 ];
 
+/// More than the first argument of `ipc` can be.
+pub const IPC_MAX: usize = 32;
+
 /// What `ipc` calls: the call, and which of its arguments are the call's own.
 pub const fn ipc_call(which: usize) -> Option<(u16, [usize; 4])> {
     // The upper half is a version of the interface.

@@ -11,6 +11,11 @@ pub const SYSCALL_MAX: usize = SYSCALL_WORDS * 64;
 /// Number of a call that an architecture does not have.
 pub const NONE: u16 = u16::MAX;
 
+/// Whether this is for kernels of aarch64. eBPF programs are compiled for a machine of
+/// their own, so whoever builds them says it.
+pub const AARCH64: bool =
+    cfg!(target_arch = "aarch64") || option_env!("FALCO_EBPF_AARCH64").is_some();
+
 /// One system call.
 #[derive(Clone, Copy, Debug)]
 pub struct Syscall {
@@ -27,7 +32,7 @@ pub struct Syscall {
 impl Syscall {
     /// Number on the architecture that this is compiled for, or [`NONE`].
     pub const fn number(&self) -> u16 {
-        if cfg!(target_arch = "aarch64") {
+        if AARCH64 {
             self.aarch64
         } else {
             self.x86_64

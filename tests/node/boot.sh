@@ -2,7 +2,7 @@
 # Boots the virtual node for one job and hands back the job's exit status.
 #
 #   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB]
-#           [--append WORDS] JOBDIR
+#           [--append WORDS] [--kernel FILE] JOBDIR
 #
 # JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
 # printed; the kernel's messages go to console.log, what it writes to /dev/ttyS2 to files.tar.
@@ -14,6 +14,7 @@
 #   --append        more words for the kernel's command line
 #   --icount        one processor whose clock ticks once for each instruction of the guest:
 #                   what a nanosecond is there does not depend on this machine.
+#   --kernel FILE   another kernel than the node's, with --fast: of an older distribution.
 #
 # Exit status: the job's own; 124 when the time is up; 125 when the node ended without a word;
 # 126 when the kernel complained (whatever the job said: a splat is a failure).
@@ -27,6 +28,7 @@ limit=600
 memory=2048
 logs=
 append=
+kernel=
 while [ $# -gt 1 ]; do
     case "$1" in
     --fast) fast=1 ;;
@@ -35,14 +37,18 @@ while [ $# -gt 1 ]; do
     --memory) memory="$2" && shift ;;
     --log) logs="$2" && shift ;;
     --append) append="$2" && shift ;;
+    --kernel) kernel="$2" && shift ;;
     *) die "unknown option: $1" ;;
     esac
     shift
 done
 job="${1:?a job directory is needed}"
 [ -x "$job/run" ] || die "$job/run is not an executable file"
-if [ -n "$fast" ]; then
+if [ -n "$kernel" ]; then
+    [ -n "$fast" ] || die "--kernel goes with --fast"
+elif [ -n "$fast" ]; then
     node="$(kernel_node)"
+    kernel="$node/boot/vmlinuz"
 else
     node="$("$NODE_DIR/build.sh")"
 fi
@@ -98,7 +104,7 @@ machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
 kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on${append:+ $append}"
 if [ -n "$fast" ]; then
     make_initramfs
-    machine+=(-kernel "$node/boot/vmlinuz" -initrd "$work/initrd"
+    machine+=(-kernel "$kernel" -initrd "$work/initrd"
         -append "$kernel_line rdinit=/init")
 else
     # Read in the guest with tar, straight from the disk.

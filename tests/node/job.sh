@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, scenario, runtimes, stress, cost or latency
+#   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, runtimes, stress, cost or latency
 #
 # FLOOD is how many containers the runtimes are to start in a row, where that is told; SOAK for how
 # many seconds the threads of the stress make calls.
@@ -31,6 +31,13 @@ fast)
     xz --decompress --stdout \
         "$node/root/usr/lib/modules/$(node_kernel "$node")/kernel/fs/overlayfs/overlay.ko.xz" \
         >"$job/overlay.ko"
+    ;;
+ebpf)
+    cp "$examples"/{calls,promises,storm} "$job/"
+    # The newest of those that cargo has left there.
+    test="$(find "${examples%/examples}/deps" -name 'ebpf_programs-*' -type f -perm /111 -printf '%T@ %p\n' |
+        sort -n | tail -n 1)"
+    cp "${test#* }" "$job/ebpf_programs"
     ;;
 runtimes)
     cp "$engine" "$examples/cri-pod" "$TOP/rules/falco_rules.yaml" "$job/"

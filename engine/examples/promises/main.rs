@@ -1,25 +1,27 @@
 //! What the module promises beyond single records: data is cut where it was asked
 //! to be, a process that makes too many records is held back and that is said, the
 //! reader's own calls are left out, signals and switches are told, and an argument
-//! that is changed while the kernel reads it hides nothing. For the tests on the node.
+//! that is changed while the kernel reads it hides nothing. `promises [ebpf]`, on a
+//! machine for tests.
 
 mod changing;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
+use std::num::NonZeroUsize;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::ensure;
-use falco_abi::control::{DEVICE_PATH, Setup, hook};
+use anyhow::{Context as _, ensure};
+use falco_abi::control::{Setup, hook};
 use falco_abi::event::{Event as Kind, page_fault, switch, throttled, write};
 use falco_abi::syscall::SYSCALLS;
 use falco_engine::event::Event;
-use falco_engine::source::{Batch, Source, interest, kmod::KmodSource};
+use falco_engine::source::{Batch, Source, interest, live};
 use nix::libc;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
 
 fn number(name: &str) -> Option<u32> {
     let row = SYSCALLS.iter().find(|s| s.name == name);
@@ -27,7 +29,7 @@ fn number(name: &str) -> Option<u32> {
 }
 
 /// Hands over everything that is there.
-fn drain(source: &mut KmodSource, mut each: impl FnMut(&Event<'_>)) -> anyhow::Result<()> {
+fn drain(source: &mut Box<dyn Source>, mut each: impl FnMut(&Event<'_>)) -> anyhow::Result<()> {
     loop {
         let batch = source.read(Duration::from_millis(50), &mut |_, record| {
             if let Ok(event) = Event::decode(record, 1, 0) {
@@ -40,8 +42,8 @@ fn drain(source: &mut KmodSource, mut each: impl FnMut(&Event<'_>)) -> anyhow::R
     }
 }
 
-fn source(setup: Setup, calls: &[&str], hooks: u64) -> anyhow::Result<KmodSource> {
-    let mut source = KmodSource::open_with(Path::new(DEVICE_PATH), setup)?;
+fn source(setup: Setup, calls: &[&str], hooks: u64) -> anyhow::Result<Box<dyn Source>> {
+    let mut source = live(std::env::args().nth(1).as_deref(), setup)?;
     let mut wanted = interest(calls.iter().filter_map(|name| number(name)));
     wanted.hooks |= hooks;
     source.set_interest(&wanted)?;
@@ -154,8 +156,19 @@ fn the_busiest_events_are_told() -> anyhow::Result<()> {
     let mut source = source(Setup::default(), &[], hook::SWITCH | hook::FAULT)?;
     let me = std::process::id();
     std::thread::sleep(Duration::from_millis(5));
-    let page: Vec<u8> = std::hint::black_box(vec![1; 1 << 20]);
-    let touched = page.as_ptr().addr() as u64..page.as_ptr().addr() as u64 + (1 << 20);
+    // New memory, not what the allocator has from before.
+    let len = NonZeroUsize::new(1 << 20).context("some memory")?;
+    let (protection, flags) = (
+        ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
+        MapFlags::MAP_PRIVATE,
+    );
+    // SAFETY: A new mapping, all of it written to, which stays until the program ends.
+    let start = unsafe {
+        let start = mmap_anonymous(None, len, protection, flags)?;
+        start.write_bytes(1, len.get());
+        start.addr().get() as u64
+    };
+    let touched = start..start + len.get() as u64;
     // Whoever reads of switches makes some: no more of them from here on.
     source.set_interest(&interest([]))?;
     let (mut switches, mut faults, mut wrong) = (0, 0, 0);

@@ -2,7 +2,7 @@
 //! whole, while this reads them: no record may be torn, none may come twice, and
 //! those that were read and those that were counted as lost are all there were.
 //!
-//! - `storm [THREADS [CALLS]]`: more threads than processors, so that probes are
+//! - `storm [THREADS [CALLS [ebpf]]]`: more threads than processors, so that probes are
 //!   preempted in the middle.
 //! - `storm soak SECONDS [THREADS]`: the same for that long, while processors go
 //!   and come, the reader sleeps, is another one, or is killed; see [`soak`].
@@ -12,14 +12,13 @@
 mod seen;
 mod soak;
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use falco_abi::control::DEVICE_PATH;
+use falco_abi::control::Setup;
 use falco_abi::ring::RING_MIN;
-use falco_engine::source::{Batch, Source, kmod::KmodSource};
+use falco_engine::source::{Batch, live};
 
 use seen::{Call, Seen, lost_opens, watch};
 
@@ -29,15 +28,23 @@ fn main() -> anyhow::Result<()> {
     match arguments.first().map(String::as_str) {
         Some("soak") => soak::run(Duration::from_secs(number(1, 20)?.into()), number(2, 8)?),
         Some(soak::READER) => soak::read_until_killed(),
-        _ => once(number(0, 8)?, number(1, 5000)?),
+        _ => once(
+            number(0, 8)?,
+            number(1, 5000)?,
+            arguments.get(2).map(String::as_str),
+        ),
     }
 }
 
 /// So many calls by each of so many threads.
-fn once(threads: u32, calls: u32) -> anyhow::Result<()> {
+fn once(threads: u32, calls: u32, by: Option<&str>) -> anyhow::Result<()> {
     // The smallest ring, so that it wraps often and fills up at times.
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), RING_MIN as u64)?;
-    watch(&mut source)?;
+    let setup = Setup {
+        ring_bytes: RING_MIN as u64,
+        ..Setup::default()
+    };
+    let mut source = live(by, setup)?;
+    watch(source.as_mut())?;
 
     let done = AtomicBool::new(false);
     let mut seen = Seen::new(0);

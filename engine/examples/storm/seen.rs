@@ -64,7 +64,7 @@ impl Call {
 ///
 /// # Errors
 /// What the source says.
-pub(crate) fn watch(source: &mut impl Source) -> anyhow::Result<()> {
+pub(crate) fn watch(source: &mut dyn Source) -> anyhow::Result<()> {
     let call = SYSCALLS.iter().find(|s| s.name == "openat2");
     source.set_interest(&interest(call.map(|s| u32::from(s.number()))))
 }

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::loss;
 use super::notify::{Notify, Watchdog};
 use super::pipeline::Pipeline;
 use super::reload::{Answer, Prepared};
 use super::signals::Signals;
+use super::{loss, startup};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::metrics::Board;
 use crate::output::Alert;
 
@@ -64,11 +64,12 @@ impl Duty {
             reloads,
             answers,
         } = lines;
+        let ebpf = startup::kind(config) == EngineKind::ModernEbpf;
         Self {
             signals,
             watchdog: Watchdog::new(&notify),
             notify,
-            loss: loss::Watch::new(&config.drops),
+            loss: loss::Watch::new(&config.drops, ebpf),
             silence: loss::Silence::new(config.max_timeouts),
             board,
             alerts,

@@ -21,6 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Compares the source's counters with those of the last look.
 pub(super) struct Watch {
     settings: Drops,
+    ebpf: bool,
     bucket: Bucket,
     last: Counters,
     looked: Instant,
@@ -71,9 +72,11 @@ impl Bucket {
 }
 
 impl Watch {
-    pub(super) fn new(settings: &Drops) -> Self {
+    /// `ebpf` is whether events come from eBPF programs.
+    pub(super) fn new(settings: &Drops, ebpf: bool) -> Self {
         Self {
             settings: settings.clone(),
+            ebpf,
             bucket: Bucket::new(settings.rate, settings.max_burst),
             last: Counters::default(),
             looked: Instant::now(),
@@ -122,7 +125,7 @@ impl Watch {
         for action in &self.settings.actions {
             match action {
                 DropAction::Log => warn!("{RULE}: {count} of {all} events lost"),
-                DropAction::Alert => verdict.alert = Some(alert(time, all, &lost)),
+                DropAction::Alert => verdict.alert = Some(alert(time, all, &lost, self.ebpf)),
                 DropAction::Exit => {
                     error!("{RULE}: {count} of {all} events lost; the configuration says to end");
                     verdict.exit = true;
@@ -176,7 +179,7 @@ fn details(lost: &[Lost]) -> String {
     text
 }
 
-fn alert(time: u64, events: u64, lost: &[Lost]) -> Alert {
+fn alert(time: u64, events: u64, lost: &[Lost], ebpf: bool) -> Alert {
     let count: u64 = lost.iter().map(|lost| lost.count).sum();
     let mut numbers = vec![
         ("n_evts".to_owned(), events),
@@ -198,7 +201,7 @@ fn alert(time: u64, events: u64, lost: &[Lost]) -> Alert {
     ));
     numbers.push(("n_drops_page_faults".to_owned(), by_cause(lost, "invalid")));
     numbers.push(("n_drops_bug".to_owned(), by_cause(lost, "nested")));
-    numbers.push(("ebpf_enabled".to_owned(), 0));
+    numbers.push(("ebpf_enabled".to_owned(), ebpf.into()));
     // Texts, as Falco has them here.
     let fields = numbers.into_iter().map(|(name, number)| {
         let name: Arc<str> = name.into();
@@ -326,7 +329,7 @@ mod tests {
 
     #[test]
     fn actions_are_taken_above_the_threshold_and_within_the_rate() {
-        let mut watch = Watch::new(&drops(&[DropAction::Log, DropAction::Alert], 1));
+        let mut watch = Watch::new(&drops(&[DropAction::Log, DropAction::Alert], 1), false);
         assert_eq!(watch.look(&counters(10, 0), 0), Verdict::default());
         // One in eleven is less than a tenth.
         assert_eq!(watch.look(&counters(20, 1), 0), Verdict::default());
@@ -365,16 +368,16 @@ mod tests {
 
     #[test]
     fn exit_and_simulation() {
-        let mut watch = Watch::new(&drops(&[DropAction::Exit], 5));
+        let mut watch = Watch::new(&drops(&[DropAction::Exit], 5), false);
         assert!(!watch.look(&counters(10, 0), 0).exit);
         assert!(watch.look(&counters(10, 5), 0).exit);
         let mut settings = drops(&[DropAction::Alert], 5);
         settings.simulate = true;
         watch.configure(&settings);
         assert!(watch.look(&counters(20, 5), 0).alert.is_some());
-        let mut ignored = Watch::new(&drops(&[], 5));
+        let mut ignored = Watch::new(&drops(&[], 5), false);
         assert_eq!(ignored.look(&counters(0, 5), 0), Verdict::default());
-        assert!(Watch::new(&drops(&[], 5)).summary().is_none());
+        assert!(Watch::new(&drops(&[], 5), false).summary().is_none());
     }
 
     #[test]

@@ -274,13 +274,13 @@ pub(super) fn open_source(
     }
 }
 
-/// Begins to take from the module what is wanted.
-pub(super) fn open_module(
+/// Begins to take from the module, or where it is not from eBPF programs, what is wanted.
+pub(super) fn open_live(
     config: &Config,
     wanted: &Interest,
     open_files: bool,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
-    let source = open_kmod(config)?;
+    let source = open_device(config)?.context("a capture is no live source")?;
     attach(config, source, wanted, open_files)
 }
 

@@ -1,5 +1,5 @@
 //! Events one after the other, for `print` and `record`: from a capture or from
-//! the module, held against a filter.
+//! the kernel, held against a filter.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,7 +18,7 @@ use rustc_hash::FxHashSet;
 
 use super::signals::Signals;
 use super::startup;
-use crate::config::Config;
+use crate::config::{Config, EngineKind};
 use crate::diagnostic::{Diagnostic, Severity, Source as Text};
 use crate::event::Event;
 use crate::filter::condition::Condition;
@@ -170,7 +170,9 @@ impl Stream {
                 let mut wanted = interest(calls.filter(|&call| call != u32::from(NONE)));
                 // What we write would be the next event, without an end.
                 wanted.hooks |= hook::NO_OWN;
-                let (source, mut state) = startup::open_module(&Config::default(), &wanted, true)?;
+                let mut config = Config::default();
+                config.engine.kind = EngineKind::Auto;
+                let (source, mut state) = startup::open_live(&config, &wanted, true)?;
                 // A capture begins with it.
                 settled = boot_time();
                 state.read_open_files();

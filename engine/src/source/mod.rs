@@ -7,7 +7,7 @@ pub mod kmod;
 mod mapping;
 mod merge;
 
-use falco_abi::control::{Interest, hook};
+use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::syscall::SYSCALL_MAX;
 use nix::time::{ClockId, clock_gettime};
 
@@ -145,6 +145,27 @@ pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
         }
     }
     interest
+}
+
+/// What happens on this machine, by `ebpf` or else by the module: what tests name.
+///
+/// # Errors
+/// When there is no such source, or this machine cannot have it.
+pub fn live(name: Option<&str>, setup: Setup) -> anyhow::Result<Box<dyn Source>> {
+    match name {
+        None | Some("kmod") => {
+            let path = std::path::Path::new(falco_abi::control::DEVICE_PATH);
+            Ok(Box::new(kmod::KmodSource::open_with(path, setup)?))
+        }
+        Some("ebpf") => {
+            let cpus_for_each_buffer = 1;
+            Ok(Box::new(ebpf::EbpfSource::open(ebpf::Options {
+                setup,
+                cpus_for_each_buffer,
+            })?))
+        }
+        Some(other) => anyhow::bail!("`{other}` is no source: kmod or ebpf"),
+    }
 }
 
 /// Bytes of a page.

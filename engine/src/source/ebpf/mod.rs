@@ -167,9 +167,12 @@ impl Source for EbpfSource {
     }
 
     fn counters(&self) -> anyhow::Result<Counters> {
-        let mut counters = Counters::default();
+        let mut counters = Counters {
+            // What was read: counting what is written would cost each record something.
+            records: self.rings.iter().map(|ring| ring.records).sum(),
+            ..Counters::default()
+        };
         for (cpu, words) in (0..).zip(self.programs.counters()?) {
-            counters.records += words[counter::RECORDS];
             let mut add = |cause, class, count| {
                 if count > 0 {
                     counters.lost.push(Lost {
@@ -206,6 +209,11 @@ impl Source for EbpfSource {
     fn epoch_offset(&self) -> i64 {
         self.epoch_offset
     }
+}
+
+/// The programs as they are embedded, for tests.
+pub fn object() -> &'static [u8] {
+    programs::OBJECT
 }
 
 /// One more than the highest number of a CPU that there can be.

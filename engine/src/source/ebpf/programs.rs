@@ -1,7 +1,9 @@
 //! Loading the programs, and attaching those that are needed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
@@ -11,19 +13,26 @@ use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
     ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant,
-    counter, message_program, setting,
+    counter, foreign, message_program, setting,
 };
 use falco_abi::event::Event;
-use falco_abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX};
+use falco_abi::ia32::{Adapt, IA32, IPC_MAX, SOCKETCALLS, ipc_call};
+use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
 
 use super::types::{self, Types};
 use crate::source::ProgramUse;
 use crate::source::mapping::Word;
 
 /// The programs, as `make ebpf` has built them.
-static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+#[cfg(not(target_arch = "aarch64"))]
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../ebpf/prebuilt/falco-x86_64.o"
+));
+#[cfg(target_arch = "aarch64")]
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../ebpf/prebuilt/falco-aarch64.o"
 ));
 
 /// Whether the kernel measures what programs cost.
@@ -31,8 +40,14 @@ const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// The kernel's `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
-/// The first version whose probes of system calls can be preempted.
-const PREEMPTIBLE_SINCE: (u32, u32) = (6, 13);
+/// The first version that gives programs a task with its type.
+const TYPED_TASK_SINCE: (u32, u32) = (5, 11);
+/// The first version in which programs that have functions can call other programs.
+const CHAINS_SINCE: (u32, u32) = if cfg!(target_arch = "x86_64") {
+    (5, 10)
+} else {
+    (6, 0)
+};
 
 /// Only x86 has tracepoints for it.
 const FAULT: u64 = if cfg!(target_arch = "x86_64") {
@@ -61,7 +76,7 @@ pub(super) struct Programs {
     ebpf: Ebpf,
     btf: Btf,
     table: ProgramArray<MapData>,
-    interest: Array<MapData, u32>,
+    interest: Array<MapData, [u32; 2]>,
     settings: Array<MapData, [u64; setting::LEN]>,
     /// Unmapped before the map goes.
     waiting: Word,
@@ -84,16 +99,16 @@ impl Programs {
                  sources (`make ebpf` builds them)"
             );
         }
-        let offsets = offsets()?;
+        let offsets = offsets(Path::new(types::PATH))?;
         let constants = constants(setup, ring_bytes)?;
         let btf = Btf::from_sys_fs().context("cannot read the kernel's types")?;
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(OFFSETS_NAME, &offsets[..], true)
             .override_global(CONSTANTS_NAME, &constants[..], true)
-            // Its log of a long program is many megabytes, which the library asks for
-            // again and again.
-            .verifier_log_level(VerifierLogLevel::DISABLE)
+            // A reason for a refusal, in a few lines: the whole log of a long program is
+            // many megabytes, which the library asks for again and again.
+            .verifier_log_level(VerifierLogLevel::STATS)
             .map_max_entries("RINGS", cpus)
             .map_max_entries("SCRATCH", cpus * SCRATCH_DEPTH)
             .load(OBJECT)
@@ -178,17 +193,23 @@ impl Programs {
         let wants = |n: usize| interest.syscalls[n / 64] & 1 << (n % 64) != 0;
         let calls: Vec<usize> = (0..SYSCALL_MAX).filter(|&n| wants(n)).collect();
         let (mut entries, mut exits) = (false, false);
+        let mut events = BTreeSet::new();
         for &number in &calls {
             let event = EVENT_BY_NUMBER[number];
-            if matches!(event, Event::Exit | Event::ExitGroup) {
+            if never_returns(event) {
                 entries = true;
             } else {
                 exits = true;
-                self.load(event)?;
+                events.insert(event);
             }
         }
-        for (number, &event) in EVENT_BY_NUMBER.iter().enumerate() {
-            let entry = if wants(number) { event as u32 + 1 } else { 0 };
+        if cfg!(target_arch = "x86_64") && !calls.is_empty() {
+            // Of a call of x32 its name is recorded.
+            events.insert(Event::Syscall);
+        }
+        self.load(&events)?;
+        for number in 0..SYSCALL_MAX {
+            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
             self.interest.set(u32::try_from(number)?, entry, 0)?;
         }
         self.set(setting::HOOKS, interest.hooks)?;
@@ -208,27 +229,53 @@ impl Programs {
         Ok(())
     }
 
-    /// Loads the program of an event into the dispatcher's table.
-    fn load(&mut self, event: Event) -> anyhow::Result<()> {
-        if self.loaded.contains(&event) {
-            return Ok(());
+    /// Loads the programs of events into the dispatcher's table. The verifier takes its
+    /// time for each, and checks several at once.
+    fn load(&mut self, events: &BTreeSet<Event>) -> anyhow::Result<()> {
+        let names: BTreeMap<String, usize> = events
+            .difference(&self.loaded)
+            .flat_map(|&event| names(event))
+            .collect();
+        let mut programs = Vec::new();
+        for (name, program) in self.ebpf.programs_mut() {
+            if let Some(&index) = names.get(name) {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                programs.push((name, u32::try_from(index)?, program));
+            }
         }
-        let name = match event.info().name {
-            "" => "call_syscall".to_owned(),
-            name => format!("call_{name}"),
+        if let Some(name) = names
+            .keys()
+            .find(|name| !programs.iter().any(|program| program.0 == **name))
+        {
+            bail!("the programs have none for `{name}`");
+        }
+        let btf = &self.btf;
+        let queue = Mutex::new(programs);
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let work = || {
+            let mut loaded = Vec::new();
+            while let Some((name, index, program)) = next() {
+                load_program(program, name, "sys_exit", btf)?;
+                loaded.push((index, program.fd()?.try_clone()?));
+            }
+            anyhow::Ok(loaded)
         };
-        let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
-        for message in 0..if several { MESSAGES_MAX } else { 1 } {
-            let name = match message {
-                0 => name.clone(),
-                message => format!("{name}_{message}"),
-            };
-            let program = program(&mut self.ebpf, &name, "sys_exit", &self.btf)?;
-            let fd = program.fd()?.try_clone()?;
-            let index = u32::try_from(message_program(event, message))?;
-            self.table.set(index, &fd, 0)?;
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
+            let mut results = vec![work()];
+            results.extend(others.into_iter().map(|other| {
+                let result = other.join();
+                result.unwrap_or_else(|_| Err(anyhow!("the loading of eBPF programs broke off")))
+            }));
+            results
+        });
+        for result in results {
+            for (index, fd) in result? {
+                self.table.set(index, &fd, 0)?;
+            }
         }
-        self.loaded.insert(event);
+        self.loaded.extend(events);
         Ok(())
     }
 
@@ -236,6 +283,35 @@ impl Programs {
         let program = program(&mut self.ebpf, name, tracepoint, &self.btf)?;
         let link = program.attach().map_err(|error| refused(&error))?;
         Ok(program.take_link(link)?.into())
+    }
+}
+
+/// What the table of interest has for a number.
+fn own_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
+    match wants(number) {
+        true => EVENT_BY_NUMBER[number] as u32 + 1,
+        false => 0,
+    }
+}
+
+/// The same for the call that this number is in a 32-bit program.
+fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
+    if cfg!(not(target_arch = "x86_64")) {
+        return own_entry(number, wants);
+    }
+    let wanted = |number: u16| number != NONE && wants(number.into());
+    let if_any = |any, entry| if any { entry } else { 0 };
+    match IA32.get(number).copied().flatten() {
+        Some(call) if call.adapt == Adapt::Socketcall => {
+            let any = SOCKETCALLS.iter().any(|&(number, _)| wanted(number));
+            if_any(any, foreign::SOCKETCALL)
+        }
+        Some(call) if call.adapt == Adapt::Ipc => {
+            let mut calls = (0..IPC_MAX).filter_map(ipc_call);
+            if_any(calls.any(|(number, _)| wanted(number)), foreign::IPC)
+        }
+        Some(call) if call.number != NONE => own_entry(call.number.into(), wants),
+        _ => 0,
     }
 }
 
@@ -250,18 +326,55 @@ fn program<'a>(
         .program_mut(name)
         .with_context(|| format!("the programs have none for `{name}`"))?
         .try_into()?;
+    load_program(program, name, tracepoint, btf)?;
+    Ok(program)
+}
+
+/// Loads a program, unless it is loaded.
+fn load_program(
+    program: &mut BtfTracePoint,
+    name: &str,
+    tracepoint: &str,
+    btf: &Btf,
+) -> anyhow::Result<()> {
     if program.fd().is_err() {
         match program.load(tracepoint, btf) {
             Ok(()) => {}
-            Err(ProgramError::LoadError { io_error, .. })
-                if io_error.raw_os_error() != Some(nix::libc::EPERM) =>
-            {
-                bail!("the kernel's verifier refuses the eBPF program `{name}`: {io_error}");
+            Err(ProgramError::LoadError {
+                io_error,
+                verifier_log,
+            }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
+                let log = verifier_log.to_string();
+                let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
+                bail!(
+                    "the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}"
+                );
             }
             Err(error) => return Err(refused(&error)),
         }
     }
-    Ok(program)
+    Ok(())
+}
+
+/// Calls recorded at their entry, since there is no exit.
+fn never_returns(event: Event) -> bool {
+    matches!(event, Event::Exit | Event::ExitGroup)
+}
+
+/// The programs of an event, with their places in the dispatcher's table.
+fn names(event: Event) -> impl Iterator<Item = (String, usize)> {
+    let name = match event.info().name {
+        "" => "call_syscall".to_owned(),
+        name => format!("call_{name}"),
+    };
+    let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
+    (0..if several { MESSAGES_MAX } else { 1 }).map(move |message| {
+        let name = match message {
+            0 => name.clone(),
+            message => format!("{name}_{message}"),
+        };
+        (name, message_program(event, message))
+    })
 }
 
 /// What to say when the kernel does not want us.
@@ -287,9 +400,9 @@ fn refused(error: &(impl std::error::Error + Send + Sync + 'static)) -> anyhow::
     }
 }
 
-/// The offsets of this kernel's fields.
-fn offsets() -> anyhow::Result<[u32; OFFSETS]> {
-    let types = Types::read(Path::new(types::PATH)).context(
+/// The offsets of a kernel's fields, by its description of its types.
+fn offsets(types: &Path) -> anyhow::Result<[u32; OFFSETS]> {
+    let types = Types::read(types).context(
         "eBPF needs the kernel's description of its types: a kernel of 5.8 or newer that was built \
          with CONFIG_DEBUG_INFO_BTF",
     )?;
@@ -329,7 +442,9 @@ fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::L
     constants[constant::PORT_FIRST] = setup.port_first.into();
     constants[constant::PORT_LAST] = setup.port_last.into();
     constants[constant::THROTTLE] = setup.throttle.into();
-    constants[constant::PREEMPTIBLE] = u64::from(kernel_version()? >= PREEMPTIBLE_SINCE);
+    let version = kernel_version()?;
+    constants[constant::TYPED_TASK] = u64::from(version >= TYPED_TASK_SINCE);
+    constants[constant::CHAINS] = u64::from(version >= CHAINS_SINCE);
     constants[constant::PAGE_SHIFT] = page.trailing_zeros().into();
     Ok(constants)
 }
@@ -342,5 +457,65 @@ fn kernel_version() -> anyhow::Result<(u32, u32)> {
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
         _ => bail!("the kernel's version `{release}` is not a version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use falco_abi::ebpf::At;
+
+    use super::*;
+
+    fn object(machine: &str) -> aya_obj::Object {
+        let file = format!("../ebpf/prebuilt/falco-{machine}.o");
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        aya_obj::Object::parse(&std::fs::read(path).unwrap()).unwrap()
+    }
+
+    /// Both are of the same sources: what one architecture has is there for the other.
+    #[test]
+    fn each_architecture_has_all_programs() {
+        let names = |object: &aya_obj::Object| -> BTreeSet<String> {
+            object.programs.keys().cloned().collect()
+        };
+        let (x86_64, aarch64) = (object("x86_64"), object("aarch64"));
+        assert_eq!(names(&x86_64), names(&aarch64));
+        for event in EVENT_BY_NUMBER.into_iter().filter(|&e| !never_returns(e)) {
+            for (name, _) in super::names(event) {
+                assert!(aarch64.programs.contains_key(&name), "{name}");
+            }
+        }
+        for (name, ..) in HOOKS {
+            assert!(aarch64.programs.contains_key(name), "{name}");
+        }
+    }
+
+    /// `FALCO_BTF` names a file with the types of another kernel, of whatever machine.
+    #[test]
+    fn another_kernel_has_the_fields() {
+        let Some(path) = std::env::var_os("FALCO_BTF") else {
+            eprintln!("skipped: FALCO_BTF names no description of a kernel's types");
+            return;
+        };
+        let offsets = offsets(Path::new(&path)).unwrap();
+        let of = |at: At| offsets[at as usize];
+        // Six different registers, and the number of the call.
+        let registers: BTreeSet<u32> = [
+            At::RegsArg0,
+            At::RegsArg1,
+            At::RegsArg2,
+            At::RegsArg3,
+            At::RegsArg4,
+            At::RegsArg5,
+            At::RegsNumber,
+        ]
+        .map(of)
+        .into();
+        assert_eq!(registers.len(), 7);
+        for (path, offset) in PATHS.iter().zip(offsets) {
+            println!("{:?} {offset:x}", path.names);
+        }
     }
 }
