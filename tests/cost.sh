@@ -12,24 +12,26 @@ measured="$TOP/target/cost.log"
 "$NODE_DIR/job.sh" cost "$job"
 "$NODE_DIR/boot.sh" --fast --icount --time-limit 900 "$job" | tee "$measured" >&2
 
-# The lines that count: mode, what is done, instructions.
+# The lines that count: mode, what is done, instructions. Of the measurements without anybody
+# watching the least counts.
 awk -F '\t' '
-    function added(mode) {
+    function added(mode, work) {
         return (mode, work) in cost ? sprintf("%.0f", cost[mode, work] - cost["none", work]) : "-"
     }
-    function rows(state, title, i, c) {
+    function rows(state, title, i, ours, theirs, share) {
         print title
         for (i = 1; i <= works; i++) {
-            work = names[i]
-            c = added("scap-" state)
-            printf "  %-18s %12s %12s %12s %14s\n", work, added(state), added("ebpf-" state), c,
-                c + 0 > 0 ? sprintf("%.0f %%", 100 * added(state) / c) : "-"
+            ours = added(state, names[i])
+            theirs = added("scap-" state, names[i])
+            share = theirs > 0 ? sprintf("%.0f %%", 100 * ours / theirs) : "-"
+            printf "  %-18s %12s %12s %12s %14s\n", names[i], ours, added("ebpf-" state, names[i]),
+                theirs, share
         }
     }
-    NF == 3 && $3 + 0 > 0 {
-        # Of the measurements without anybody watching, the least.
-        if (($1, $2) in cost && cost[$1, $2] <= $3) next
-        if ($1 == "none" && !(($1, $2) in cost)) names[++works] = $2
+    NF == 3 && $3 > 0 {
+        known = ($1, $2) in cost
+        if (known && cost[$1, $2] <= $3) next
+        if ($1 == "none" && !known) names[++works] = $2
         cost[$1, $2] = $3
     }
     END {
