@@ -66,6 +66,11 @@ stress)
 cost)
     cp "$optimized/syscall_cost" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    if scap="$("$NODE_DIR/scap.sh")"; then
+        cp "$scap" "$job/"
+    else
+        step "Falco's module in C cannot be had for this kernel: ours is measured alone"
+    fi
     ;;
 latency)
     cp "$engine" "$optimized/latency" "$job/"
