@@ -14,8 +14,9 @@ alert() {
 }
 # It is of this container and image: `named MARK NAME IMAGE`.
 named() {
-    alert "$1" | tee /dev/stderr | grep -F "\"container.name\":\"$2\"" |
-        grep -qF "\"container.image\":\"$3\""
+    alert "$1" >/tmp/alert || return 1
+    cat /tmp/alert
+    grep -qF "\"container.name\":\"$2\"" /tmp/alert && grep -qF "\"container.image\":\"$3\"" /tmp/alert
 }
 # All that is known is as the column of the table has it: `all_of MARK COLUMN`.
 all_of() {
@@ -39,11 +40,12 @@ all_of() {
 # The alert of the rule that everybody has tells whose container it was: `reference MARK NAME IMAGE
 # [NAMESPACE]`.
 reference() {
-    alert "$1" 'Launch Package Management Process in Container' | tee /dev/stderr |
-        grep -qE "Error Package management process launched in container .*container_name=$2 image=$3${4:+ namespace=$4}\)"
+    alert "$1" 'Launch Package Management Process in Container' >/tmp/alert || return 1
+    cat /tmp/alert
+    grep -qE "Error Package management process launched in container .*container_name=$2 image=$3${4:+ namespace=$4}\)" /tmp/alert
 }
 # A rule's alert names the container: `event RULE NAME`.
-event() { grep -F "\"rule\":\"$1\"" "$alerts" | grep -qF "\"container.name\":\"$2\""; }
+event() { grep -F "\"rule\":\"$1\"" "$alerts" | grep -F "\"container.name\":\"$2\"" >/dev/null; }
 # The rule that tells all fields of the table, from FILE.
 rules_of_table() {
     sed "s#FIELDS#$(awk -F ' *[|] *' '/^[ck].*\./ { printf "%s=%%%s ", $1, $1 }' "$table")#" "$1"
@@ -54,4 +56,20 @@ table_is_whole() {
     "$1" --list | grep -oE '^(container|k8s)\.[a-z_.]+' |
         sort -u >/tmp/in-engine
     diff /tmp/in-table /tmp/in-engine
+}
+# Every one of a flood: `all_named NAME COUNT IMAGE`, whose containers are NAME-1 and so on.
+all_named() {
+    for i in $(seq "$2"); do
+        named "of-$1-$i-" "$1-$i" "$3" >/tmp/told || {
+            cat /tmp/told
+            return 1
+        }
+    done
+}
+# What the engine of process PID holds in memory beside the rings, which are shared with the kernel.
+resident() {
+    awk '/^[0-9a-f]+-[0-9a-f]+ / { ring = $0 ~ /bpf-map|bpf_map|\/dev\/falco/ }
+        /^Rss:/ { if (ring) rings += $2; else sum += $2 }
+        END { print "resident beside the rings: " sum " KiB (rings: " rings + 0 " KiB)"; exit sum >= 30 * 1024 }' \
+        "/proc/$1/smaps"
 }
