@@ -2,6 +2,7 @@
 //! has the contents of its parent's until either changes.
 
 use std::num::NonZeroU32;
+use std::ops::Deref;
 
 use triomphe::Arc;
 
@@ -19,30 +20,12 @@ pub struct Turnover {
     pub removed: u64,
 }
 
-impl std::ops::AddAssign for Turnover {
-    fn add_assign(&mut self, other: Self) {
-        self.added += other.added;
-        self.removed += other.removed;
-    }
-}
-
 /// The open descriptors of a process, by number.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FileTable {
     // Ascending. Numbers are given from the lowest, so an entry is mostly at
     // the place that its number tells.
     entries: Arc<Vec<Descriptor>>,
-    turnover: Turnover,
-}
-
-/// A copy has what is open; what happened to the other is counted there.
-impl Clone for FileTable {
-    fn clone(&self) -> Self {
-        Self {
-            entries: Arc::clone(&self.entries),
-            turnover: Turnover::default(),
-        }
-    }
 }
 
 impl FileTable {
@@ -78,7 +61,7 @@ impl FileTable {
     }
 
     /// Opens a number, in place of what it referred to.
-    pub fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
+    fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
         let Some(place) = Place::new(num, cloexec) else {
             return;
         };
@@ -95,29 +78,27 @@ impl FileTable {
                     entries.reserve_exact((entries.len() / 8).max(2));
                 }
                 entries.insert(at, entry);
-                self.turnover.added += 1;
             }
             Err(_) => {}
         }
     }
 
     /// Closes a number.
-    pub fn remove(&mut self, num: u32) {
+    fn remove(&mut self, num: u32) {
         if let Ok(at) = self.find(num) {
             Arc::make_mut(&mut self.entries).remove(at);
-            self.turnover.removed += 1;
         }
     }
 
     /// Changes what the number refers to.
-    pub fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
+    fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
         if let Ok(at) = self.find(num) {
             change(&mut Arc::make_mut(&mut self.entries)[at]);
         }
     }
 
     /// Sets whether a number ends with the next program.
-    pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
+    fn set_cloexec(&mut self, num: u32, cloexec: bool) {
         if let Ok(at) = self.find(num)
             && self.entries[at].place.cloexec() != cloexec
         {
@@ -127,7 +108,7 @@ impl FileTable {
     }
 
     /// Does so for all numbers from `first` to `last`.
-    pub fn set_cloexec_range(&mut self, first: u32, last: u32, cloexec: bool) {
+    fn set_cloexec_range(&mut self, first: u32, last: u32, cloexec: bool) {
         let differs = |entry: &Descriptor| {
             (first..=last).contains(&entry.place.num()) && entry.place.cloexec() != cloexec
         };
@@ -141,26 +122,89 @@ impl FileTable {
     }
 
     /// Closes all numbers from `first` to `last`.
-    pub fn remove_range(&mut self, first: u32, last: u32) {
+    fn remove_range(&mut self, first: u32, last: u32) {
         self.retain(|entry| !(first..=last).contains(&entry.place.num()));
     }
 
     /// Closes what ends with a new program.
-    pub fn exec(&mut self) {
+    fn exec(&mut self) {
         self.retain(|entry| !entry.place.cloexec());
     }
 
     /// Closes all numbers but those that `keep` names.
-    pub fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+    fn keep(&mut self, keep: impl Fn(u32) -> bool) {
         self.retain(|entry| keep(entry.place.num()));
     }
 
     fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
         if !self.entries.iter().all(&keep) {
-            let before = self.entries.len();
             Arc::make_mut(&mut self.entries).retain(keep);
-            self.turnover.removed += (before - self.entries.len()) as u64;
         }
+    }
+}
+
+/// A table of [`Files`] that is being changed.
+pub struct OpenFiles<'a> {
+    table: &'a mut FileTable,
+    turnover: &'a mut Turnover,
+}
+
+impl Deref for OpenFiles<'_> {
+    type Target = FileTable;
+
+    fn deref(&self) -> &FileTable {
+        self.table
+    }
+}
+
+impl OpenFiles<'_> {
+    /// What either only adds or only removes.
+    fn counted(&mut self, change: impl FnOnce(&mut FileTable)) {
+        let before = self.table.len();
+        change(self.table);
+        let after = self.table.len();
+        self.turnover.added += after.saturating_sub(before) as u64;
+        self.turnover.removed += before.saturating_sub(after) as u64;
+    }
+
+    /// Opens a number, in place of what it referred to.
+    pub fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
+        self.counted(|table| table.insert(num, descriptor, cloexec));
+    }
+
+    /// Closes a number.
+    pub fn remove(&mut self, num: u32) {
+        self.counted(|table| table.remove(num));
+    }
+
+    /// Closes all numbers from `first` to `last`.
+    pub fn remove_range(&mut self, first: u32, last: u32) {
+        self.counted(|table| table.remove_range(first, last));
+    }
+
+    /// Closes what ends with a new program.
+    pub fn exec(&mut self) {
+        self.counted(FileTable::exec);
+    }
+
+    /// Closes all numbers but those that `keep` names.
+    pub fn keep(&mut self, keep: impl Fn(u32) -> bool) {
+        self.counted(|table| table.keep(keep));
+    }
+
+    /// Changes what the number refers to.
+    pub fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
+        self.table.change(num, change);
+    }
+
+    /// Sets whether a number ends with the next program.
+    pub fn set_cloexec(&mut self, num: u32, cloexec: bool) {
+        self.table.set_cloexec(num, cloexec);
+    }
+
+    /// Does so for all numbers from `first` to `last`.
+    pub fn set_cloexec_range(&mut self, first: u32, last: u32, cloexec: bool) {
+        self.table.set_cloexec_range(first, last, cloexec);
     }
 }
 
@@ -179,8 +223,7 @@ struct Slot {
 pub struct Files {
     slots: Vec<Slot>,
     free: Vec<FilesId>,
-    /// Of tables that are gone.
-    gone: Turnover,
+    turnover: Turnover,
 }
 
 impl Files {
@@ -214,8 +257,7 @@ impl Files {
         let slot = self.slot(id);
         slot.users = slot.users.saturating_sub(1);
         if slot.users == 0 {
-            let table = std::mem::take(&mut slot.table);
-            self.gone += table.turnover;
+            slot.table = FileTable::default();
             self.free.push(id);
         }
     }
@@ -231,14 +273,17 @@ impl Files {
     }
 
     /// The table, to be changed.
-    pub fn get_mut(&mut self, id: FilesId) -> &mut FileTable {
-        &mut self.slot(id).table
+    pub fn get_mut(&mut self, id: FilesId) -> OpenFiles<'_> {
+        OpenFiles {
+            table: &mut self.slots[id.0.get() as usize - 1].table,
+            turnover: &mut self.turnover,
+        }
     }
 
     /// Empties all tables, which nobody uses any more.
     pub fn clear(&mut self) {
         *self = Self {
-            gone: self.turnover(),
+            turnover: self.turnover,
             ..Self::default()
         };
     }
@@ -251,11 +296,7 @@ impl Files {
     /// How many descriptors were put in and taken out, other than with a whole
     /// table.
     pub fn turnover(&self) -> Turnover {
-        let mut all = self.gone;
-        for slot in &self.slots {
-            all += slot.table.turnover;
-        }
-        all
+        self.turnover
     }
 
     /// How many tables there are.
@@ -332,14 +373,15 @@ mod tests {
         let first = files.add(table(&[0, 1, 10, 11]));
         let second = files.add(files.get(first).clone());
         assert_eq!(files.open(), 8);
-        let second_table = files.get_mut(second);
+        let mut second_table = files.get_mut(second);
         second_table.remove(0);
         second_table.remove(0);
         second_table.exec();
         second_table.insert(1, Descriptor::new(FdKind::Pipe), false);
         second_table.insert(2, Descriptor::new(FdKind::Pipe), false);
+        // A whole table is not counted.
         let expected = Turnover {
-            added: 5,
+            added: 1,
             removed: 3,
         };
         assert_eq!((files.open(), files.turnover()), (6, expected));

@@ -328,7 +328,7 @@ impl State {
         if open.is_empty() {
             return;
         }
-        let Some(files) = self.table.files_mut(pid) else {
+        let Some(mut files) = self.table.files_mut(pid) else {
             return;
         };
         let numbers: FxHashSet<u32> = open.iter().map(|open| open.num).collect();

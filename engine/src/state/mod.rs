@@ -251,7 +251,7 @@ impl State {
     /// `cloexec`: it ends with the next program.
     pub fn add_descriptor(&mut self, tid: u32, num: u32, descriptor: Descriptor, cloexec: bool) {
         if !self.without_files
-            && let Some(files) = self.table.files_mut(tid)
+            && let Some(mut files) = self.table.files_mut(tid)
         {
             files.insert(num, descriptor, cloexec);
         }
@@ -680,7 +680,7 @@ impl State {
         };
         process.unread = false;
         for open in self.fds.all(pid) {
-            if let Some(files) = self.table.files_mut(pid)
+            if let Some(mut files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
                 files.insert(open.num, open.descriptor, open.cloexec);
@@ -692,7 +692,7 @@ impl State {
     fn read_file(&mut self, event: &Event<'_>, num: u32) {
         if self.proc.is_some()
             && let Some(open) = self.fds.one(event.header.pid, num)
-            && let Some(files) = self.table.files_mut(event.header.tid)
+            && let Some(mut files) = self.table.files_mut(event.header.tid)
         {
             files.insert(num, open.descriptor, open.cloexec);
         }

@@ -12,7 +12,7 @@ use falco_abi::flags::{clone, open as bits};
 use super::State;
 use super::address::Address;
 use super::descriptor::{Descriptor, FdKind, Label, Protocol};
-use super::files::FileTable;
+use super::files::OpenFiles;
 use crate::event::Event;
 use crate::paths;
 
@@ -338,7 +338,7 @@ impl State {
                     Some(command::DUPFD_CLOEXEC) => self.copied(event, fd, result, true),
                     Some(command::SETFD) => {
                         let arg = event.number(Slot::arg as usize).unwrap_or_default();
-                        if let (Some(fd), Some(files)) = (fd, self.files_of(event)) {
+                        if let (Some(fd), Some(mut files)) = (fd, self.files_of(event)) {
                             files.set_cloexec(fd, arg & FD_CLOEXEC != 0);
                         }
                     }
@@ -361,7 +361,7 @@ impl State {
         }
         let num = event.int(close::Slot::fd as usize).and_then(number);
         if let Some(num) = num
-            && let Some(files) = self.table.known_files_mut(event.header.tid)
+            && let Some(mut files) = self.table.known_files_mut(event.header.tid)
         {
             files.remove(num);
         }
@@ -377,7 +377,7 @@ impl State {
         if flags & UNSHARE != 0 {
             self.table.own_files(event.header.tid);
         }
-        let Some(files) = self.files_of(event) else {
+        let Some(mut files) = self.files_of(event) else {
             return;
         };
         match flags & CLOEXEC {
@@ -386,7 +386,7 @@ impl State {
         }
     }
 
-    fn files_of(&mut self, event: &Event<'_>) -> Option<&mut FileTable> {
+    fn files_of(&mut self, event: &Event<'_>) -> Option<OpenFiles<'_>> {
         self.table.files_mut(event.header.tid)
     }
 
@@ -406,7 +406,7 @@ impl State {
         let Some(num) = number(num) else {
             return;
         };
-        let Some(files) = self.files_of(event) else {
+        let Some(mut files) = self.files_of(event) else {
             return;
         };
         match descriptor {
@@ -416,7 +416,7 @@ impl State {
     }
 
     fn copied(&mut self, event: &Event<'_>, from: Option<u32>, to: i64, cloexec: bool) {
-        let Some(files) = self.files_of(event) else {
+        let Some(mut files) = self.files_of(event) else {
             return;
         };
         // Nothing was closed when both are the same.
@@ -489,7 +489,7 @@ impl State {
         num: Option<u32>,
         change: impl FnOnce(&mut Descriptor),
     ) {
-        let (Some(num), Some(files)) = (num, self.files_of(event)) else {
+        let (Some(num), Some(mut files)) = (num, self.files_of(event)) else {
             return;
         };
         if !files.get(num).is_some_and(|d| d.kind.is_socket()) {

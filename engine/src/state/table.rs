@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use super::files::{FileTable, Files, FilesId, Turnover};
+use super::files::{FileTable, Files, FilesId, OpenFiles, Turnover};
 use super::thread::Thread;
 use crate::event::Event;
 use crate::paths::{self, Slots};
@@ -177,13 +177,13 @@ impl Table {
     }
 
     /// The table of descriptors that a known thread uses, if there is one.
-    pub(super) fn known_files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
+    pub(super) fn known_files_mut(&mut self, tid: u32) -> Option<OpenFiles<'_>> {
         let id = self.files_id(self.get(tid)?)?;
         Some(self.files.get_mut(id))
     }
 
     /// The table of descriptors that the thread uses, made if there is none.
-    pub(super) fn files_mut(&mut self, tid: u32) -> Option<&mut FileTable> {
+    pub(super) fn files_mut(&mut self, tid: u32) -> Option<OpenFiles<'_>> {
         let thread = self.threads.get(&tid)?;
         let id = match self.files_id(thread) {
             Some(id) => id,
