@@ -215,7 +215,7 @@ fn run(case: &Case) -> Result<(), String> {
     if rows(case) > 0 {
         return run_rows(case);
     }
-    let loaded = Ruleset::load(&sources(case), &FieldTable::new(FIELDS), &options(case));
+    let loaded = Ruleset::load(sources(case), &FieldTable::new(FIELDS), &options(case));
     let shown: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     let shown = shown.join("\n");
     if let Some(expected) = &case.diagnostics {
