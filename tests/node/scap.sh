@@ -22,7 +22,7 @@ if [ ! -e "$out" ]; then
     logged "$NODE_DIR/enter.sh" --bind "${source[0]}:/build" "$node/root" \
         make -C /build "KERNELDIR=/lib/modules/$kernel/build"
     mv "${source[0]}/scap.ko" "$new/"
-    rm -rf "$new"/*.deb "$new/usr"
+    rm -rf "${new:?}"/*.deb "${new:?}/usr"
     mv "$new" "$out"
 fi
 printf '%s\n' "$out/scap.ko"
