@@ -288,11 +288,16 @@ pub(crate) fn absolute<'a>(
     join(arena, base.unwrap_or_default(), path)
 }
 
+/// A directory with a longer name counts as unknown: the kernel takes no such path,
+/// and what is put together step by step would grow without an end.
+const LONGEST_BASE: usize = libc::PATH_MAX as usize;
+
 /// `path` from the directory `base`, without `.`, `..`, and empty parts.
 /// Symbolic links are not followed: what the program named counts.
 pub(crate) fn join<'a>(arena: &'a Bump, base: &'a [u8], path: &'a [u8]) -> &'a [u8] {
     let base = match path {
         [b'/', ..] => b"",
+        _ if base.len() > LONGEST_BASE => b"",
         _ => base,
     };
     if is_clean(path) || (base.is_empty() && !path.starts_with(b"/")) {

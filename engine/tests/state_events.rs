@@ -347,6 +347,23 @@ fn threads_of_a_process_are_in_one_directory() {
 }
 
 #[test]
+fn a_directory_does_not_grow_without_an_end() {
+    let mut state = state();
+    let longest = libc::PATH_MAX as usize;
+    apply(&mut state, task_new(10, 20, 20, 10));
+    let mut seen = 0;
+    for _ in 0..longest {
+        let chdir = RecordBuilder::new(Kind::Chdir, 20);
+        apply(&mut state, chdir.number("res", 0).bytes("path", b"deep"));
+        let len = state.thread(20).unwrap().cwd.len();
+        assert!(len <= longest + "deep/".len(), "{len}");
+        seen = seen.max(len);
+    }
+    // As long as a path may be, it is followed.
+    assert!(seen >= longest, "{seen}");
+}
+
+#[test]
 fn calls_that_change_a_process_are_followed() {
     let mut state = state();
     apply(

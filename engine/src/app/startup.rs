@@ -196,7 +196,7 @@ pub(super) fn read_rules(
 ) -> LoadResult {
     let (sources, mut diagnostics) = files::read(paths);
     let unreadable = errors(&diagnostics) > 0;
-    let mut result = Ruleset::load(&sources, fields, options);
+    let mut result = Ruleset::load(sources, fields, options);
     diagnostics.append(&mut result.diagnostics);
     LoadResult {
         ruleset: result.ruleset.filter(|_| !unreadable),

@@ -65,6 +65,9 @@ impl Template {
         }
         template.push_text(&text[at..]);
         if errors.is_empty() {
+            // It is kept for long.
+            template.parts.shrink_to_fit();
+            template.fields.shrink_to_fit();
             Ok(template)
         } else {
             Err(errors)

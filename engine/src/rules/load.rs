@@ -1,5 +1,6 @@
 //! From rule files to a ruleset: what the files define together is compiled.
 
+use std::borrow::Borrow;
 use std::hash::BuildHasher;
 
 use rustc_hash::{FxBuildHasher, FxHashSet};
@@ -81,14 +82,20 @@ pub struct LoadResult {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Loads rules; later files add to and change what earlier ones define.
-pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) -> LoadResult {
+/// Loads rules; later files add to and change what earlier ones define. Files that
+/// are given away are dropped one by one.
+pub fn load(
+    sources: impl IntoIterator<Item: Borrow<RuleSource>>,
+    fields: &FieldTable,
+    options: &LoadOptions,
+) -> LoadResult {
     let mut report = Report::default();
     let mut library = Library::default();
     for source in &options.append_sources {
         report.add_source(source.clone());
     }
     for source in sources {
+        let source = source.borrow();
         let file = report.add_source(Source::new(&source.path, &source.text));
         collect::file(file, &mut library, &mut report);
     }
@@ -189,6 +196,14 @@ impl Used {
     }
 }
 
+/// A rule, with what is compared of it with others and what may be wrong with it.
+struct Advised<'l> {
+    rule: &'l Rule,
+    contradiction: Option<(String, Option<String>)>,
+    /// Hashes of the conditions that must all hold.
+    parts: Vec<u64>,
+}
+
 impl Loader<'_> {
     fn rules(&mut self, library: &Library, report: &mut Report) -> Vec<CompiledRule> {
         let mut macros = Macros::parse(library, report);
@@ -199,15 +214,16 @@ impl Loader<'_> {
         }
         let additions = self.additions(&mut macros, report);
         let mut rules = Vec::new();
-        let mut conditions = Vec::new();
+        let mut advised = Vec::new();
         for rule in library.rules.iter() {
             if rule.source.is_empty() || rule.source == SYSCALL_SOURCE {
                 let expr = self.parse(&rule.condition, rule_item(rule), report);
                 let compiled = self.rule(rule, &expr, &mut macros, &additions, report);
                 if let (Some(compiled), Ok(expr)) = (&compiled, expr)
                     && compiled.info.active
+                    && !report.has_errors()
                 {
-                    conditions.push((rule, expr));
+                    advised.push(self.look_into(rule, &expr, &macros));
                 }
                 rules.extend(compiled);
             } else {
@@ -215,7 +231,7 @@ impl Loader<'_> {
             }
         }
         macros.check_unused(report);
-        self.advise(&conditions, &macros, report);
+        self.advise(advised, report);
         rules
     }
 
@@ -253,29 +269,46 @@ impl Loader<'_> {
         }
     }
 
+    /// What there may be to say of a rule beside the others. Its tree is of no
+    /// further use then.
+    fn look_into<'l>(&self, rule: &'l Rule, expr: &Expr, macros: &Macros<'_>) -> Advised<'l> {
+        let mut parts = Vec::new();
+        conjuncts(expr, macros, MAX_LEVELS, &mut parts);
+        let hash = |part: &&Expr| FxBuildHasher.hash_one(part.to_string());
+        Advised {
+            rule,
+            contradiction: advice::contradiction(&parts, self.fields, self.lists),
+            parts: parts.iter().map(hash).collect(),
+        }
+    }
+
     /// Warns of rules that can never match, or never make an alert.
-    fn advise(&self, rules: &[(&Rule, Expr)], macros: &Macros<'_>, report: &mut Report) {
+    fn advise(&self, rules: Vec<Advised<'_>>, report: &mut Report) {
         if report.has_errors() {
             return;
         }
         let mut conditions = Vec::with_capacity(rules.len());
-        for (rule, expr) in rules {
-            let mut parts = Vec::new();
-            conjuncts(expr, macros, MAX_LEVELS, &mut parts);
-            if let Some((why, hint)) = advice::contradiction(&parts, self.fields, self.lists) {
+        let mut all = Vec::with_capacity(rules.len());
+        for Advised {
+            rule,
+            contradiction,
+            parts,
+        } in rules
+        {
+            if let Some((why, hint)) = contradiction {
                 let message = format!("rule can never match: {why}");
                 let (code, item) = (Code::NeverMatches, rule_item(rule));
                 report.add_with_hint(code, rule.place, item, message, hint);
             }
-            let hash = |part: &&Expr| FxBuildHasher.hash_one(part.to_string());
-            conditions.push(parts.iter().map(hash).collect::<Vec<_>>());
+            conditions.push(parts);
+            all.push(rule);
         }
         // Where every rule makes its alert, none hides another.
         if self.options.match_all {
             return;
         }
-        for (shadow, (rule, _)) in advice::shadows(&conditions).into_iter().zip(rules) {
-            let Some((earlier, _)) = shadow.and_then(|at| rules.get(at)) else {
+        for (shadow, &rule) in advice::shadows(&conditions).into_iter().zip(&all) {
+            let Some(earlier) = shadow.and_then(|at| all.get(at)) else {
                 continue;
             };
             // What an exception leaves to later rules is not known.

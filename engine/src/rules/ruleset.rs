@@ -1,5 +1,6 @@
 //! Compiled rules, found by the type of an event, evaluated in order.
 
+use std::borrow::Borrow;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
@@ -204,7 +205,11 @@ impl<'r> Grouping<'r> {
 
 impl Ruleset {
     /// Loads rules; later files add to and change what earlier ones define.
-    pub fn load(sources: &[RuleSource], fields: &FieldTable, options: &LoadOptions) -> LoadResult {
+    pub fn load(
+        sources: impl IntoIterator<Item: Borrow<RuleSource>>,
+        fields: &FieldTable,
+        options: &LoadOptions,
+    ) -> LoadResult {
         load::load(sources, fields, options)
     }
 
