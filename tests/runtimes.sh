@@ -56,9 +56,14 @@ leave() {
             sleep 0.2
             userdel falco-test
         fi
+        # Networks of pods, which nobody else takes down when the runtime is gone.
+        for space in $(networks | comm -13 "$work/networks" -); do ip netns delete "$space"; done
+        ip link delete falco-test0
         rm -rf "$work"
     } >/dev/null 2>&1
 }
+networks() { find /run/netns -name 'cni-*' -printf '%f\n' 2>/dev/null | sort; }
+networks >"$work/networks"
 trap leave EXIT
 has() { case " $sections " in *" $1 "*) ;; *) return 1 ;; esac; }
 # A runtime that this machine lacks, or may not run, is no mistake of the engine's.
@@ -88,9 +93,9 @@ cri() { "$examples/cri-pod" "$work/containerd.sock" critical-apps "$@"; }
 ctr_plain() { namespace=default ctr "$@"; }
 
 mkdir -p "$work/net.d" "$work/srv" "$work/rules.d"
-cat >"$work/net.d/10-test.conflist" <<'JSON'
+sed "s#WORK#$work#" >"$work/net.d/10-test.conflist" <<'JSON'
 {"cniVersion": "0.4.0", "name": "falco-test", "plugins": [{"type": "bridge", "bridge": "falco-test0",
- "ipam": {"type": "host-local", "dataDir": "/run/falco-test-cni", "ranges": [[{"subnet": "10.88.77.0/24"}]]}}]}
+ "ipam": {"type": "host-local", "dataDir": "WORK/leases", "ranges": [[{"subnet": "10.88.77.0/24"}]]}}]}
 JSON
 cat >"$work/falco.yaml" <<YAML
 rules_files: [$TOP/rules/falco_rules.yaml, $work/rules.yaml]

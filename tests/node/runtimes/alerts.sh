@@ -68,8 +68,7 @@ all_named() {
 }
 # What the engine of process PID holds in memory beside the rings, which are shared with the kernel.
 resident() {
-    awk '/^[0-9a-f]+-[0-9a-f]+ / { ring = $0 ~ /bpf-map|bpf_map|\/dev\/falco/ }
-        /^[0-9a-f]+-[0-9a-f]+ / { file = $6 ~ /^\// }
+    awk '/^[0-9a-f]+-[0-9a-f]+ / { ring = $0 ~ /bpf-map|\/dev\/falco/; file = $6 ~ /^\// }
         /^Rss:/ { if (ring) rings += $2; else { sum += $2; if (file) files += $2 } }
         END {
             print "resident beside the rings: " sum " KiB, of them program and libraries " files " KiB; rings: " rings + 0 " KiB"
