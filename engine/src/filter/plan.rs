@@ -466,9 +466,6 @@ impl Plan {
         holds
     }
 
-    /// Not put into the former, which then is small enough to stand wherever parts
-    /// are asked for.
-    #[inline(never)]
     fn work_out<'a>(&'a self, part: &'a Part, run: &mut Run<'a, '_>) -> bool {
         match part {
             Part::Never => false,
