@@ -10,7 +10,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-node test stress test-kernel test-debug-kernel bench bench-kernel bench-ebpf \
+.PHONY: help run run-node test test-runtimes stress test-kernel test-debug-kernel bench bench-kernel bench-ebpf \
 	engine kmod ebpf node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
@@ -26,6 +26,10 @@ run-node: ## The same with the module: boot the virtual node and show an alert f
 
 test: ## Check and test everything; the last line says how many passed
 	@tests/run.sh
+
+test-runtimes: engine ## Start containers with the runtimes of this machine, and check all alerts (FLOOD=NUMBER)
+	cargo build --locked --package falco-engine --example cri-pod
+	@tests/runtimes.sh
 
 # Seconds for which `make stress` makes calls.
 SOAK ?= 600

@@ -132,17 +132,21 @@ impl Call {
         }
     }
 
+    /// The mode that a file gets, where it may be made.
+    #[inline(always)]
+    fn open_mode(&self, flags: u8, mode: u8) -> u64 {
+        let makes = flags::open::CREAT | flags::open::TMPFILE;
+        match flags::open::from_kernel(self.word(flags)) & makes {
+            0 => 0,
+            _ => u64::from(self.word(mode)),
+        }
+    }
+
     /// A parameter that is made of registers; `None` for all others.
     #[inline(never)]
     fn computed(&self, source: &Source) -> Option<u64> {
         Some(match *source {
-            Source::OpenMode(flags, mode) => {
-                let makes = flags::open::CREAT | flags::open::TMPFILE;
-                match flags::open::from_kernel(self.word(flags)) & makes {
-                    0 => 0,
-                    _ => u64::from(self.word(mode)),
-                }
-            }
+            Source::OpenMode(flags, mode) => self.open_mode(flags, mode),
             Source::UnlinkFlags(n) => u64::from(self.word(n) & AT_REMOVEDIR),
             Source::Ptrace(n) => u64::from(flags::ptrace_from_kernel(self.word(n))),
             Source::MountFlags(n) => {
@@ -308,6 +312,8 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
         limits,
         facts: Facts::of_current(),
         described: None,
+        given: None,
+        relative: 0,
     };
     let params = event.info().params;
     let mut slot = 0;
@@ -368,12 +374,35 @@ pub(crate) struct Limits {
 /// Parameters that [`Source::FdPath`] begins: what is told of a descriptor.
 const ABOUT_FD: usize = 6;
 
+/// Parameters that [`Source::FileDev`] begins: device and inode.
+const IDENTITY: usize = 2;
+
+const _: () = {
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let params = EVENTS[e].params;
+        let mut p = 0;
+        while p < params.len() {
+            if matches!(params[p].source, Source::FileDev) {
+                assert!(matches!(params[p + 1].source, Source::FileIno));
+            }
+            p += 1;
+        }
+        e += 1;
+    }
+};
+
 struct Reader<'a> {
     call: &'a Call,
     limits: &'a Limits,
     facts: Facts,
     /// The last descriptor that was looked at, and its file.
     described: Option<(i32, Option<OpenFile>)>,
+    /// The slot of the first name that the call was given.
+    given: Option<usize>,
+    /// The arguments, as bits, that are names and do not begin at the root. They are
+    /// looked at as they were recorded: the program may change its own copy.
+    relative: u8,
 }
 
 impl Reader<'_> {
@@ -414,11 +443,37 @@ impl Reader<'_> {
         }
     }
 
-    /// Puts one parameter, or several that belong together; how many.
+    /// Puts one parameter, or several that belong together; how many. What is in most
+    /// records is not looked for in the long list of all sources, which is searched by
+    /// comparisons: the kernel wants no jump tables.
     #[inline]
     fn put(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) -> usize {
         match *source {
             Source::FdPath(n) => self.put_about(record, slot, n),
+            Source::FileDev => self.put_identity(record, slot),
+            Source::OpenMode(flags, mode) => {
+                record.number(slot, self.call.open_mode(flags, mode));
+                1
+            }
+            Source::Base(_, path) if self.relative >> path & 1 == 0 => 1,
+            Source::SockAddr(address, len) => {
+                let call = self.call;
+                put_sockaddr(record, slot, call.arg(address), call.int(len));
+                1
+            }
+            Source::SockTuple(n) => {
+                if let Some(socket) = self.socket(n) {
+                    // The client's end first: ours, unless we accepted.
+                    record.fill(slot, PATH_MAX, |to| socket.tuple(n != RETURNED, to));
+                }
+                1
+            }
+            Source::SocketProto(n) => {
+                if let Some(socket) = self.socket(n) {
+                    record.number(slot, u64::from(socket.protocol()));
+                }
+                1
+            }
             _ => {
                 self.put_one(record, slot, source);
                 1
@@ -447,55 +502,39 @@ impl Reader<'_> {
         told
     }
 
+    /// Device and inode of the file that was opened.
+    fn put_identity(&mut self, record: &mut Record<'_>, slot: usize) -> usize {
+        if let Some(file) = self.opened() {
+            record.number(slot, u64::from(file.dev()));
+            record.number(slot + 1, file.ino());
+        }
+        IDENTITY
+    }
+
     #[inline(never)]
     fn put_one(&mut self, record: &mut Record<'_>, slot: usize, source: &Source) {
         let call = self.call;
         match *source {
-            Source::Str(n) => record.fill(slot, PATH_MAX, |to| match call.arg(n) {
-                0 => Filled::Nothing,
-                address => user::string(address, to),
-            }),
+            Source::Str(n) => self.put_string(record, slot, n),
             Source::MadeStr(n) => {
                 if call.result() >= 0 {
                     record.fill(slot, PATH_MAX, |to| user::string(call.arg(n), to));
                 }
             }
-            Source::Base(fd, path) => self.put_base(record, slot, fd, path),
+            Source::Base(fd, _) => self.put_base(record, slot, fd),
             Source::OpenFlags(n) => self.put_open_flags(record, slot, call.word(n)),
             Source::OpenHow(n, field) => self.put_open_how(record, slot, call.arg(n), field),
             Source::CreatFlags => {
                 let layer = self.opened().map_or(Layer::None, OpenFile::layer);
                 record.number(slot, layer as u64);
             }
-            Source::FileDev => {
-                if let Some(dev) = self.opened().map(OpenFile::dev) {
-                    record.number(slot, u64::from(dev));
-                }
-            }
-            Source::FileIno => {
-                if let Some(ino) = self.opened().map(OpenFile::ino) {
-                    record.number(slot, ino);
-                }
-            }
             Source::OpenedPath => {
                 if let Some(file) = self.opened() {
                     record.fill(slot, PATH_MAX, |to| file.path(to));
-                    let params = record.info().params;
-                    let given = params
-                        .iter()
-                        .position(|p| matches!(p.source, Source::Str(_)));
+                    let given = self.given;
                     if given.is_some_and(|given| record.read(given) == record.read(slot)) {
                         record.take_back(slot);
                     }
-                }
-            }
-            Source::SockAddr(address, len) => {
-                put_sockaddr(record, slot, call.arg(address), call.int(len));
-            }
-            Source::SockTuple(n) => {
-                if let Some(socket) = self.socket(n) {
-                    // The client's end first: ours, unless we accepted.
-                    record.fill(slot, PATH_MAX, |to| socket.tuple(n != RETURNED, to));
                 }
             }
             Source::QueuePercent(n) | Source::QueueLen(n) | Source::QueueMax(n) => {
@@ -520,11 +559,6 @@ impl Reader<'_> {
             Source::LocalAddr(n) => {
                 if let Some(socket) = self.socket(n) {
                     record.fill(slot, PATH_MAX, |to| socket.local(to));
-                }
-            }
-            Source::SocketProto(n) => {
-                if let Some(socket) = self.socket(n) {
-                    record.number(slot, u64::from(socket.protocol()));
                 }
             }
             Source::Connected(n) => {
@@ -650,19 +684,20 @@ impl Reader<'_> {
         }
     }
 
-    /// The directory that a relative path starts from.
-    fn put_base(&mut self, record: &mut Record<'_>, slot: usize, fd: u8, path: u8) {
-        // Of the path as it was recorded: the program may change its own copy.
-        let relative = record
-            .info()
-            .params
-            .iter()
-            .position(|p| p.source == Source::Str(path))
-            .and_then(|name| record.read(name))
-            .is_some_and(|name| name.first() != Some(&b'/'));
-        if !relative {
-            return;
+    /// A string of the program's.
+    fn put_string(&mut self, record: &mut Record<'_>, slot: usize, n: u8) {
+        record.fill(slot, PATH_MAX, |to| match self.call.arg(n) {
+            0 => Filled::Nothing,
+            address => user::string(address, to),
+        });
+        self.given = self.given.or(Some(slot));
+        if let Some(name) = record.read(slot) {
+            self.relative |= u8::from(name.first() != Some(&b'/')) << n;
         }
+    }
+
+    /// The directory that a relative path starts from.
+    fn put_base(&mut self, record: &mut Record<'_>, slot: usize, fd: u8) {
         let fd = if fd == CWD {
             AT_FDCWD
         } else {

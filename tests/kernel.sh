@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # Runs jobs of the fast node with a kernel that is not its own, or for longer than every day.
 #
-#   kernel.sh KERNEL JOB...     KERNEL is node for its own, debug for the one that looks for
-#                               mistakes, or a suite of Debian's: sid, experimental
+#   kernel.sh KERNEL JOB...     KERNEL is node for its own, checked for the same when it looks after
+#                               its memory as well as it can, debug for one that looks for mistakes
+#                               of all kinds, or a suite of Debian's: sid, experimental; bullseye
+#                               for the job ebpf alone
 #
 # SOAK is for how many seconds the stress makes calls (see job.sh).
 set -euo pipefail
@@ -15,11 +17,14 @@ shift
 options=(--fast --time-limit "$((3600 + ${SOAK:-0}))")
 case "$kernel" in
 node) ;;
+# Red zones and poison around and in every object, whose place now and then is a page of its own.
+checked) options+=(--append 'slab_debug=FZPU kfence.sample_interval=1') ;;
 debug)
     FALCO_NODE="$("$NODE_DIR/debug-kernel.sh")"
     # What is freed is kept for a while, and each byte is accounted for.
     options+=(--memory 4096)
     ;;
+bullseye) FALCO_NODE="$("$NODE_DIR/old-kernel.sh" "$kernel")" ;;
 *) FALCO_NODE="$("$NODE_DIR/other-kernel.sh" "$kernel")" ;;
 esac
 export FALCO_NODE="${FALCO_NODE:-}"

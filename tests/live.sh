@@ -7,23 +7,11 @@
 set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/node/lib.sh"
+# shellcheck source=tests/containerd.sh
+. "$TOP/tests/containerd.sh"
 cd "$TOP"
 
-# Why it cannot be done here; nothing if it can.
-hindrance() {
-    if [ "$(id -u)" != 0 ]; then
-        echo "needs root"
-    elif [ ! -e /sys/kernel/btf/vmlinux ]; then
-        echo "needs a kernel that describes its types (CONFIG_DEBUG_INFO_BTF)"
-    elif ! find ebpf/prebuilt -name "falco-$(uname -m).o" | grep -q .; then
-        echo "needs eBPF programs for $(uname -m)"
-    elif ! unshare --mount --pid --fork true 2>/dev/null; then
-        echo "may not make containers"
-    elif ! { command -v containerd && command -v runc; } >/dev/null && ! command -v apt-get >/dev/null; then
-        echo "needs containerd and runc"
-    fi
-}
-why="$(hindrance)"
+why="$(runtime_hindrance)"
 if [ "${1:-}" = --possible ]; then
     [ -z "$why" ] || step "not on this machine itself: the demonstration there $why"
     [ -z "$why" ]
@@ -38,70 +26,26 @@ if [ -z "${FALCO_EXAMPLES:-}" ]; then
     step "building the engine"
     cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod
 fi
-if ! { command -v containerd && command -v runc; } >/dev/null; then
-    step "installing containerd and runc"
-    {
-        apt-get update -qq
-        DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends containerd runc
-    } >&2
-fi
+install_runtime
 
 work="$(mktemp -d /run/falco-live.XXXXXX)"
 socket="$work/containerd.sock"
 runtime='' engine=''
-ctr() { command ctr --address "$socket" --namespace k8s.io "$@"; }
 leave() {
-    local status=$? id mount
+    local status=$?
     trap - EXIT
     set +e
     [ "$status" = 0 ] || tail -n 20 "$work"/*.log >&3
-    for id in $(ctr tasks list --quiet); do ctr tasks delete --force "$id"; done
-    [ -z "$engine" ] || kill "$engine"
-    [ -z "$runtime" ] || kill "$runtime"
-    wait "$engine" "$runtime"
-    awk -v work="$work/" 'index($2, work) == 1 { print $2 }' /proc/mounts | tac |
-        while read -r mount; do umount --lazy "$mount"; done
+    [ -z "$engine" ] || { kill "$engine" && wait "$engine"; }
+    remove_runtime k8s.io
     rm -rf "$work"
     exit "$status"
 } 3>&2 >/dev/null 2>&1
 trap leave EXIT
 
 step "starting a container runtime"
-cat >"$work/containerd.toml" <<TOML
-version = 2
-root = "$work/root"
-state = "$work/state"
-[grpc]
-  address = "$socket"
-[plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "localhost/live/pause:1"
-  disable_apparmor = true
-  # Without CAP_SYS_RESOURCE, as within a container, nobody's score can be lowered.
-  restrict_oom_score_adj = true
-  [plugins."io.containerd.grpc.v1.cri".containerd]
-    snapshotter = "native"
-TOML
-containerd --config "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
-runtime=$!
-
-# An image with this machine's own apt, and all that it is linked with.
-mkdir -p "$work/image"/{bin,etc,proc,sys,dev,tmp,var/lib/apt/lists/partial,var/cache/apt/archives/partial,var/lib/dpkg,etc/apt}
-for program in apt sleep; do
-    path="$(readlink -f "$(command -v "$program")")"
-    cp "$path" "$work/image/bin/$program"
-    { ldd "$path" | grep -o '/[^ ]*'; } | while read -r library; do
-        mkdir -p "$work/image/${library%/*}"
-        cp --dereference "$library" "$work/image/$library"
-    done
-done
-printf 'root:x:0:0:root:/root:/bin/sh\n' >"$work/image/etc/passwd"
-tests/node/guest/image.sh "$work/image" docker.io/library/nginx:latest '["sleep","infinity"]' "$work/nginx.tar"
-tests/node/guest/image.sh "$work/image" localhost/live/pause:1 '["sleep","infinity"]' "$work/pause.tar"
-for _ in $(seq 100); do
-    ctr version >/dev/null 2>&1 && break
-    kill -0 "$runtime" || die "the container runtime ended"
-    sleep 0.1
-done
+start_runtime
+make_images apt sleep
 ctr images import "$work/nginx.tar" >/dev/null
 ctr images import "$work/pause.tar" >/dev/null
 

@@ -177,6 +177,8 @@ native_calls() {
         return
     fi
     target/debug/examples/calls ebpf
+    target/debug/examples/promises ebpf
+    target/debug/examples/storm 8 1000 ebpf
 }
 # The demonstration on this machine itself, with the programs that are built already.
 live() {
@@ -184,7 +186,7 @@ live() {
     FALCO_EXAMPLES="$TOP/target/debug/examples" tests/live.sh
 }
 if [ -n "$engine" ]; then
-    check 'eBPF programs record every parameter' native_calls || true
+    check 'eBPF programs record every parameter, and keep what is promised' native_calls || true
     check 'demonstration by eBPF' live || true
 fi
 

@@ -5,7 +5,7 @@
 //!
 //! `syscall_cost native`: with eBPF programs on this machine itself, see `native`.
 //!
-//! `syscall_cost none|idle|attached|all|ebpf-attached|ebpf-all [WORK]`
+//! `syscall_cost none|idle|attached|all|ebpf-attached|ebpf-all|scap-attached|scap-all [WORK]`
 //!
 //! | argument | the device | the interest |
 //! | --- | --- | --- |
@@ -15,6 +15,8 @@
 //! | `all` | open, set up | all system calls and hooks |
 //! | `ebpf-attached` | eBPF programs | a call that is not made |
 //! | `ebpf-all` | eBPF programs | the calls that are made, and all hooks |
+//! | `scap-attached` | those of Falco's module in C | a call that is not made |
+//! | `scap-all` | those of Falco's module in C | all system calls, and the hooks that ours has |
 //!
 //! Prints one line for each of a few things that programs do, or for one of
 //! them: the mode, its name, ticks. With `all` the records are read between the
@@ -26,6 +28,7 @@
 //! was begun, and nothing is printed before all is measured.
 
 mod native;
+mod scap;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -199,19 +202,20 @@ fn main() -> anyhow::Result<()> {
         _ => {}
     }
     let only = std::env::args().nth(2);
-    let (name, state) = match mode.strip_prefix("ebpf-") {
-        Some(state) => (Some("ebpf"), state),
+    let (name, state) = match mode.split_once('-') {
+        Some((name, state)) => (Some(name), state),
         None => (None, mode.as_str()),
     };
-    let mut source = match state {
-        "none" => None,
+    let mut source: Option<Box<dyn Source>> = match (name, state) {
+        (None, "none") => None,
+        (Some("scap"), _) => Some(Box::new(scap::Scap::open()?)),
         _ => Some(live(name, Setup::default())?),
     };
     if let Some(source) = &mut source {
         match state {
             "attached" => source.set_interest(&interest(number("acct")))?,
             // The verifier of an emulated machine would take minutes for all.
-            "all" if name.is_some() => source.set_interest(&interest(made_calls()))?,
+            "all" if name == Some("ebpf") => source.set_interest(&interest(made_calls()))?,
             "all" => source.set_interest(&interest(
                 SYSCALLS
                     .iter()
@@ -246,15 +250,19 @@ fn main() -> anyhow::Result<()> {
     }
     print!("{lines}");
     if let (Some(source), "all") = (&source, state) {
-        println!(
-            "{mode}\treading one of {} records of {} bytes\t{:.1}",
-            read.records,
-            read.bytes / read.records.max(1),
-            read.ticks as f64 / read.records.max(1) as f64
-        );
-        let lost = source.counters()?.lost();
+        if read.records != 0 {
+            println!(
+                "{mode}\treading one of {} records of {} bytes\t{:.1}",
+                read.records,
+                read.bytes / read.records,
+                read.ticks as f64 / read.records as f64
+            );
+        }
+        let counters = source.counters()?;
+        let lost = counters.lost();
+        anyhow::ensure!(counters.records != 0, "nothing was recorded");
         anyhow::ensure!(read.broken == 0, "{} records are broken", read.broken);
-        anyhow::ensure!(lost == 0, "{lost} records were lost");
+        anyhow::ensure!(lost == 0, "{lost} records were lost: {:?}", counters.lost);
     }
     Ok(())
 }

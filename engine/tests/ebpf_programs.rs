@@ -108,7 +108,7 @@ fn nothing_is_used_that_linux_5_8_lacks() {
         "{helpers:?}, {additions}"
     );
     // Arrays, of programs, for each CPU, of maps, and rings; read-only data is an array.
-    let kinds: BTreeSet<u32> = object.maps.values().map(|map| map.map_type()).collect();
+    let kinds: BTreeSet<u32> = object.maps.values().map(aya_obj::Map::map_type).collect();
     let known = BTreeSet::from([2, 3, 6, 12, 27]);
     assert!(kinds.is_subset(&known), "maps {kinds:?}");
 }

@@ -5,7 +5,7 @@ mod runtime;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use falco_engine::metadata::cri::api;
@@ -346,4 +346,39 @@ fn a_runtime_vanishes_and_returns() {
     let first = containers.get("unknown", Runtime::Cri);
     assert!(containers.settle(PATIENCE));
     assert!(first.info().is_none());
+}
+
+/// Held while the runtime shall hang, as one does that was stopped: it takes
+/// connections, and answers later.
+static HANGING: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_runtime_hangs_and_goes_on() {
+    let path = socket("hangs-and-goes-on");
+    // It announces nothing, as containerd before 2.0.
+    let _server = runtime::serve(&path, Manner::Well, |method, _, request| {
+        drop(HANGING.lock().unwrap());
+        answer(method, request).into()
+    });
+    let containers = containers(&[&path]);
+    let web = containers.get("web", Runtime::Cri);
+    wait(&web, |c| c.info().is_some());
+    let hanging = HANGING.lock().unwrap();
+    // More than are asked about at a time: it is one error all the same.
+    let names: Vec<_> = (0..20).map(|i| format!("unknown-{i}")).collect();
+    let names = names.iter().map(String::as_str).chain(["plain", "sand"]);
+    let meanwhile: Vec<_> = names.map(|id| containers.get(id, Runtime::Cri)).collect();
+    // Somebody is in each of them.
+    let _threads = meanwhile.clone();
+    assert!(containers.settle(PATIENCE), "somebody waits for who hangs");
+    // Until it would be asked about them again only after ten seconds.
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(meanwhile.iter().all(|c| c.info().is_none()));
+    drop(hanging);
+    let begin = Instant::now();
+    for container in &meanwhile[20..] {
+        wait(container, |c| c.info().is_some());
+    }
+    let late = begin.elapsed();
+    assert!(late < Duration::from_secs(5), "known after {late:?} only");
 }

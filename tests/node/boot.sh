@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Boots the virtual node for one job and hands back the job's exit status.
 #
-#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB] [--kernel FILE] JOBDIR
+#   boot.sh [--fast] [--icount] [--time-limit SECONDS] [--log DIR] [--memory MB]
+#           [--append WORDS] [--kernel FILE] JOBDIR
 #
 # JOBDIR holds an executable `run` and whatever it needs. What it prints appears here as it is
 # printed; the kernel's messages go to console.log, what it writes to /dev/ttyS2 to files.tar.
@@ -10,6 +11,7 @@
 #                   disk is never written to: changes go to a temporary file.
 #   --fast          the kernel and a small memory file system: busybox, the job in /job, and
 #                   the libraries that the job's programs load. Seconds instead of a minute.
+#   --append        more words for the kernel's command line
 #   --icount        one processor whose clock ticks once for each instruction of the guest:
 #                   what a nanosecond is there does not depend on this machine.
 #   --kernel FILE   another kernel than the node's, with --fast: of an older distribution.
@@ -25,6 +27,7 @@ icount=
 limit=600
 memory=2048
 logs=
+append=
 kernel=
 while [ $# -gt 1 ]; do
     case "$1" in
@@ -33,6 +36,7 @@ while [ $# -gt 1 ]; do
     --time-limit) limit="$2" && shift ;;
     --memory) memory="$2" && shift ;;
     --log) logs="$2" && shift ;;
+    --append) append="$2" && shift ;;
     --kernel) kernel="$2" && shift ;;
     *) die "unknown option: $1" ;;
     esac
@@ -97,7 +101,7 @@ machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
     -chardev "file,id=output,path=$output" -serial chardev:output
     -chardev "file,id=files,path=$logs/files.tar" -serial chardev:files)
 # Warnings and worse reach the console; a fault ends the run at once instead of at its limit.
-kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on"
+kernel_line="console=ttyS0 loglevel=6 oops=panic panic=-1 random.trust_cpu=on${append:+ $append}"
 if [ -n "$fast" ]; then
     make_initramfs
     machine+=(-kernel "$kernel" -initrd "$work/initrd"
@@ -137,7 +141,7 @@ status="$(sed -n 's/^node-job: exit \([0-9]*\).*$/\1/p' "$output" | tail -n 1)"
 step "the node is off"
 # What the kernel prints when something is wrong with it. The job's own output is not looked
 # at: it may quote such words.
-splats='WARNING:|BUG:|Oops|KASAN|UBSAN:|new suspected memory leaks|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
+splats='WARNING:|BUG[: ]|Oops|KASAN|UBSAN:|new suspected memory leaks|scheduling while atomic|general protection|Call Trace|Kernel panic|INFO: task .* blocked'
 if grep -qaE "$splats" "$console"; then
     printf 'the kernel complained:\n' >&2
     grep -aE -A 30 "$splats" "$console" | head -n 80 >&2

@@ -65,7 +65,7 @@ no_memory_is_lost() {
 # No warning of the kernel about itself. boot.sh looks at the console as well; here it is known
 # which job it was.
 kernel_is_content() {
-    ! dmesg | grep -E 'WARNING:|BUG:|KASAN|UBSAN:|Oops|Call Trace|scheduling while atomic|general protection|blocked for more than|new suspected memory leaks'
+    ! dmesg | grep -E 'WARNING:|BUG[: ]|KASAN|UBSAN:|Oops|Call Trace|scheduling while atomic|general protection|blocked for more than|new suspected memory leaks'
 }
 
 # Ends the job: the sum, and the status that says whether all is well. A job that checked

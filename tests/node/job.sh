@@ -17,6 +17,16 @@ engine="${FALCO_ENGINE:-$TOP/target/release/falco-engine}"
 # only what measures has them.
 examples="${FALCO_EXAMPLES:-$TOP/target/debug/examples}"
 optimized="${FALCO_EXAMPLES:-$TOP/target/release/examples}"
+
+# For the layers of containers' files: a module of the node's kernel.
+overlay() {
+    local node kernel
+    node="$(kernel_node)"
+    kernel="$(node_kernel "$node")"
+    xz --decompress --stdout \
+        "$node/root/usr/lib/modules/$kernel/kernel/fs/overlayfs/overlay.ko.xz" >"$job/overlay.ko"
+}
+
 rm -rf "$job"
 mkdir -p "$job"
 cp -a "$NODE_DIR/$name/." "$job/"
@@ -26,14 +36,12 @@ fast)
     cp "$engine" "$examples"/{calls,fields,promises,refusals,storm} "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     cp "${FALCO_KMOD_OTHER:-$("$TOP/kmod/build.sh" --other-version)}" "$job/falco_kmod_other.ko"
-    # For the layers of containers' files: a module of the node's kernel.
-    node="$(kernel_node)"
-    xz --decompress --stdout \
-        "$node/root/usr/lib/modules/$(node_kernel "$node")/kernel/fs/overlayfs/overlay.ko.xz" \
-        >"$job/overlay.ko"
+    overlay
     ;;
 ebpf)
-    cp "$examples"/{calls,promises,storm} "$job/"
+    cp "$engine" "$examples"/{calls,fields,promises,storm} "$NODE_DIR"/fast/fields.{sh,yaml} "$job/"
+    # Old kernels come without their modules.
+    [ ! -d "$(kernel_node)/root" ] || overlay
     # The newest of those that cargo has left there.
     test="$(find "${examples%/examples}/deps" -name 'ebpf_programs-*' -type f -perm /111 -printf '%T@ %p\n' |
         sort -n | tail -n 1)"
@@ -58,6 +66,11 @@ stress)
 cost)
     cp "$optimized/syscall_cost" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
+    if scap="$("$NODE_DIR/scap.sh")"; then
+        cp "$scap" "$job/"
+    else
+        step "Falco's module in C cannot be had for this kernel: ours is measured alone"
+    fi
     ;;
 latency)
     cp "$engine" "$optimized/latency" "$job/"

@@ -162,18 +162,18 @@ fn the_busiest_events_are_told() -> anyhow::Result<()> {
         ProtFlags::PROT_READ | ProtFlags::PROT_WRITE,
         MapFlags::MAP_PRIVATE,
     );
-    // SAFETY: A new mapping, all of it written to, which stays until the program ends.
-    let start = unsafe {
-        let start = mmap_anonymous(None, len, protection, flags)?;
-        start.write_bytes(1, len.get());
-        start.addr().get() as u64
-    };
+    // SAFETY: A new mapping, which stays until the program ends.
+    let memory = unsafe { mmap_anonymous(None, len, protection, flags)? };
+    // SAFETY: All of it is ours, and may be written to.
+    unsafe { memory.write_bytes(1, len.get()) };
+    let start = memory.addr().get() as u64;
     let touched = start..start + len.get() as u64;
     // Whoever reads of switches makes some: no more of them from here on.
     source.set_interest(&interest([]))?;
     let (mut switches, mut faults, mut wrong) = (0, 0, 0);
     drain(&mut source, |event| {
-        if event.header.pid != me {
+        // Not of a thread that is about to end, which has lost its memory already.
+        if event.header.tid != me {
             return;
         }
         let number = |slot| event.number(slot).unwrap_or(u64::MAX);

@@ -1,6 +1,7 @@
 //! The loop: records in, alerts out.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
@@ -34,6 +35,8 @@ const IDLE: Duration = Duration::from_secs(1);
 const HEALING: Duration = Duration::from_millis(20);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
+/// Containers that ended and are yet to be known, at most.
+const MOST_ENDED: usize = 512;
 /// Records that cannot be read are logged one by one up to this many.
 const BROKEN_LOGGED: u64 = 10;
 
@@ -59,6 +62,8 @@ struct Rest {
     state: State,
     evaluator: Evaluator,
     waiting: Waiting,
+    /// Containers that ended before it was known which they are, and when.
+    ended: Vec<(Arc<Container>, u64)>,
     captures: Option<Captures>,
     events: u64,
     broken: u64,
@@ -112,6 +117,7 @@ impl Pipeline {
                     statistics: Statistics::default(),
                 },
                 waiting: Waiting::new(config.holding),
+                ended: Vec::new(),
                 events: 0,
                 broken: 0,
                 tally: Tally::default(),
@@ -364,6 +370,13 @@ impl Rest {
         for container in self.state.containers().take_news() {
             self.tell(Kind::Container, &container, clock::now());
         }
+        let (waiting, decided) = std::mem::take(&mut self.ended)
+            .into_iter()
+            .partition(|(container, _)| container.is_pending());
+        self.ended = waiting;
+        for (container, time) in decided {
+            self.tell(Kind::ContainerRemoved, &container, time);
+        }
     }
 
     /// Makes an event of a container whose first process ends. A capture has
@@ -374,7 +387,12 @@ impl Rest {
         if let Some(container) = first.and_then(|thread| thread.container.clone())
             && self.state.containers().are_asked_for()
         {
-            self.tell(Kind::ContainerRemoved, &container, event.time);
+            // It may have been faster than the answer.
+            if container.is_pending() && self.ended.len() < MOST_ENDED {
+                self.ended.push((container, event.time));
+            } else {
+                self.tell(Kind::ContainerRemoved, &container, event.time);
+            }
         }
     }
 

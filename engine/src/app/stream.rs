@@ -172,6 +172,7 @@ impl Stream {
                 wanted.hooks |= hook::NO_OWN;
                 let mut config = Config::default();
                 config.engine.kind = EngineKind::Auto;
+                config.engine.ebpf.cpus_for_each_buffer = 1;
                 let (source, mut state) = startup::open_live(&config, &wanted, true)?;
                 // A capture begins with it.
                 settled = boot_time();

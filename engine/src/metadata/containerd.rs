@@ -22,17 +22,14 @@ pub(super) struct Containerd {
 impl Api for Containerd {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let channel = Channel::connect(path, limit).await?;
-        Ok(Self { channel, limit })
+        let daemon = Self { channel, limit };
+        daemon.namespaces().await?;
+        Ok(daemon)
     }
 
     async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
-        let list = "containerd.services.namespaces.v1.Namespaces/List";
-        let namespaces: api::Namespaces = self
-            .channel
-            .call(list, &api::ListNamespaces {}, self.limit)
-            .await?;
         let request = api::GetContainer { id: id.to_owned() };
-        for namespace in namespaces.namespaces {
+        for namespace in self.namespaces().await? {
             let get = "containerd.services.containers.v1.Containers/Get";
             let header = Some(("containerd-namespace", namespace.name.as_str()));
             let answer = self.channel.call_with(get, &request, header, self.limit);
@@ -74,6 +71,13 @@ impl Api for Containerd {
 }
 
 impl Containerd {
+    async fn namespaces(&self) -> Result<Vec<api::Namespace>, Error> {
+        let list = "containerd.services.namespaces.v1.Namespaces/List";
+        let request = api::ListNamespaces {};
+        let answer: api::Namespaces = self.channel.call(list, &request, self.limit).await?;
+        Ok(answer.namespaces)
+    }
+
     /// The digest of an image; empty if there is none. What is known of the
     /// container is worth more than all or nothing.
     async fn digest(&self, image: &str, namespace: &str) -> String {

@@ -2,16 +2,24 @@
 //! an error not again for a while.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::engines::Engine;
 use super::{Runtime, Told};
+
+/// Questions that one runtime is asked at a time.
+const AT_A_TIME: usize = 8;
+
+/// How long a runtime that announces nothing is not asked to again.
+const NOT_ANNOUNCED: Duration = Duration::from_secs(30);
 
 /// Why there is no answer.
 #[derive(Debug)]
@@ -77,7 +85,7 @@ impl Default for Limits {
         Self {
             answer: Duration::from_secs(2),
             rest: Duration::from_millis(100),
-            longest_rest: Duration::from_secs(30),
+            longest_rest: Duration::from_secs(5),
             listen: Duration::from_secs(2),
         }
     }
@@ -85,7 +93,8 @@ impl Default for Limits {
 
 /// What a runtime is asked through.
 pub trait Api: Sized + Send + Sync + 'static {
-    /// Connects to the socket at `path`; each answer has `limit`.
+    /// Connects to the socket at `path`, and hears that it answers: one that hangs
+    /// takes connections as well. Each answer has `limit`.
     fn connect(path: &Path, limit: Duration) -> impl Future<Output = Result<Self, Error>> + Send;
 
     /// What the runtime knows of the container. `None`: nothing.
@@ -105,6 +114,10 @@ pub struct Endpoint<A> {
     engine: Engine,
     path: PathBuf,
     limits: Limits,
+    /// Those who ask. A runtime that hangs keeps only its own waiting.
+    turns: Semaphore,
+    /// Whoever listens is told when the connection does not answer any more.
+    lost: Notify,
     state: Mutex<State<A>>,
 }
 
@@ -112,6 +125,14 @@ struct State<A> {
     connection: Option<Arc<A>>,
     errors: u32,
     rests_until: Option<Instant>,
+}
+
+impl<A> State<A> {
+    /// Whether this is the connection.
+    fn is(&self, other: &Arc<A>) -> bool {
+        let mut connection = self.connection.iter();
+        connection.any(|connection| Arc::ptr_eq(connection, other))
+    }
 }
 
 /// For the log: engines may share a socket.
@@ -128,6 +149,8 @@ impl<A: Api> Endpoint<A> {
             engine,
             path,
             limits,
+            turns: Semaphore::new(AT_A_TIME),
+            lost: Notify::new(),
             state: Mutex::new(State {
                 connection: None,
                 errors: 0,
@@ -175,7 +198,9 @@ impl<A: Api> Endpoint<A> {
     }
 
     fn rest(&self, state: &mut State<A>, error: &Error) {
-        state.connection = None;
+        if state.connection.take().is_some() {
+            self.lost.notify_waiters();
+        }
         let rest = self.limits.rest * 2_u32.saturating_pow(state.errors.min(16));
         let rest = rest.min(self.limits.longest_rest);
         state.rests_until = Some(Instant::now() + rest);
@@ -189,9 +214,7 @@ impl<A: Api> Endpoint<A> {
     /// Makes a connection anew where it is this one, which has ended.
     async fn forget(&self, ended: &Arc<A>) {
         let mut state = self.state.lock().await;
-        if let Some(connection) = &state.connection
-            && Arc::ptr_eq(connection, ended)
-        {
+        if state.is(ended) {
             state.connection = None;
         }
     }
@@ -201,16 +224,20 @@ impl<A: Api> Endpoint<A> {
     /// # Errors
     /// When it does not answer, or says that something is wrong.
     pub async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
+        let Ok(_turn) = self.turns.acquire().await else {
+            return Ok(None);
+        };
         let old = self.state.lock().await.connection.is_some();
-        let Some(connection) = self.connection().await? else {
+        let Some(mut connection) = self.connection().await? else {
             return Ok(None);
         };
         let mut answer = connection.ask(id).await;
         // The runtime may have been started anew since the connection was made.
         if old && matches!(answer, Err(Error::Io(_) | Error::Protocol(_))) {
             self.forget(&connection).await;
-            let Some(connection) = self.connection().await? else {
-                return Ok(None);
+            connection = match self.connection().await? {
+                Some(connection) => connection,
+                None => return Ok(None),
             };
             answer = connection.ask(id).await;
         }
@@ -224,26 +251,41 @@ impl<A: Api> Endpoint<A> {
             }
             // An answer, though a bad one.
             Err(Error::Status(..)) => {}
-            Err(error) => self.rest(&mut *self.state.lock().await, error),
+            Err(error) => {
+                let mut state = self.state.lock().await;
+                // It is one error, however many wait for the same connection.
+                if state.is(&connection) {
+                    self.rest(&mut state, error);
+                }
+            }
         }
         answer
     }
 
-    /// Tells `each` of new containers until the connection ends, or nobody listens.
+    /// Tells `each` of new containers until the connection ends or does not answer
+    /// any more, or nobody listens. When there is a connection, `connected` is told.
     /// How long to leave it at that.
-    pub async fn watch(&self, each: &mut Announce<'_>) -> Duration {
+    pub async fn watch(&self, connected: impl FnOnce(), each: &mut Announce<'_>) -> Duration {
+        let lost = self.lost.notified();
         let Ok(Some(connection)) = self.connection().await else {
             return self.limits.listen;
         };
-        let ended = connection.watch(each).await;
+        connected();
+        let mut lost = pin!(lost);
+        let ended = {
+            let mut announcements = pin!(connection.watch(each));
+            poll_fn(|context| match lost.as_mut().poll(context) {
+                Poll::Ready(()) => Poll::Ready(Err(Error::Timeout)),
+                Poll::Pending => announcements.as_mut().poll(context),
+            })
+            .await
+        };
         log::debug!("announcements of {self}: {ended:?}");
-        match ended {
+        if let Err(Error::Status(..)) = ended {
             // It does not announce any. When it is updated, it may.
-            Err(Error::Status(..)) => self.limits.longest_rest.max(self.limits.listen),
-            _ => {
-                self.forget(&connection).await;
-                self.limits.listen
-            }
+            let _ = tokio::time::timeout(NOT_ANNOUNCED, lost).await;
         }
+        self.forget(&connection).await;
+        self.limits.listen
     }
 }

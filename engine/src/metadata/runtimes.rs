@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc};
 
 use super::containerd::Containerd;
 use super::cri::Cri;
@@ -19,9 +19,6 @@ use super::{Ask, Container, Containers, Info, Runtime, Told, files};
 /// Containers that may wait to be asked for.
 const QUEUE: usize = 1024;
 
-/// Containers that are asked for at a time.
-const AT_A_TIME: usize = 8;
-
 /// When to ask about a container that no runtime knew: a runtime may tell of a
 /// sandbox only after its first process has run for a while.
 const RETRIES: &[Duration] = &[
@@ -30,8 +27,8 @@ const RETRIES: &[Duration] = &[
     Duration::from_secs(10),
 ];
 
-/// How often it is asked about after that, as long as somebody is in it: its runtime
-/// may have been away all the time.
+/// How often it is asked about after that, as long as somebody is in it. When a
+/// runtime is back, those that wait ask at once.
 const NOW_AND_THEN: Duration = Duration::from_secs(30);
 
 /// How long a runtime may think before files are asked: well below the time that
@@ -71,6 +68,7 @@ impl Runtimes {
         let node = Arc::new(Node {
             host_root: host_root.to_owned(),
             sockets: Mutex::default(),
+            back: Notify::new(),
             containers: Arc::downgrade(containers),
             engines,
             limits,
@@ -152,41 +150,42 @@ struct Node {
     limits: Limits,
     /// Those that were there when last looked, or always may be.
     sockets: Mutex<Vec<Arc<Socket>>>,
+    /// Somebody listens at a socket where nobody did, or did not answer.
+    back: Notify,
     /// Where answers go, and containers that are announced.
     containers: Weak<Containers>,
 }
 
 async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
-    let turns = Arc::new(Semaphore::new(AT_A_TIME));
     // The first container shall not wait for a connection as well.
     for socket in node.sockets().await {
         tokio::spawn(async move { socket.connect().await });
     }
     while let Some(container) = incoming.recv().await {
-        let (node, turns) = (Arc::clone(&node), Arc::clone(&turns));
-        tokio::spawn(async move {
-            let soon = std::iter::once(Duration::ZERO).chain(RETRIES.iter().copied());
-            for wait in soon.chain(std::iter::repeat(NOW_AND_THEN)) {
-                tokio::time::sleep(wait).await;
-                // Only this task and the list of all containers have it:
-                // nobody is in it any more.
-                if wait > Duration::ZERO && Arc::strong_count(&container) <= 2 {
-                    container.publish_left();
-                    return;
-                }
-                let Ok(_turn) = turns.acquire().await else {
-                    return;
-                };
-                match node.ask(&container).await {
-                    Some(Told::All(info)) => {
-                        node.answer(&container, Told::All(info));
-                        return;
-                    }
-                    Some(told) => node.answer(&container, told),
-                    None => container.publish_unknown(),
-                }
+        tokio::spawn(ask_until_known(container, Arc::clone(&node)));
+    }
+}
+
+async fn ask_until_known(container: Arc<Container>, node: Arc<Node>) {
+    let waits = RETRIES.iter().copied();
+    for wait in waits.chain(std::iter::repeat(NOW_AND_THEN)) {
+        // It may be back while others are asked.
+        let back = node.back.notified();
+        match node.ask(&container).await {
+            Some(Told::All(info)) => {
+                node.answer(&container, Told::All(info));
+                return;
             }
-        });
+            Some(told) => node.answer(&container, told),
+            None => container.publish_unknown(),
+        }
+        let _ = tokio::time::timeout(wait, back).await;
+        // Only this task and the list of all containers have it: nobody is in it
+        // any more.
+        if Arc::strong_count(&container) <= 2 {
+            container.publish_left();
+            return;
+        }
     }
 }
 
@@ -292,10 +291,15 @@ async fn listen(socket: Arc<Socket>, node: Weak<Node>) {
                 containers.request(&container);
             }
         };
+        let connected = || {
+            if let Some(node) = node.upgrade() {
+                node.back.notify_waiters();
+            }
+        };
         let rest = match &*socket {
-            Socket::Docker(_, endpoint) => endpoint.watch(&mut announce).await,
-            Socket::Cri(endpoint) => endpoint.watch(&mut announce).await,
-            Socket::Containerd(endpoint) => endpoint.watch(&mut announce).await,
+            Socket::Docker(_, endpoint) => endpoint.watch(connected, &mut announce).await,
+            Socket::Cri(endpoint) => endpoint.watch(connected, &mut announce).await,
+            Socket::Containerd(endpoint) => endpoint.watch(connected, &mut announce).await,
         };
         if containers.strong_count() == 0 {
             return;

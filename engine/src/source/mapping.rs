@@ -149,3 +149,13 @@ impl Data {
         unsafe { std::slice::from_raw_parts(start.as_ptr(), len) }
     }
 }
+
+/// Gives what was freed of the process's own memory back to the kernel: where much was
+/// needed for a moment, the allocator would keep it.
+pub(super) fn give_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: Takes no pointer, and any thread may call it at any time.
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
+}

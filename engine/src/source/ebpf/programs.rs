@@ -21,7 +21,7 @@ use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
 
 use super::types::{self, Types};
 use crate::source::ProgramUse;
-use crate::source::mapping::Word;
+use crate::source::mapping::{Word, give_back};
 
 /// The programs, as `make ebpf` has built them.
 #[cfg(not(target_arch = "aarch64"))]
@@ -74,7 +74,8 @@ const HOOKS: [(&str, &str, u64); 9] = [
 /// The loaded programs with their maps.
 pub(super) struct Programs {
     ebpf: Ebpf,
-    btf: Btf,
+    /// The kernel's types, while programs are loaded: they take more memory than all else.
+    btf: Option<Btf>,
     table: ProgramArray<MapData>,
     interest: Array<MapData, [u32; 2]>,
     settings: Array<MapData, [u64; setting::LEN]>,
@@ -101,7 +102,7 @@ impl Programs {
         }
         let offsets = offsets(Path::new(types::PATH))?;
         let constants = constants(setup, ring_bytes)?;
-        let btf = Btf::from_sys_fs().context("cannot read the kernel's types")?;
+        let btf = kernel_types()?;
         let mut ebpf = EbpfLoader::new()
             .btf(Some(&btf))
             .override_global(OFFSETS_NAME, &offsets[..], true)
@@ -130,7 +131,7 @@ impl Programs {
             counters: PerCpuArray::try_from(map("COUNTERS")?)?,
             rings: ArrayOfMaps::try_from(map("RINGS")?)?,
             ebpf,
-            btf,
+            btf: Some(btf),
             loaded: BTreeSet::new(),
             attached: BTreeMap::new(),
             values: [0; setting::LEN],
@@ -207,7 +208,11 @@ impl Programs {
             // Of a call of x32 its name is recorded.
             events.insert(Event::Syscall);
         }
-        self.load(&events)?;
+        let btf = match self.btf.take() {
+            Some(btf) => btf,
+            None => kernel_types()?,
+        };
+        self.load(&events, &btf)?;
         for number in 0..SYSCALL_MAX {
             let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
             self.interest.set(u32::try_from(number)?, entry, 0)?;
@@ -222,16 +227,18 @@ impl Programs {
             if !wanted {
                 self.attached.remove(program);
             } else if !self.attached.contains_key(program) {
-                let link = self.attach(program, tracepoint)?;
+                let link = self.attach(program, tracepoint, &btf)?;
                 self.attached.insert(program, link);
             }
         }
+        drop(btf);
+        give_back();
         Ok(())
     }
 
     /// Loads the programs of events into the dispatcher's table. The verifier takes its
     /// time for each, and checks several at once.
-    fn load(&mut self, events: &BTreeSet<Event>) -> anyhow::Result<()> {
+    fn load(&mut self, events: &BTreeSet<Event>, btf: &Btf) -> anyhow::Result<()> {
         let names: BTreeMap<String, usize> = events
             .difference(&self.loaded)
             .flat_map(|&event| names(event))
@@ -249,7 +256,6 @@ impl Programs {
         {
             bail!("the programs have none for `{name}`");
         }
-        let btf = &self.btf;
         let queue = Mutex::new(programs);
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let work = || {
@@ -279,11 +285,15 @@ impl Programs {
         Ok(())
     }
 
-    fn attach(&mut self, name: &str, tracepoint: &str) -> anyhow::Result<FdLink> {
-        let program = program(&mut self.ebpf, name, tracepoint, &self.btf)?;
+    fn attach(&mut self, name: &str, tracepoint: &str, btf: &Btf) -> anyhow::Result<FdLink> {
+        let program = program(&mut self.ebpf, name, tracepoint, btf)?;
         let link = program.attach().map_err(|error| refused(&error))?;
         Ok(program.take_link(link)?.into())
     }
+}
+
+fn kernel_types() -> anyhow::Result<Btf> {
+    Btf::from_sys_fs().context("cannot read the kernel's types")
 }
 
 /// What the table of interest has for a number.
