@@ -443,9 +443,7 @@ impl Plan {
         self.matchers.len()
     }
 
-    /// Whether a condition holds. What is known of it, for itself or together with
-    /// others, is looked up where it is asked for.
-    #[inline]
+    /// Whether a condition holds.
     pub fn holds<'a>(&'a self, id: Id, run: &mut Run<'a, '_>) -> bool {
         let Some(entry) = self.parts.get(id.0 as usize) else {
             return false;
@@ -456,18 +454,6 @@ impl Plan {
             return known;
         }
         let holds = match &entry.part {
-            Part::Member(_, member) => run.member_holds(&self.matchers, *member),
-            part => self.work_out(part, run),
-        };
-        if entry.memo != NO_MEMO {
-            run.remember(entry.memo, holds);
-        }
-        run.count(id.0 as usize, holds);
-        holds
-    }
-
-    fn work_out<'a>(&'a self, part: &'a Part, run: &mut Run<'a, '_>) -> bool {
-        match part {
             Part::Never => false,
             Part::Always => true,
             Part::All(ids) => ids.iter().all(|&id| self.holds(id, run)),
@@ -476,6 +462,11 @@ impl Plan {
             Part::Check(check) => check.holds(run),
             Part::Member(_, member) => run.member_holds(&self.matchers, *member),
             Part::Compare(compare) => compare.holds(run),
+        };
+        if entry.memo != NO_MEMO {
+            run.remember(entry.memo, holds);
         }
+        run.count(id.0 as usize, holds);
+        holds
     }
 }

@@ -112,8 +112,6 @@ struct Plan {
     command: Option<usize>,
     /// Whether anybody looks at these events.
     wanted: bool,
-    /// See [`events::tells_known`].
-    tells_known: bool,
 }
 
 impl Plan {
@@ -122,21 +120,12 @@ impl Plan {
         let Some(command) = self.command else {
             return false;
         };
-        let bytes = match raw.lengths {
-            Lengths::Small(lengths) => nth(command, lengths, raw.data),
-            Lengths::Large(lengths) => nth(command, lengths, raw.data),
-        };
+        let at: usize = raw.lengths.iter().take(command).sum();
+        let bytes = raw.lengths.iter().nth(command);
+        let bytes = bytes.and_then(|len| raw.data.get(at..at.checked_add(len)?));
         let command = bytes.and_then(|bytes| number(bytes, false));
         command.is_some_and(|command| !is_change(command))
     }
-}
-
-/// The bytes of one parameter.
-#[inline]
-fn nth<'a, const N: usize>(at: usize, lengths: &[[u8; N]], data: &'a [u8]) -> Option<&'a [u8]> {
-    let (before, rest) = lengths.split_at_checked(at)?;
-    let start = before.iter().map(|len| length(*len)).sum::<usize>();
-    data.get(start..start + length(*rest.first()?))
 }
 
 /// Turns events into records, one at a time.
@@ -272,7 +261,7 @@ impl Converter {
             _ if !plan.wanted => return Outcome::Counted,
             _ => {}
         }
-        self.began |= !plan.tells_known;
+        self.began |= !events::tells_known(raw.code);
         if self.without_queries && plan.is_query(raw) {
             return Outcome::Counted;
         }
@@ -371,7 +360,6 @@ fn plan(ty: &EventType) -> Option<Plan> {
             .then(|| ty.params.iter().position(|p| p.name == "cmd"))
             .flatten(),
         wanted: true,
-        tells_known: events::tells_known(ty.code),
     })
 }
 
@@ -501,6 +489,9 @@ impl<'a> Record<'a> {
         };
         // For the padding as well.
         this.reserve(start + data.len() + RECORD_ALIGN);
+        for slot in this.words() {
+            *slot = [0; 8];
+        }
         this.append(data);
         this
     }
@@ -636,17 +627,8 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn finish(mut self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
+    fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.len);
-        // Of an earlier record.
-        let mut empty = self.missing;
-        while empty != 0 {
-            let slot = empty.trailing_zeros() as usize;
-            if let Some(word) = self.words().get_mut(slot) {
-                *word = [0; 8];
-            }
-            empty &= empty - 1;
-        }
         if let Some(padding) = self.bytes[self.len..].first_chunk_mut::<RECORD_ALIGN>() {
             *padding = [0; RECORD_ALIGN];
         }

@@ -10,9 +10,8 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-/// Bytes that are read at once: few calls, and what was read stays in the
-/// processor's cache until it is looked at.
-const CHUNK: usize = 64 << 10;
+/// Bytes that are read at once.
+const CHUNK: usize = 256 << 10;
 
 /// Largest window of a zstd frame: what its longest mode uses.
 const MAX_WINDOW: u64 = 128 << 20;
