@@ -30,7 +30,8 @@ capture_work() {
 capture_record() {
     ./falco-engine print -w /tmp/live.scap.gz -p "$capture_fields" >/tmp/live.lines 2>/tmp/live.err &
     recorder=$!
-    begun() { cat /etc/hostname >/dev/null 2>&1; grep -q ' openat ' /tmp/live.lines; }
+    # In a shell of its own: what this one has open must not change while it is read.
+    begun() (cat /etc/hostname >/dev/null 2>&1; grep -q ' openat ' /tmp/live.lines)
     within 60 begun || return 1
     capture_work
     sleep 1
