@@ -25,6 +25,12 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long a line may take, in milliseconds.
 const PATIENCE: u16 = 10_000;
 
+/// When a call was made and when it had returned, in microseconds since the epoch.
+struct Call {
+    made: u64,
+    returned: u64,
+}
+
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (file, count) = match &arguments[..] {
@@ -35,15 +41,16 @@ fn main() -> anyhow::Result<()> {
     alerts.seek(SeekFrom::End(0))?;
     let inotify = Inotify::init(InitFlags::IN_NONBLOCK)?;
     inotify.add_watch(file.as_str(), AddWatchFlags::IN_MODIFY)?;
-    let mut returned = BTreeMap::new();
+    let mut calls = BTreeMap::new();
     let mut times = Vec::new();
     let mut text = String::new();
     for number in 0..count {
         let path = format!("{PATH}{number}");
+        let made = now();
         // That it is not there is the point.
         let _ = File::open(&path);
-        let begun = now();
-        returned.insert(number, begun);
+        let returned = now();
+        calls.insert(number, Call { made, returned });
         let wanted = format!("{path} ");
         loop {
             text.clear();
@@ -58,12 +65,12 @@ fn main() -> anyhow::Result<()> {
             // They only wake.
             let _ = inotify.read_events();
         }
-        times.push(now().saturating_sub(begun));
+        times.push(now().saturating_sub(returned));
         thread::sleep(PAUSE);
     }
     report("file", times);
     if arguments.len() > 2 {
-        report("journal", journal(&returned)?);
+        report("journal", journal(&calls)?);
     }
     Ok(())
 }
@@ -75,7 +82,7 @@ fn now() -> u64 {
 }
 
 /// When the journal got each alert, from the return of its call on.
-fn journal(returned: &BTreeMap<u32, u64>) -> anyhow::Result<Vec<u64>> {
+fn journal(calls: &BTreeMap<u32, Call>) -> anyhow::Result<Vec<u64>> {
     // It writes a moment later what it has got.
     thread::sleep(Duration::from_secs(1));
     let output = Command::new("journalctl")
@@ -91,18 +98,19 @@ fn journal(returned: &BTreeMap<u32, u64>) -> anyhow::Result<Vec<u64>> {
         let number = number.and_then(|rest| rest.split(' ').next()?.parse().ok());
         let got = entry["__REALTIME_TIMESTAMP"].as_str();
         let got = got.and_then(|text| text.parse::<u64>().ok());
-        // What is older is of an earlier call of the same name.
-        if let (Some(begun), Some(got)) = (number.and_then(|n| returned.get(&n)), got)
-            && let Some(time) = got.checked_sub(*begun)
+        // What is older is of an earlier call of the same name. Its alert may be
+        // there before the clock is read again after the call.
+        if let (Some(call), Some(got)) = (number.and_then(|n| calls.get(&n)), got)
+            && got >= call.made
         {
-            times.push(time);
+            times.push(got.saturating_sub(call.returned));
         }
     }
-    if times.len() != returned.len() {
+    if times.len() != calls.len() {
         bail!(
             "{} of {} alerts are in the journal",
             times.len(),
-            returned.len()
+            calls.len()
         );
     }
     Ok(times)
