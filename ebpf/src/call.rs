@@ -5,10 +5,12 @@
 use falco_abi::ebpf::At;
 use falco_abi::event::Event;
 use falco_abi::flags;
+use falco_abi::ring::Loss;
 use falco_abi::syscall::SYSCALL_MAX;
 
 use crate::compat;
 use crate::kernel::{at, compat_status};
+use crate::ring;
 
 /// The kernel's `AT_REMOVEDIR`.
 const AT_REMOVEDIR: u32 = 0x200;
@@ -74,6 +76,7 @@ impl Call {
         let mut foreign = 0;
         if compat::is_known() {
             if compat_status() != 0 && !compat::translate(&mut args, &mut number, regs, event) {
+                ring::lost(Loss::Fault, event.info().class as usize);
                 return None;
             }
             foreign = compat_status();

@@ -102,7 +102,7 @@ fn publish_numbers<const WORDS: usize>(
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
     header(to, event, len, ids(), flags, number, 0);
-    ring::publish(to, len, event);
+    ring::publish(to, len, event, event.info().priority);
 }
 
 /// The event of a call of which some parameters are elsewhere.
@@ -118,7 +118,9 @@ macro_rules! program {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
-                reader.scratch.publish(Event::$event, ids(), $call.number);
+                // A start or a fork that failed is a call like all others.
+                let priority = Event::$event.info().priority && $call.result >= 0;
+                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
                 reader.scratch.free();
             }
         });
@@ -139,7 +141,9 @@ macro_rules! messages {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
-                reader.scratch.publish(Event::$event, ids(), $call.number);
+                // A start or a fork that failed is a call like all others.
+                let priority = Event::$event.info().priority && $call.result >= 0;
+                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
                 reader.scratch.free();
             }
             let count = capture::message_count(&whole);
@@ -201,7 +205,7 @@ fn interest(regs: u64) -> u32 {
         compat::interest(foreign, regs)
     } else {
         // The number is one of another table.
-        ring::foreign();
+        ring::lost(Loss::Compat, falco_abi::event::Class::Other as usize);
         0
     }
 }
@@ -226,7 +230,7 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
     if hooks & hook::NO_OWN != 0 && ids() >> 32 == maps::setting(setting::OWNER) {
         return 0;
     }
-    if !throttle::admits(event) {
+    if !throttle::admits(event, result) {
         return 0;
     }
     // SAFETY: The context is this program's own.
@@ -257,7 +261,7 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
     }
     let is_own = maps::setting(setting::HOOKS) & hook::NO_OWN != 0
         && ids() >> 32 == maps::setting(setting::OWNER);
-    if is_own || !throttle::admits(entry - 1) {
+    if is_own || !throttle::admits(entry - 1, 0) {
         return 0;
     }
     // SAFETY: The context is that of the tracepoint. Both calls have their argument in
@@ -341,7 +345,7 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
     } else {
         0
     };
-    if throttle::admits(Event::Signaldeliver as u32) {
+    if throttle::admits(Event::Signaldeliver as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
         record.number(Slot::spid as usize, i64::from(sender) as u64);
         record.number(
@@ -362,7 +366,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
     use switch::Slot;
     // SAFETY: The arguments of `sched_switch`: the one before is the calling task.
     let (previous, next) = unsafe { (*context.add(1), *context.add(2)) };
-    if throttle::admits(Event::Switch as u32) {
+    if throttle::admits(Event::Switch as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 6]);
         record.number(Slot::next as usize, task::tid(next).into());
         record.number(Slot::pgft_maj as usize, field(previous, At::TaskMajFlt));
@@ -386,7 +390,7 @@ fn fault(address: u64, regs: u64, error: u64) {
     use page_fault::Slot;
     // Addresses of the kernel, which are those of the upper half, are told to nobody.
     let of_program = |address: u64| if (address as i64) < 0 { 0 } else { address };
-    if throttle::admits(Event::PageFault as u32) {
+    if throttle::admits(Event::PageFault as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
         record.number(Slot::addr as usize, of_program(address));
         record.number(Slot::ip as usize, of_program(field(regs, At::RegsIp)));

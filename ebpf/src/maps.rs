@@ -42,9 +42,9 @@ pub static WAITING: Array<u64, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static COUNTERS: PerCpuArray<[u64; counter::LEN], 1> = PerCpuArray::new();
 
-/// Process and second in the first word, records in the second.
+/// Process or control group and second in the first word, records in the second.
 #[btf_map]
-pub static THROTTLE: Array<[u64; 2], 256> = Array::new();
+pub static THROTTLE: Array<[u64; 2], 1024> = Array::new();
 
 /// A setting by [`setting`].
 #[inline(always)]

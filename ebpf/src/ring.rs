@@ -6,7 +6,7 @@ use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::{constant, counter};
 use falco_abi::event::{CLASSES, Event};
 use falco_abi::record::{HEADER_SIZE, NO_SYSCALL};
-use falco_abi::ring::{LOSSES, Loss, priority_room};
+use falco_abi::ring::{ALL_LOSSES, LOSSES, Loss, priority_room};
 
 use crate::kernel::{atomic_add, constant as fixed};
 use crate::maps::{COUNTERS, RINGS, WAITING};
@@ -34,6 +34,9 @@ pub fn lost(loss: Loss, class: usize) {
 #[inline(always)]
 pub fn lost_many(loss: Loss, class: usize, more: u64) {
     add(counter::LOST + loss as usize * CLASSES + class, more);
+    if !loss.is_told() {
+        return;
+    }
     if let Some(counters) = COUNTERS.get_ptr_mut(0) {
         // SAFETY: As in `add`.
         unsafe {
@@ -45,31 +48,33 @@ pub fn lost_many(loss: Loss, class: usize, more: u64) {
     }
 }
 
-/// Counts a call of a 32-bit program.
+/// Counts a record that lacks a parameter whose memory could not be read.
 #[inline(always)]
-pub fn foreign() {
-    add(counter::FOREIGN, 1);
+pub fn fault(class: usize) {
+    add(counter::FAULTS + class, 1);
 }
 
 /// Writes a record of `len` bytes, of which the header lacks time and CPU, to the
-/// ring of this CPU, or counts its loss.
+/// ring of this CPU, or counts its loss. With `priority` it may use the room that is
+/// kept for process life cycles.
 #[inline(always)]
-pub fn publish(record: *mut u64, len: u64, event: Event) {
+pub fn publish(record: *mut u64, len: u64, event: Event, priority: bool) {
     let behind = COUNTERS
         .get_ptr_mut(0)
         // SAFETY: As in `add`.
         .is_some_and(|counters| unsafe {
             counters.cast::<u64>().add(counter::BEHIND).read_volatile() != 0
         });
-    if behind {
-        tell();
+    if behind && tell(priority.into()) == 0 {
+        lost(Loss::Full, event.info().class as usize);
+        return;
     }
-    publish_quietly(record, len, event);
+    publish_quietly(record, len, event, priority);
 }
 
 /// The same without a look at what was lost before.
 #[inline(always)]
-pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
+pub fn publish_quietly(record: *mut u64, len: u64, event: Event, priority: bool) {
     let info = event.info();
     // SAFETY: Can be asked for anywhere.
     let cpu = unsafe { helper::bpf_get_smp_processor_id() };
@@ -81,11 +86,7 @@ pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
     let size = fixed(constant::RING_BYTES);
     // SAFETY: A ring that was just looked up.
     let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
-    let kept = if info.priority {
-        0
-    } else {
-        priority_room(size)
-    };
+    let kept = if priority { 0 } else { priority_room(size) };
     if used + len + RING_HEADER + kept > size {
         lost(Loss::Full, info.class as usize);
         return;
@@ -118,9 +119,10 @@ fn wake() -> u64 {
     BPF_RB_NO_WAKEUP.into()
 }
 
-/// Writes how many records were lost, once there is room for more than that.
+/// Writes how many records were lost, before any record that comes after them; whether it
+/// could. When that one has no priority (0), there must be room for more than it.
 #[inline(never)]
-fn tell() -> u64 {
+fn tell(priority: u64) -> u64 {
     // SAFETY: Can be asked for anywhere.
     let cpu = unsafe { helper::bpf_get_smp_processor_id() };
     let (Some(ring), Some(counters)) = (RINGS.get(cpu), COUNTERS.get_ptr_mut(0)) else {
@@ -131,7 +133,7 @@ fn tell() -> u64 {
     let size = fixed(constant::RING_BYTES);
     // SAFETY: A ring that was just looked up.
     let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
-    if used + 2 * priority_room(size) > size {
+    if priority == 0 && used + 2 * priority_room(size) > size {
         return 0;
     }
     const WORDS: usize = HEADER_SIZE / 8 + CLASSES;
@@ -156,9 +158,11 @@ fn tell() -> u64 {
             let mut now = 0;
             let mut cause = 0;
             while cause < LOSSES {
-                now += counters
-                    .add(counter::LOST + cause * CLASSES + class)
-                    .read_volatile();
+                if ALL_LOSSES[cause].is_told() {
+                    now += counters
+                        .add(counter::LOST + cause * CLASSES + class)
+                        .read_volatile();
+                }
                 cause += 1;
             }
             let told = counters.add(counter::TOLD + class);

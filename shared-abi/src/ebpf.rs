@@ -95,6 +95,8 @@ paths! {
     CredInheritable: "cred.cap_inheritable";
     CredPermitted: "cred.cap_permitted";
     CredEffective: "cred.cap_effective";
+    CredSpace: "cred.user_ns";
+    UserSpaceInum: "user_namespace.ns.inum";
     MmTotal: "mm_struct.total_vm";
     MmArgStart: "mm_struct.arg_start";
     MmArgEnd: "mm_struct.arg_end";
@@ -120,6 +122,7 @@ paths! {
     FilePath: "file.f_path";
     FileInode: "file.f_inode";
     FileMode: "file.f_mode";
+    FileFlags: "file.f_flags";
     FilePrivate: "file.private_data";
     PathMount: "path.mnt";
     PathEntry: "path.dentry";
@@ -214,8 +217,12 @@ pub mod constant {
     pub const TYPED_TASK: usize = 7;
     /// Whether a program that has functions can call another program: not everywhere.
     pub const CHAINS: usize = 8;
+    /// Most records of a control group in a second, or 0.
+    pub const THROTTLE_GROUP: usize = 9;
+    /// Bytes to record of arguments, and of environment.
+    pub const STRINGS: usize = 10;
     /// Number of constants.
-    pub const LEN: usize = 9;
+    pub const LEN: usize = 11;
 }
 
 /// What the table of interest has for calls of 32-bit programs that are several: what
@@ -268,14 +275,14 @@ pub mod counter {
 
     /// Losses by cause, then class.
     pub const LOST: usize = 0;
+    /// Records that lack a parameter whose memory could not be read, by class.
+    pub const FAULTS: usize = LOST + LOSSES * CLASSES;
     /// Not 0: there are losses that no record has told of.
-    pub const BEHIND: usize = LOST + LOSSES * CLASSES;
+    pub const BEHIND: usize = FAULTS + CLASSES;
     /// Losses that were told, by class.
     pub const TOLD: usize = BEHIND + 1;
     /// Lost since the CPU has no ring.
     pub const NO_RING: usize = TOLD + CLASSES;
-    /// Calls of 32-bit programs that were left out.
-    pub const FOREIGN: usize = NO_RING + 1;
     /// Number of words.
-    pub const LEN: usize = FOREIGN + 1;
+    pub const LEN: usize = NO_RING + 1;
 }

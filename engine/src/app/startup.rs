@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, Setup, hook};
+use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, STRINGS_MAX, Setup, hook};
 use falco_abi::event::{Event as Kind, traits};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use log::{error, info, warn};
@@ -299,6 +299,9 @@ fn setup(config: &Config, ring_bytes: u32) -> Setup {
     if limits.snaplen.max(limits.port_snaplen) > SNAPLEN_MAX {
         warn!("falco_libs.snaplen: no more than {SNAPLEN_MAX} bytes are kept");
     }
+    if limits.strings > STRINGS_MAX {
+        warn!("falco_libs.args_and_env_bytes: no more than {STRINGS_MAX} bytes are kept");
+    }
     Setup {
         ring_bytes: ring_bytes.into(),
         snaplen: limits.snaplen.min(SNAPLEN_MAX),
@@ -306,6 +309,8 @@ fn setup(config: &Config, ring_bytes: u32) -> Setup {
         port_first: limits.port_first,
         port_last: limits.port_last,
         throttle: limits.throttle,
+        throttle_group: limits.throttle_group,
+        strings: limits.strings.min(STRINGS_MAX),
         ..Setup::default()
     }
 }

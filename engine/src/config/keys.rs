@@ -377,6 +377,28 @@ pub static KEYS: &[Key<Config>] = &[
          as lost (`throttled`) and told in the log. Starts, forks and ends of processes are never left out. \
          0: as many as it likes. Not known to Falco.",
     ),
+    full(
+        "falco_libs.throttle_cgroup",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 30,
+            set: |c, v| c.engine.limits.throttle_group = narrow(v),
+        },
+        "0",
+        "The same for all processes of a control group (of version 2) together: those of a container, as a \
+         rule. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.args_and_env_bytes",
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.strings = narrow(v),
+        },
+        "4096",
+        "Bytes kept of the arguments of a program that is started, and as many of its environment, up to 8000; \
+         0 stands for 4096. Not known to Falco.",
+    ),
     // Containers.
     full(
         "containers.hold_ms",

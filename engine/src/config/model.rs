@@ -144,6 +144,11 @@ pub struct RecordLimits {
     pub port_last: u16,
     /// Most records of a process in a second, from `throttle`; 0: any number.
     pub throttle: u32,
+    /// The same of a control group, from `throttle_cgroup`.
+    pub throttle_group: u32,
+    /// Bytes of a program's arguments, and of its environment, from `args_and_env_bytes`;
+    /// 0: as many as it records by itself.
+    pub strings: u32,
 }
 
 /// The section `engine.modern_ebpf`.

@@ -4,7 +4,7 @@
 //! A name stands here without what the forms add: `falco.memory_rss` of bytes is
 //! `falcosecurity_falco_memory_rss_bytes` there and `falco.memory_rss_mb` here.
 
-use super::losses::{BUFFER_KINDS, by_cause, no_room};
+use super::losses::{BUFFER_KINDS, by_bug, by_cause, by_fault, no_room};
 use super::process::Usage;
 use super::{Board, Loaded, Sample};
 use crate::clock::{self, SECOND};
@@ -240,8 +240,8 @@ pub static METRICS: &[Metric] = &[
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
     each("scap.n_drops_buffer", Count, Kernel, Both, buffers),
     one("scap.n_drops_scratch_map", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "no_memory")),
-    one("scap.n_drops_page_faults", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "invalid")),
-    one("scap.n_drops_bug", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "nested")),
+    one("scap.n_drops_page_faults", Count, Kernel, Both, |f| by_fault(&f.sample.counters)),
+    one("scap.n_drops_bug", Count, Kernel, Both, |f| by_bug(&f.sample.counters.lost)),
     each("scap.n_evts_cpu", Count, PerCpu, Both, |f| per_cpu(f, |_, ring| ring.records)),
     each("scap.n_drops_cpu", Count, PerCpu, Both, |f| per_cpu(f, lost_on)),
     each("scap.program_run_cnt", Count, Programs, Both, |f| per_program(f, |program| program.runs)),

@@ -20,6 +20,9 @@ pub struct Counters {
     pub records: u64,
     /// Records lost, with cause and class, without those that are 0.
     pub lost: Vec<Lost>,
+    /// Records that are there but lack a parameter, since a program's memory could not be
+    /// read, by class; the cause is [`FAULT`].
+    pub faults: Vec<Lost>,
     /// The rings, if the source has some.
     pub rings: Vec<RingUse>,
     /// What eBPF programs cost, if the kernel measures it.
@@ -49,6 +52,9 @@ pub struct RingUse {
     /// Bytes that it has room for.
     pub size: u64,
 }
+
+/// Cause of [`Counters::faults`].
+pub const FAULT: &str = "fault";
 
 impl Counters {
     /// Records lost for any reason.

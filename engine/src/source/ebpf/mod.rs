@@ -18,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use self::programs::Programs;
 use self::ring::Ring;
 use super::merge::merge;
-use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
+use super::{Batch, Counters, FAULT, Lost, RingUse, Source, boot_time, epoch_offset};
 
 /// As for the module: after a batch the reader sleeps this long.
 const GATHER: Duration = Duration::from_millis(2);
@@ -173,9 +173,9 @@ impl Source for EbpfSource {
             ..Counters::default()
         };
         for (cpu, words) in (0..).zip(self.programs.counters()?) {
-            let mut add = |cause, class, count| {
+            let add = |to: &mut Vec<Lost>, cause, class, count| {
                 if count > 0 {
-                    counters.lost.push(Lost {
+                    to.push(Lost {
                         cpu: Some(cpu),
                         cause,
                         class,
@@ -183,14 +183,26 @@ impl Source for EbpfSource {
                     });
                 }
             };
+            let lost = &mut counters.lost;
             for (i, cause) in LOSS_NAMES.iter().enumerate() {
                 for (class, name) in CLASS_NAMES.iter().enumerate() {
-                    add(cause, name, words[counter::LOST + i * CLASSES + class]);
+                    add(
+                        lost,
+                        cause,
+                        name,
+                        words[counter::LOST + i * CLASSES + class],
+                    );
                 }
             }
-            add("no_ring", "any", words[counter::NO_RING]);
-            // Calls of 32-bit programs, which the programs cannot tell apart yet.
-            add("compat", "any", words[counter::FOREIGN]);
+            add(lost, "no_ring", "any", words[counter::NO_RING]);
+            for (class, name) in CLASS_NAMES.iter().enumerate() {
+                add(
+                    &mut counters.faults,
+                    FAULT,
+                    name,
+                    words[counter::FAULTS + class],
+                );
+            }
         }
         counters.rings = self
             .rings

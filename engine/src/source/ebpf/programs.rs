@@ -439,10 +439,14 @@ fn offsets(types: &Path) -> anyhow::Result<[u32; OFFSETS]> {
 }
 
 fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::LEN]> {
-    use falco_abi::control::{SNAPLEN_DEFAULT, SNAPLEN_MAX};
+    use falco_abi::control::{SNAPLEN_DEFAULT, SNAPLEN_MAX, STRINGS_DEFAULT, STRINGS_MAX};
     let snaplen = match setup.snaplen {
         0 => SNAPLEN_DEFAULT,
         more => more.min(SNAPLEN_MAX),
+    };
+    let strings = match setup.strings {
+        0 => STRINGS_DEFAULT,
+        more => more.min(STRINGS_MAX),
     };
     let page = super::super::page_size().context("cannot ask for the page size")?;
     let mut constants = [0; constant::LEN];
@@ -452,6 +456,8 @@ fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::L
     constants[constant::PORT_FIRST] = setup.port_first.into();
     constants[constant::PORT_LAST] = setup.port_last.into();
     constants[constant::THROTTLE] = setup.throttle.into();
+    constants[constant::THROTTLE_GROUP] = setup.throttle_group.into();
+    constants[constant::STRINGS] = strings.into();
     let version = kernel_version()?;
     constants[constant::TYPED_TASK] = u64::from(version >= TYPED_TASK_SINCE);
     constants[constant::CHAINS] = u64::from(version >= CHAINS_SINCE);
