@@ -51,11 +51,13 @@ taint_is_ours() {
 }
 
 # Memory of the kernel that nobody has any more, where it keeps account of that: the debug kernel.
-# What is younger than five seconds does not count there.
+# What is younger than five seconds does not count there, and what was found once is reported when
+# it is found again.
 no_memory_is_lost() {
     [ -d /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug
     [ -e /sys/kernel/debug/kmemleak ] || return 0
     sleep 6
+    echo scan >/sys/kernel/debug/kmemleak
     echo scan >/sys/kernel/debug/kmemleak
     cat /sys/kernel/debug/kmemleak >/tmp/kmemleak
     cat /tmp/kmemleak
