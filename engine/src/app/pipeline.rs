@@ -33,6 +33,9 @@ use crate::state::{State, Thread};
 const IDLE: Duration = Duration::from_secs(1);
 /// How long it sleeps at most while the state is mended after a loss.
 const HEALING: Duration = Duration::from_millis(20);
+/// How long it sleeps at most while there is something to read of processes that
+/// ran before.
+const READING: Duration = Duration::from_millis(5);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
 /// Containers that ended and are yet to be known, at most.
@@ -140,6 +143,8 @@ impl Pipeline {
         while !duty.is_over() {
             let mut wait = if !self.rest.waiting.is_empty() {
                 HOLDING
+            } else if self.rest.state.is_reading() {
+                READING
             } else if self.rest.state.is_healing() {
                 HEALING
             } else {
@@ -160,6 +165,7 @@ impl Pipeline {
             rest.release_held();
             rest.tell_news();
             rest.state.heal_on();
+            rest.state.read_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
@@ -321,6 +327,7 @@ impl Rest {
         self.state.before(&event);
         let mut until = None;
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
+            self.state.know_open_files(&event);
             let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
                 let captures = self.captures.as_ref();

@@ -404,7 +404,7 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
 /// System calls that change what the state knows. Process exec, fork and exit
 /// have hooks of their own.
 fn state_syscalls() -> impl Iterator<Item = u32> {
-    const STATE: [&str; 19] = [
+    const STATE: [&str; 20] = [
         "setuid",
         "setgid",
         "setreuid",
@@ -422,6 +422,7 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "prctl",
         "capset",
         "unshare",
+        "setns",
         "setrlimit",
         "prlimit64",
     ];
@@ -433,7 +434,14 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
 
 /// System calls that change what a process has open.
 fn descriptor_syscalls() -> impl Iterator<Item = u32> {
-    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "close_range"];
+    const CHANGE: [&str; 6] = [
+        "fcntl",
+        "connect",
+        "bind",
+        "recvmsg",
+        "recvmmsg",
+        "close_range",
+    ];
     const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
     SYSCALLS
         .iter()
@@ -486,4 +494,28 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
         warn!("some container runtime has not answered yet; names of its containers come later");
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_hears_of_what_it_keeps() {
+        let has = |calls: &mut dyn Iterator<Item = u32>, name: &str| {
+            let call = SYSCALLS.iter().find(|call| call.name == name);
+            let number = u32::from(call.expect("a call").number());
+            calls.any(|call| call == number)
+        };
+        for name in ["clone3", "unshare", "setns", "prlimit64"] {
+            assert!(has(&mut state_syscalls(), name), "{name}");
+        }
+        for name in ["openat", "dup3", "recvmsg", "recvmmsg", "close_range"] {
+            assert!(has(&mut descriptor_syscalls(), name), "{name}");
+        }
+        assert!(!has(
+            &mut state_syscalls().chain(descriptor_syscalls()),
+            "getpid"
+        ));
+    }
 }

@@ -20,8 +20,8 @@ pub mod recorded;
 pub mod runtimes;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use crate::state::users::Users;
@@ -138,10 +138,13 @@ pub struct Container {
     info: OnceLock<Info>,
     /// What is known before the runtime that knows most has answered.
     early: OnceLock<Info>,
-    /// Users of the container's own file system.
-    users: OnceLock<Users>,
+    /// Users of the container's own file system, which may change.
+    users: RwLock<Option<Arc<Users>>>,
     info_state: AtomicU8,
-    users_state: AtomicU8,
+    /// The second in which somebody last asked for the users; 0: nobody did.
+    users_asked: AtomicU32,
+    /// Whether there was an answer to that.
+    users_answered: AtomicBool,
     /// When the first question was asked.
     asked: OnceLock<Instant>,
     /// How often anything was answered, for whoever waits for it; of all
@@ -160,9 +163,10 @@ impl Container {
             runtime,
             info: OnceLock::new(),
             early: OnceLock::new(),
-            users: OnceLock::new(),
+            users: RwLock::default(),
             info_state: AtomicU8::new(IDLE),
-            users_state: AtomicU8::new(IDLE),
+            users_asked: AtomicU32::new(0),
+            users_answered: AtomicBool::new(false),
             asked: OnceLock::new(),
             answers: Arc::default(),
         }
@@ -193,14 +197,18 @@ impl Container {
     }
 
     /// The container's users, once they were read.
-    pub fn users(&self) -> Option<&Users> {
-        self.users.get()
+    pub fn users(&self) -> Option<Arc<Users>> {
+        self.users
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether an answer is on its way and worth to wait for.
     pub fn is_pending(&self) -> bool {
         let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info().is_none())
-            || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none());
+            || (self.users_asked.load(Ordering::Acquire) != 0
+                && !self.users_answered.load(Ordering::Acquire));
         waits
             && self
                 .asked
@@ -208,9 +216,10 @@ impl Container {
                 .is_none_or(|asked| asked.elapsed() < LONGEST_PENDING)
     }
 
-    /// Whether this is the first time that somebody wants to ask.
-    fn ask(&self, state: &AtomicU8) -> bool {
-        let first = state
+    /// Whether this is the first time that somebody wants to ask the runtimes.
+    fn ask(&self) -> bool {
+        let first = self
+            .info_state
             .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if first {
@@ -244,21 +253,38 @@ impl Container {
         self.answered();
     }
 
-    /// Puts in the users of the container.
+    /// Puts in the users of the container, in place of those before.
     pub fn publish_users(&self, users: Users) {
-        let _ = self.users.set(users);
-        self.answered();
+        *self.users_mut() = Some(Arc::new(users));
+        self.publish_no_users();
     }
 
-    /// Tells that the users of the container cannot be read.
+    /// Tells that the users of the container cannot be read, or are those that
+    /// they were.
     pub fn publish_no_users(&self) {
-        self.users_state.store(UNKNOWN, Ordering::Release);
+        self.users_answered.store(true, Ordering::Release);
         self.answered();
     }
 
-    /// Whether nobody has asked for the users yet; from now on somebody has.
-    pub(crate) fn ask_users(&self) -> bool {
-        self.ask(&self.users_state)
+    /// Takes in what is told of single users.
+    pub fn change_users(&self, change: impl FnOnce(&mut Users)) {
+        change(Arc::make_mut(self.users_mut().get_or_insert_default()));
+    }
+
+    fn users_mut(&self) -> RwLockWriteGuard<'_, Option<Arc<Users>>> {
+        self.users.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody has asked for the users in this second, which is counted
+    /// from 1; from now on somebody has. And whether nobody has ever.
+    pub(crate) fn ask_users(&self, second: u32) -> Option<bool> {
+        let before = self.users_asked.load(Ordering::Acquire);
+        if before == second {
+            return None;
+        }
+        self.asked.get_or_init(Instant::now);
+        self.users_asked.store(second, Ordering::Release);
+        Some(before == 0)
     }
 }
 
@@ -415,18 +441,24 @@ impl Containers {
         container
     }
 
+    /// Those that were seen whose id begins so, for recorders tell the start alone.
+    pub fn beginning_with(&self, id: &str) -> Vec<Arc<Container>> {
+        let short = id.get(..SHORT_ID).unwrap_or(id);
+        let known = self.lock();
+        let same = known.values().filter(|container| container.id() == short);
+        same.cloned().collect()
+    }
+
     /// Takes in what a recorder tells of a container by the start of its id.
     pub fn tell(&self, id: &str, info: Info) {
         let short = id.get(..SHORT_ID).unwrap_or(id);
-        let known = self.lock();
-        let mut same = known.values().filter(|c| c.id() == short).peekable();
-        if same.peek().is_some() {
+        let same = self.beginning_with(id);
+        if !same.is_empty() {
             for container in same {
                 container.publish(info.clone());
             }
             return;
         }
-        drop(known);
         let mut told = self.told();
         if told.len() < MANY || told.contains_key(short) {
             told.insert(short.into(), info);
@@ -438,7 +470,7 @@ impl Containers {
         let Some(asker) = self.asker.get() else {
             return;
         };
-        let first = container.info.get().is_none() && container.ask(&container.info_state);
+        let first = container.info.get().is_none() && container.ask();
         if !first {
             return;
         }

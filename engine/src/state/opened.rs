@@ -5,7 +5,7 @@ use falco_abi::event::{
     Event as Kind, accept, accept4, bind, close, close_range, connect, creat, dup, dup3,
     epoll_create1, eventfd2, fcntl, inotify_init1, memfd_create, open, open_by_handle_at, openat,
     openat2, pidfd_getfd, pidfd_open, pipe, pipe2, recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg,
-    sendto, signalfd4, socket, socketpair, unshare, userfaultfd,
+    sendto, signalfd4, socket, socketpair, timerfd_create, unshare, userfaultfd,
 };
 use falco_abi::flags::{clone, open as bits};
 
@@ -92,8 +92,11 @@ pub(crate) fn made_nameless(event: &Event<'_>) -> Option<(FdKind, bool)> {
             let slot = signalfd4::Slot::flags as usize;
             (FdKind::Signal, bit(slot, bits::CLOEXEC))
         }
-        // The record's flags are none of this call.
-        Kind::TimerfdCreate => (FdKind::Timer, false),
+        // The kernel's own bits; captures have none.
+        Kind::TimerfdCreate => {
+            let slot = timerfd_create::Slot::flags as usize;
+            (FdKind::Timer, bit(slot, libc::TFD_CLOEXEC.cast_unsigned()))
+        }
         Kind::Userfaultfd => {
             let slot = userfaultfd::Slot::flags as usize;
             (FdKind::Userfault, bit(slot, bits::CLOEXEC))
@@ -431,10 +434,7 @@ impl State {
         }
         // Of a copy of what nobody knows the machine can tell; a capture cannot,
         // and keeps what the number referred to.
-        if let (true, Some(num)) = (self.proc.is_some(), number(to)) {
-            self.put_or_read(event, to, None, cloexec);
-            self.read_file(event, num);
-        }
+        self.put_or_read(event, to, None, cloexec);
     }
 
     /// A descriptor of the process that a descriptor of the caller means.
