@@ -102,7 +102,7 @@ fn field_class<'f>(
     );
     for field in rows {
         let about = field.about;
-        let kind = type_of(field);
+        let kind = shown_type(field);
         let _ = writeln!(text, "{:<42}{about} (Type: {kind})", shown(field));
     }
     text.push('\n');
@@ -126,7 +126,7 @@ fn field_table<'f>(
             "" => String::new(),
             example => format!("`{}`", plain(example)),
         };
-        let (name, kind, since) = (plain(&shown(field)), type_of(field), field.since);
+        let (name, kind, since) = (plain(&shown(field)), shown_type(field), field.since);
         let _ = writeln!(text, "`{name}` | {kind} | {about} | {example} | {since}");
     }
     text.push('\n');
@@ -160,6 +160,14 @@ fn argument(arg: ArgKind) -> &'static str {
         ArgKind::Dotted => ".NAME",
         ArgKind::OptionalDotted => "[.NAME]",
         ArgKind::IndexOrDotted => "[N]|.NAME",
+    }
+}
+
+/// The type, and whether there are several values of it.
+fn shown_type(field: &Field) -> String {
+    match field.cardinality {
+        Cardinality::List => format!("LIST({})", type_of(field)),
+        _ => type_of(field).to_owned(),
     }
 }
 
@@ -404,6 +412,15 @@ mod tests {
         let expected = FIELDS.iter().filter(|field| !field.hidden).count();
         assert_eq!(count, expected);
         assert_eq!(fields(Format::Text, true).lines().count(), expected);
+        let all = fields(Format::Text, false);
+        assert!(all.contains("\nfd.types[?N] ") && all.contains(" (Type: LIST(CHARBUF))\n"));
+        assert_eq!(
+            all.matches("(Type: LIST(").count(),
+            FIELDS
+                .iter()
+                .filter(|f| f.cardinality == Cardinality::List)
+                .count()
+        );
     }
 
     #[test]
