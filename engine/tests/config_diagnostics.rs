@@ -452,13 +452,14 @@ fn container_engines_are_those_of_the_plugin() {
 fn every_key_of_the_container_plugin_works_or_is_told_to_have_no_effect() {
     let of = |keys: &str| format!("plugins: [{{name: container, init_config: {{{keys}}}}}]");
     assert_eq!(
-        warnings(&of("label_max_len: 9, with_size: false, hooks: [create]")),
+        warnings(&of("label_max_len: 9, with_size: true, hooks: [create]")),
         ""
     );
+    assert!(config(&of("with_size: true")).engines.wants_sizes());
     let told = warnings(&of(
-        "with_size: true, hooks: [create, start], engine_timeout: 5, log_level: debug",
+        "hooks: [create, start], engine_timeout: 5, log_level: debug",
     ));
-    for key in ["with_size", "hooks", "engine_timeout", "log_level"] {
+    for key in ["hooks", "engine_timeout", "log_level"] {
         let line = format!("warning: plugins.init_config.{key} has no effect: ");
         assert_eq!(told.matches(&line).count(), 1, "{key}: {told}");
     }

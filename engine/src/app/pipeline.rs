@@ -353,9 +353,10 @@ impl Rest {
         let (lookups, held) = (containers.lookups(), self.waiting.counts());
         if lookups.asked > 0 {
             info!(
-                "{} containers were asked about, {} known, {} too many; \
+                "{} containers were asked about, {} times again, {} known, {} too many; \
                  {} events waited for that, {} in vain, {} found no room",
                 lookups.asked,
+                lookups.again,
                 lookups.answered,
                 lookups.refused,
                 held.held,
@@ -383,10 +384,12 @@ impl Rest {
     /// what its recorder told.
     fn tell_removed(&mut self, event: &Event<'_>) {
         let thread = self.state.thread_of(event);
-        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        let first = thread
+            .filter(|thread| thread.vpid == 1 && thread.vtid == 1 && !self.is_made_inside(thread));
         if let Some(container) = first.and_then(|thread| thread.container.clone())
             && self.state.containers().are_asked_for()
         {
+            container.end();
             // It may have been faster than the answer.
             if container.is_pending() && self.ended.len() < MOST_ENDED {
                 self.ended.push((container, event.time));
@@ -394,6 +397,17 @@ impl Rest {
                 self.tell(Kind::ContainerRemoved, &container, event.time);
             }
         }
+    }
+
+    /// Whether a process of the same container made this one, with a namespace of
+    /// its own: the container goes on when it ends.
+    fn is_made_inside(&self, thread: &Thread) -> bool {
+        let parent = self.state.thread(thread.ptid);
+        parent.is_some_and(|parent| {
+            let [of_parent, own] =
+                [parent, thread].map(|thread| thread.container.as_deref().map(Container::full_id));
+            of_parent == own && parent.vpid != parent.pid
+        })
     }
 
     /// An event about a container, which no thread made, if a rule wants it.

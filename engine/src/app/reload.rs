@@ -234,6 +234,12 @@ impl Reloader {
         if config.engine != self.config.engine {
             warn!("changes in the section `engine` need a restart");
         }
+        if config.engines != self.config.engines {
+            warn!("changes in `plugins[].init_config` of container need a restart");
+        }
+        if config.kubernetes != self.config.kubernetes {
+            warn!("changes in the section `kubernetes` need a restart");
+        }
         if config.privileges != self.config.privileges {
             warn!("changes in the section `privileges` need a restart");
         }

@@ -459,7 +459,10 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
     Runtimes::start(
         &host_root,
         config.engines.clone(),
-        Limits::default(),
+        Limits {
+            hold: config.holding.time,
+            ..Limits::default()
+        },
         &containers,
     )
     .context("cannot start asking container runtimes")?;

@@ -266,7 +266,7 @@ pub static KEYS: &[Key<Config>] = &[
         },
         "[]",
         "Plugins that may be loaded. Of `container`, which is built in, init_config counts: \
-         label_max_len, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
+         label_max_len, with_size, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
          bpm), each with enabled and sockets, or static, the one container that all is in.",
     ),
     other(

@@ -342,7 +342,8 @@ impl State {
             let runtime = info.runtime.unwrap_or(Runtime::Cri);
             let told = Container::new(full.unwrap_or(&id), runtime);
             told.publish(info.clone());
-            if gone.is_none() {
+            // Of a live machine it is what the runtimes told, in fewer words.
+            if gone.is_none() && !self.containers.are_asked_for() {
                 self.containers.tell(&id, info);
             }
             told
