@@ -185,9 +185,18 @@ live() {
     tests/live.sh --possible 2>&1 || return 0
     FALCO_EXAMPLES="$TOP/target/debug/examples" tests/live.sh
 }
+# Containers of all runtimes that can run on this machine itself.
+runtimes() {
+    FLOOD=20 FALCO_EXAMPLES="$TOP/target/debug/examples" tests/runtimes.sh
+}
 if [ -n "$engine" ]; then
     check 'eBPF programs record every parameter, and keep what is promised' native_calls || true
     check 'demonstration by eBPF' live || true
+    if tests/live.sh --possible >/dev/null 2>&1; then
+        several 'runtimes of this machine' "$JOB_COUNTS" runtimes || true
+    else
+        echo "skipped: runtimes of this machine: no eBPF programs or no containers can run here"
+    fi
 fi
 
 step "testing on the node"
