@@ -66,7 +66,7 @@ fn answer(mut stream: &UnixStream, stage: &AtomicUsize) {
         )
     };
     let body = match path.as_str() {
-        "/version" => "{}".to_owned(),
+        "/_ping" => "OK".to_owned(),
         "/images/sha256:abcd/json" => r#"{"RepoDigests":["nginx@sha256:ef"]}"#.to_owned(),
         "/containers/json" => format!(r#"[{{"Id":"{ID}","State":"running"}}]"#),
         path if path == format!("/containers/{ID}/json") => container(ID, ["web"; 3], ""),

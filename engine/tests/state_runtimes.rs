@@ -252,7 +252,7 @@ fn answer(mut stream: &UnixStream, image: &str, network: &str) {
         "web"
     };
     let body = match request.split(' ').nth(1).unwrap() {
-        "/version" => r#"{"Version":"26.1.5","ApiVersion":"1.45"}"#.to_owned(),
+        "/_ping" => "OK".to_owned(),
         path if path == format!("/containers/{ID}/json") => format!(
             r#"{{"Id":"{ID}","Created":"2026-01-02T03:04:04Z","Name":"/{name}",
             "Image":"sha256:{IMAGE}","State":{{"Status":"running","Pid":7,

@@ -19,7 +19,8 @@ pub(super) struct Docker {
 impl Api for Docker {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let client = Client::new(path, limit);
-        let _: Option<Version> = client.get("/version").await?;
+        // Podman takes long to say of which version it is.
+        client.body("/_ping", "text/plain").await?;
         Ok(Self { client })
     }
 
@@ -72,9 +73,6 @@ impl Api for Docker {
         Ok(())
     }
 }
-
-#[derive(Deserialize)]
-struct Version {}
 
 #[derive(Deserialize)]
 struct Listed {

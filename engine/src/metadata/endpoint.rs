@@ -323,7 +323,13 @@ impl<A: Api> Endpoint<A> {
         log::debug!("announcements of {self}: {ended:?}");
         if let Err(Error::Status(..)) = ended {
             // It does not announce any. When it is updated, it may.
-            let _ = tokio::time::timeout(NOT_ANNOUNCED, lost).await;
+            let again = Instant::now() + NOT_ANNOUNCED;
+            while Instant::now() < again && self.path.exists() {
+                let waited = tokio::time::timeout(self.limits.listen, lost.as_mut());
+                if waited.await.is_ok() {
+                    break;
+                }
+            }
         }
         self.forget(&connection).await;
         self.limits.listen
