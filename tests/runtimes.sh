@@ -389,12 +389,12 @@ fi
 
 # No more than a process without CAP_SYS_RESOURCE may set.
 limits=(--ulimit nofile=1024:1024 --ulimit nproc=1024:1024)
-pod_man() {
-    podman --runtime runc --root "$work/pods" --runroot "$work/pods-run" --tmpdir "$work/pods-tmp" \
-        --cgroup-manager cgroupfs --events-backend file "$@"
-}
+of_podman=(--runtime runc --root "$work/pods" --runroot "$work/pods-run" --tmpdir "$work/pods-tmp"
+    --cgroup-manager cgroupfs --events-backend file)
+pod_man() { podman "${of_podman[@]}" "$@"; }
 start_podman() {
-    pod_man system service --time 0 "unix://$work/podman.sock" >"$work/podman.log" 2>&1 &
+    # Itself, and no shell around it: it is to be ended.
+    podman "${of_podman[@]}" system service --time 0 "unix://$work/podman.sock" >"$work/podman.log" 2>&1 &
     podman_service=$!
     others="$others $podman_service"
     within 20 test -S "$work/podman.sock"
