@@ -66,6 +66,10 @@ leave() {
         [ -z "$engine" ] || { kill "$engine" && wait "$engine"; }
         for process in $others; do kill "$process"; done
         remove_runtime k8s.io default build
+        # Those of a container whose end the runtime did not wait for.
+        for shim in $(pgrep -f -- "-address $work/"); do
+            for process in $(pgrep -P "$shim") "$shim"; do kill -KILL "$process"; done
+        done
         if [ -e "$work/home" ]; then
             for container in $(ann ps --all --quiet); do ann rm --force --time 0 "$container"; done
             for process in $(pgrep -u falco-test); do kill "$process"; done

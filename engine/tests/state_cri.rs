@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use falco_engine::metadata::containerd::api as containerd_api;
 use falco_engine::metadata::cri::api;
 use falco_engine::metadata::endpoint::Limits;
 use falco_engine::metadata::engines::{Engine, Engines};
@@ -591,4 +592,44 @@ fn the_time_of_the_start_is_asked_for_again() {
     IS_STARTED.store(1, Ordering::Relaxed);
     wait(&web, |c| c.info().unwrap().started == 5);
     assert_eq!(containers.take_news().len(), 1, "it is news once");
+}
+
+#[test]
+fn the_interface_of_kubernetes_counts_before_containerds_own() {
+    // Both are at one socket; the container was made, and is not started yet.
+    let path = socket("both");
+    let _server = runtime::serve(&path, Manner::Well, |method, namespace, request| {
+        Reply::Message(match method {
+            "List" if namespace.is_empty() => frame(&containerd_api::Namespaces {
+                namespaces: vec![containerd_api::Namespace {
+                    name: "k8s.io".into(),
+                }],
+            }),
+            "Get" => frame(&containerd_api::GotContainer {
+                container: Some(containerd_api::Container {
+                    id: "web".into(),
+                    labels: pairs([("io.kubernetes.pod.name", "less")]),
+                    ..Default::default()
+                }),
+            }),
+            "ContainerStatus" => {
+                let Some(bytes) = answer(method, request) else {
+                    return Reply::NotFound;
+                };
+                let mut told: api::ContainerStatusResponse = unframe(&bytes).unwrap();
+                told.status.as_mut().unwrap().started_at = 0;
+                frame(&told)
+            }
+            _ => return answer(method, request).into(),
+        })
+    });
+    let at = serde_json::json!({"sockets": [path.display().to_string()]});
+    let engines = runtime::engines(&serde_json::json!({"engines": {"cri": at, "containerd": at}}));
+    let containers = runtime::start(Path::new("/"), engines);
+    let web = containers.get("web", Runtime::Containerd);
+    wait(&web, |c| c.info().is_some());
+    let info = web.info().unwrap();
+    assert_eq!(info.image, "docker.io/library/nginx:latest");
+    let pod = info.pod.as_ref().unwrap();
+    assert_eq!((pod.name.as_str(), pod.ip.as_str()), ("web-0", "10.1.2.3"));
 }

@@ -267,23 +267,23 @@ impl Node {
             })
         };
         let mut answers = self.ask_sockets(container).await;
-        let mut some = None;
-        match tokio::time::timeout(SOON, all(&mut answers, &mut some)).await {
-            Ok(Some(info)) => return Some(Told::All(info)),
-            Ok(None) => return some.map(Told::Some).or_else(files),
+        let mut less = None;
+        match tokio::time::timeout(SOON, best(&mut answers, &mut less)).await {
+            Ok(Some(told)) => return Some(told),
+            Ok(None) => return less.map(Told::Some).or_else(files),
             Err(_) => {
-                if let Some(early) = some.clone().map(Told::Some).or_else(files) {
+                if let Some(early) = less.clone().map(Told::Some).or_else(files) {
                     self.answer(container, early);
                 }
             }
         }
-        let all = all(&mut answers, &mut some).await;
-        all.map(Told::All).or(some.map(Told::Some))
+        let told = best(&mut answers, &mut less).await;
+        told.or(less.map(Told::Some))
     }
 
     /// Asks one socket after the other until somebody knows all, but waits for none:
     /// one that hangs goes on to its time limit, for the sake of the warning.
-    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> mpsc::Receiver<Told> {
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> mpsc::Receiver<Answer> {
         let sockets = self.sockets().await;
         let (sender, answers) = mpsc::channel(sockets.len().max(1));
         let mut last: Option<oneshot::Receiver<()>> = None;
@@ -301,9 +301,9 @@ impl Node {
                 }
                 // Otherwise nobody listens any more.
                 if !sender.is_closed()
-                    && let Some(told) = node.ask_socket(&socket, &id).await
+                    && let Some(answer) = node.ask_socket(&socket, &id).await
                 {
-                    let _ = sender.send(told).await;
+                    let _ = sender.send(answer).await;
                 }
                 drop(is_over);
             });
@@ -311,7 +311,7 @@ impl Node {
         answers
     }
 
-    async fn ask_socket(&self, socket: &Socket, id: &str) -> Option<Told> {
+    async fn ask_socket(&self, socket: &Socket, id: &str) -> Option<Answer> {
         let engine = socket.engine();
         match socket.ask(id, self.engines.wants_sizes()).await {
             // The interface of Kubernetes will know more of it.
@@ -320,9 +320,9 @@ impl Node {
                     && info.pod.is_some()
                     && self.engines.is_enabled(Engine::Cri) =>
             {
-                Some(Told::Some(info))
+                Some(Answer::Less(info))
             }
-            Ok(told) => told,
+            Ok(told) => told.map(Answer::Best),
             Err(error) => {
                 log::debug!("{}: {error}", socket.path().display());
                 None
@@ -331,13 +331,21 @@ impl Node {
     }
 }
 
+/// What one socket answers.
+enum Answer {
+    /// Nobody else knows more.
+    Best(Told),
+    /// Another socket will know more.
+    Less(Info),
+}
+
 /// Waits for the answer of whoever knows most; what others tell meanwhile is put
-/// into `some`. `None`: nobody knows more than that.
-async fn all(answers: &mut mpsc::Receiver<Told>, some: &mut Option<Info>) -> Option<Info> {
-    while let Some(told) = answers.recv().await {
-        match told {
-            Told::All(info) => return Some(info),
-            Told::Some(info) => *some = Some(info),
+/// into `less`. `None`: nobody knows more than that.
+async fn best(answers: &mut mpsc::Receiver<Answer>, less: &mut Option<Info>) -> Option<Told> {
+    while let Some(answer) = answers.recv().await {
+        match answer {
+            Answer::Best(told) => return Some(told),
+            Answer::Less(info) => *less = Some(info),
         }
     }
     None
