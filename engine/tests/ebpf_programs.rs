@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use falco_abi::event::{Event as Kind, execve};
@@ -45,6 +46,60 @@ fn every_program_is_accepted() {
     if let Err(error) = source.set_interest(&all) {
         panic!("{error:#}");
     }
+}
+
+#[test]
+fn programs_are_loaded_beside_the_reader() {
+    let Some(mut source) = source() else {
+        return;
+    };
+    source.set_interest(&interest([])).expect("no call");
+    let all = SYSCALLS.iter().filter(|call| call.number() != NONE);
+    let all = interest(all.map(|call| call.number().into()));
+    let mut prepare = source.preparer().expect("programs to load");
+    let begun = Instant::now();
+    let loading = thread::spawn(move || prepare(&all).map(|()| begun.elapsed()));
+    let mut rounds = 0;
+    while !loading.is_finished() {
+        let wait = Duration::from_millis(5);
+        source.read(wait, &mut |_, _| {}).expect("a batch");
+        source.counters().expect("counters");
+        rounds += 1;
+    }
+    let prepared = loading.join().unwrap().expect("all are loaded");
+    let begun = Instant::now();
+    source.set_interest(&all).expect("all calls");
+    let first = begun.elapsed();
+    let begun = Instant::now();
+    source.set_interest(&all).expect("the same again");
+    let again = begun.elapsed();
+    println!(
+        "loading took {prepared:?} ({rounds} looks at the rings meanwhile), telling {first:?}, \
+         telling the same again {again:?}"
+    );
+    assert!(rounds > 1 && first < prepared && again < prepared);
+}
+
+#[test]
+fn processors_share_rings_as_they_are_told() {
+    let Some(source) = source() else {
+        return;
+    };
+    // All of them share one.
+    assert_eq!(source.rings().0, 1);
+    drop(source);
+    let options = Options {
+        cpus_for_each_buffer: 1,
+        ..Options::default()
+    };
+    let each = EbpfSource::open(options).expect("rings").rings().0;
+    assert!(each >= thread::available_parallelism().unwrap().get());
+    let options = Options {
+        cpus_for_each_buffer: 2,
+        ..options
+    };
+    let pairs = EbpfSource::open(options).expect("rings").rings().0;
+    assert_eq!(pairs, each.div_ceil(2));
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub mod ebpf;
 pub mod kmod;
 mod mapping;
 mod merge;
+pub mod nodriver;
 
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::syscall::SYSCALL_MAX;
@@ -83,6 +84,10 @@ pub enum Batch {
     End,
 }
 
+/// Makes ready what an interest needs, on another thread than that of the source:
+/// see [`Source::preparer`].
+pub type Preparer = Box<dyn FnMut(&Interest) -> anyhow::Result<()> + Send>;
+
 /// A source of records: the module's rings, or a capture, whose events become
 /// the same records.
 pub trait Source {
@@ -91,6 +96,11 @@ pub trait Source {
     /// # Errors
     /// When the kernel refuses.
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()>;
+
+    /// What is to be asked first, beside the reader, where an interest may take its time.
+    fn preparer(&self) -> Option<Preparer> {
+        None
+    }
 
     /// Says whether nobody wants the calls of `fcntl` that change nothing. A source
     /// for which they cost nothing may make records of them nevertheless.

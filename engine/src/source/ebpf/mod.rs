@@ -5,6 +5,7 @@ mod ring;
 mod types;
 
 use std::os::fd::AsFd as _;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -18,7 +19,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use self::programs::Programs;
 use self::ring::Ring;
 use super::merge::merge;
-use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
+use super::{Batch, Counters, Lost, Preparer, RingUse, Source, boot_time, epoch_offset};
 
 /// As for the module: after a batch the reader sleeps this long.
 const GATHER: Duration = Duration::from_millis(2);
@@ -146,6 +147,14 @@ impl EbpfSource {
 impl Source for EbpfSource {
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
         self.programs.set_interest(interest)
+    }
+
+    fn preparer(&self) -> Option<Preparer> {
+        let loader = self.programs.loader();
+        Some(Box::new(move |interest| {
+            let mut loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
+            loader.prepare(interest)
+        }))
     }
 
     fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {

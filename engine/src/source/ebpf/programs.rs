@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
@@ -73,9 +73,7 @@ const HOOKS: [(&str, &str, u64); 9] = [
 
 /// The loaded programs with their maps.
 pub(super) struct Programs {
-    ebpf: Ebpf,
-    /// The kernel's types, while programs are loaded: they take more memory than all else.
-    btf: Option<Btf>,
+    loader: Arc<Mutex<Loader>>,
     table: ProgramArray<MapData>,
     interest: Array<MapData, [u32; 2]>,
     settings: Array<MapData, [u64; setting::LEN]>,
@@ -85,9 +83,25 @@ pub(super) struct Programs {
     counters: PerCpuArray<MapData, [u64; counter::LEN]>,
     rings: ArrayOfMaps<MapData>,
     /// Events whose programs are in the table.
-    loaded: BTreeSet<Event>,
+    told: BTreeSet<Event>,
     attached: BTreeMap<&'static str, FdLink>,
     values: [u64; setting::LEN],
+}
+
+/// The programs, of which those are loaded that were asked for so far. Loading takes
+/// long, and so can be done by another thread than that which reads records.
+pub(super) struct Loader {
+    ebpf: Ebpf,
+    /// The kernel's types, until programs are loaded: they take more memory than all else.
+    btf: Option<Btf>,
+}
+
+/// What an interest needs.
+struct Needs {
+    /// Events whose programs the dispatcher calls.
+    events: BTreeSet<Event>,
+    /// Those of [`HOOKS`] that are to be attached.
+    hooks: Vec<(&'static str, &'static str)>,
 }
 
 impl Programs {
@@ -130,9 +144,11 @@ impl Programs {
             _waiting: waiting,
             counters: PerCpuArray::try_from(map("COUNTERS")?)?,
             rings: ArrayOfMaps::try_from(map("RINGS")?)?,
-            ebpf,
-            btf: Some(btf),
-            loaded: BTreeSet::new(),
+            loader: Arc::new(Mutex::new(Loader {
+                ebpf,
+                btf: Some(btf),
+            })),
+            told: BTreeSet::new(),
             attached: BTreeMap::new(),
             values: [0; setting::LEN],
         })
@@ -186,109 +202,153 @@ impl Programs {
                 nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
             })
         };
-        self.ebpf.programs().filter_map(cost).collect()
+        // While programs are loaded there is no answer, rather than a wait.
+        let loader = self.loader.try_lock();
+        loader.map_or_else(
+            |_| Vec::new(),
+            |loader| loader.ebpf.programs().filter_map(cost).collect(),
+        )
     }
 
-    /// Loads what the interest needs, tells the dispatcher, attaches and detaches.
+    /// What loads programs beside the reader.
+    pub(super) fn loader(&self) -> Arc<Mutex<Loader>> {
+        Arc::clone(&self.loader)
+    }
+
+    /// Loads what the interest needs, unless it is loaded, tells the dispatcher, attaches
+    /// and detaches.
     pub(super) fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
-        let wants = |n: usize| interest.syscalls[n / 64] & 1 << (n % 64) != 0;
-        let calls: Vec<usize> = (0..SYSCALL_MAX).filter(|&n| wants(n)).collect();
-        let (mut entries, mut exits) = (false, false);
-        let mut events = BTreeSet::new();
-        for &number in &calls {
-            let event = EVENT_BY_NUMBER[number];
-            if never_returns(event) {
-                entries = true;
-            } else {
-                exits = true;
-                events.insert(event);
+        let wants = |n: usize| is_wanted(interest, n);
+        let needs = needs(interest);
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        loader.load(&needs)?;
+        for &event in needs.events.difference(&self.told) {
+            for (name, index) in names(event) {
+                let fd = loader.program(&name)?.fd()?.try_clone()?;
+                self.table.set(u32::try_from(index)?, &fd, 0)?;
             }
         }
-        if cfg!(target_arch = "x86_64") && !calls.is_empty() {
-            // Of a call of x32 its name is recorded.
-            events.insert(Event::Syscall);
+        self.told.extend(&needs.events);
+        for number in 0..SYSCALL_MAX {
+            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
+            self.interest.set(u32::try_from(number)?, entry, 0)?;
+        }
+        for (program, ..) in HOOKS {
+            if !needs.hooks.iter().any(|hook| hook.0 == program) {
+                self.attached.remove(program);
+            }
+        }
+        for &(name, _) in &needs.hooks {
+            if !self.attached.contains_key(name) {
+                let program = loader.program(name)?;
+                let link = program.attach().map_err(|error| refused(&error))?;
+                let link = program.take_link(link)?.into();
+                self.attached.insert(name, link);
+            }
+        }
+        drop(loader);
+        self.set(setting::HOOKS, interest.hooks)
+    }
+}
+
+fn is_wanted(interest: &Interest, number: usize) -> bool {
+    interest.syscalls[number / 64] & 1 << (number % 64) != 0
+}
+
+fn needs(interest: &Interest) -> Needs {
+    let (mut entries, mut exits) = (false, false);
+    let mut events = BTreeSet::new();
+    for number in (0..SYSCALL_MAX).filter(|&number| is_wanted(interest, number)) {
+        let event = EVENT_BY_NUMBER[number];
+        if never_returns(event) {
+            entries = true;
+        } else {
+            exits = true;
+            events.insert(event);
+        }
+    }
+    if cfg!(target_arch = "x86_64") && (entries || exits) {
+        // Of a call of x32 its name is recorded.
+        events.insert(Event::Syscall);
+    }
+    let hooks = HOOKS
+        .into_iter()
+        .filter(|&(program, _, bit)| match program {
+            "sys_enter" => entries,
+            "sys_exit" => exits,
+            _ => interest.hooks & bit != 0,
+        });
+    Needs {
+        events,
+        hooks: hooks.map(|(program, point, _)| (program, point)).collect(),
+    }
+}
+
+impl Loader {
+    /// Loads what an interest needs, beside the reader: it finds it loaded then.
+    pub(super) fn prepare(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        self.load(&needs(interest))
+    }
+
+    fn program(&mut self, name: &str) -> anyhow::Result<&mut BtfTracePoint> {
+        let program = self.ebpf.program_mut(name);
+        let program = program.with_context(|| format!("the programs have none for `{name}`"))?;
+        Ok(program.try_into()?)
+    }
+
+    /// Loads programs that are not loaded yet. The verifier takes its time for each, and
+    /// checks several at once.
+    fn load(&mut self, needs: &Needs) -> anyhow::Result<()> {
+        let calls = needs.events.iter().flat_map(|&event| names(event));
+        let calls = calls.map(|(name, _)| (name, "sys_exit"));
+        let hooks = needs
+            .hooks
+            .iter()
+            .map(|&(name, point)| (name.to_owned(), point));
+        let mut wanted: BTreeMap<String, &str> = calls.chain(hooks).collect();
+        let mut programs = Vec::new();
+        for (name, program) in self.ebpf.programs_mut() {
+            if let Some(point) = wanted.remove(name) {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                if program.fd().is_err() {
+                    programs.push((name, point, program));
+                }
+            }
+        }
+        if let Some(name) = wanted.keys().next() {
+            bail!("the programs have none for `{name}`");
+        }
+        if programs.is_empty() {
+            return Ok(());
         }
         let btf = match self.btf.take() {
             Some(btf) => btf,
             None => kernel_types()?,
         };
-        self.load(&events, &btf)?;
-        for number in 0..SYSCALL_MAX {
-            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
-            self.interest.set(u32::try_from(number)?, entry, 0)?;
-        }
-        self.set(setting::HOOKS, interest.hooks)?;
-        for (program, tracepoint, bit) in HOOKS {
-            let wanted = match program {
-                "sys_enter" => entries,
-                "sys_exit" => exits,
-                _ => interest.hooks & bit != 0,
-            };
-            if !wanted {
-                self.attached.remove(program);
-            } else if !self.attached.contains_key(program) {
-                let link = self.attach(program, tracepoint, &btf)?;
-                self.attached.insert(program, link);
-            }
-        }
-        drop(btf);
-        give_back();
-        Ok(())
-    }
-
-    /// Loads the programs of events into the dispatcher's table. The verifier takes its
-    /// time for each, and checks several at once.
-    fn load(&mut self, events: &BTreeSet<Event>, btf: &Btf) -> anyhow::Result<()> {
-        let names: BTreeMap<String, usize> = events
-            .difference(&self.loaded)
-            .flat_map(|&event| names(event))
-            .collect();
-        let mut programs = Vec::new();
-        for (name, program) in self.ebpf.programs_mut() {
-            if let Some(&index) = names.get(name) {
-                let program: &mut BtfTracePoint = program.try_into()?;
-                programs.push((name, u32::try_from(index)?, program));
-            }
-        }
-        if let Some(name) = names
-            .keys()
-            .find(|name| !programs.iter().any(|program| program.0 == **name))
-        {
-            bail!("the programs have none for `{name}`");
-        }
         let queue = Mutex::new(programs);
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let work = || {
-            let mut loaded = Vec::new();
-            while let Some((name, index, program)) = next() {
-                load_program(program, name, "sys_exit", btf)?;
-                loaded.push((index, program.fd()?.try_clone()?));
+            while let Some((name, point, program)) = next() {
+                load_program(program, name, point, &btf)?;
             }
-            anyhow::Ok(loaded)
+            anyhow::Ok(())
         };
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let results: Vec<_> = std::thread::scope(|scope| {
+        let result = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut results = vec![work()];
-            results.extend(others.into_iter().map(|other| {
-                let result = other.join();
-                result.unwrap_or_else(|_| Err(anyhow!("the loading of eBPF programs broke off")))
-            }));
-            results
-        });
-        for result in results {
-            for (index, fd) in result? {
-                self.table.set(index, &fd, 0)?;
+            let mut result = work();
+            for other in others {
+                let other = other.join();
+                result = result
+                    .and(other.unwrap_or_else(|_| {
+                        Err(anyhow!("the loading of eBPF programs broke off"))
+                    }));
             }
-        }
-        self.loaded.extend(events);
-        Ok(())
-    }
-
-    fn attach(&mut self, name: &str, tracepoint: &str, btf: &Btf) -> anyhow::Result<FdLink> {
-        let program = program(&mut self.ebpf, name, tracepoint, btf)?;
-        let link = program.attach().map_err(|error| refused(&error))?;
-        Ok(program.take_link(link)?.into())
+            result
+        });
+        drop(btf);
+        give_back();
+        result
     }
 }
 
@@ -325,45 +385,25 @@ fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
     }
 }
 
-/// A program, loaded.
-fn program<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &str,
-    tracepoint: &str,
-    btf: &Btf,
-) -> anyhow::Result<&'a mut BtfTracePoint> {
-    let program: &mut BtfTracePoint = ebpf
-        .program_mut(name)
-        .with_context(|| format!("the programs have none for `{name}`"))?
-        .try_into()?;
-    load_program(program, name, tracepoint, btf)?;
-    Ok(program)
-}
-
-/// Loads a program, unless it is loaded.
+/// Loads a program.
 fn load_program(
     program: &mut BtfTracePoint,
     name: &str,
     tracepoint: &str,
     btf: &Btf,
 ) -> anyhow::Result<()> {
-    if program.fd().is_err() {
-        match program.load(tracepoint, btf) {
-            Ok(()) => {}
-            Err(ProgramError::LoadError {
-                io_error,
-                verifier_log,
-            }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
-                let log = verifier_log.to_string();
-                let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
-                bail!(
-                    "the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}"
-                );
-            }
-            Err(error) => return Err(refused(&error)),
+    match program.load(tracepoint, btf) {
+        Ok(()) => Ok(()),
+        Err(ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
+            let log = verifier_log.to_string();
+            let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
+            bail!("the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}");
         }
+        Err(error) => Err(refused(&error)),
     }
-    Ok(())
 }
 
 /// Calls recorded at their entry, since there is no exit.
