@@ -53,10 +53,11 @@ bench-kernel: bench-ebpf ## Measure what system calls cost in the virtual node, 
 	@tests/latency.sh
 
 bench-ebpf: ## Measure what system calls cost on this machine while eBPF programs watch
-	cargo run --release --locked --package falco-engine --example syscall_cost -- native
+	@packaging/build.sh --example syscall_cost
+	target/release/examples/syscall_cost native
 
 engine: ## Build falco-engine
-	cargo build --release --locked --package falco-engine
+	@packaging/build.sh
 
 kmod: ## Build falco_kmod, for this kernel or else for that of the virtual node
 	@kmod/build.sh

@@ -29,7 +29,7 @@ bullseye) FALCO_NODE="$("$NODE_DIR/old-kernel.sh" "$kernel")" ;;
 esac
 export FALCO_NODE="${FALCO_NODE:-}"
 
-[ -n "${FALCO_ENGINE:-}" ] || cargo build --quiet --release --locked --package falco-engine
+[ -n "${FALCO_ENGINE:-}" ] || packaging/build.sh --quiet
 [ -n "${FALCO_EXAMPLES:-}" ] || cargo build --quiet --locked --package falco-engine --examples
 failed=0
 for job in "$@"; do

@@ -24,7 +24,7 @@ engine_program="${FALCO_ENGINE:-target/release/falco-engine}"
 examples="${FALCO_EXAMPLES:-target/release/examples}"
 if [ -z "${FALCO_EXAMPLES:-}" ]; then
     step "building the engine"
-    cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod
+    packaging/build.sh --example cri-pod
 fi
 install_runtime
 
