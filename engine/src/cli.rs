@@ -222,9 +222,16 @@ pub enum Action {
     ///
     /// Asks its web server, which must be turned on (webserver.enabled).
     Top {
-        /// Where the web server listens
-        #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8765")]
-        address: String,
+        /// Where the web server listens, if it is not as in the configuration
+        ///
+        /// https:// in front says that it encrypts. Its certificate may be any: nothing
+        /// secret is sent.
+        #[arg(value_name = "HOST:PORT")]
+        address: Option<String>,
+
+        /// Read the configuration from FILE
+        #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
+        config: PathBuf,
 
         /// Show it so often and end
         #[arg(short = 'n', value_name = "NUMBER")]

@@ -381,6 +381,18 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_as_long_as_the_key_says() {
+        let text = "syscall_event_drops: {max_burst: 3, rate: 0, simulate_drops: true}";
+        let drops = crate::config::from_text("f", text, &[])
+            .unwrap()
+            .config
+            .drops;
+        let mut watch = Watch::new(&drops, false);
+        let alerts = (0..10).filter(|&n| watch.look(&counters(n, 0), n).alert.is_some());
+        assert_eq!(alerts.count(), 3);
+    }
+
+    #[test]
     fn what_was_lost_is_told_in_detail() {
         let new = difference(&counters(0, 5).lost, &counters(0, 8).lost);
         assert_eq!(details(&new), " cpu=1 cause=full class=open count=3");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use crossbeam_channel::Sender;
+use falco_abi::control::Interest;
 use falco_abi::event::Event as Kind;
 use log::{error, info};
 
@@ -43,6 +44,8 @@ const BROKEN_LOGGED: u64 = 10;
 /// Everything that the loop moves.
 pub(super) struct Pipeline {
     source: Box<dyn Source>,
+    /// What the source makes records of.
+    interest: Interest,
     rest: Rest,
     /// For alerts of other threads.
     alerts: Sender<Alert>,
@@ -93,16 +96,19 @@ fn meter(config: &Config) -> Meter {
 }
 
 impl Pipeline {
+    /// A loop over a source that makes records of what the interest says.
     pub(super) fn new(
-        source: Box<dyn Source>,
+        source: (Box<dyn Source>, Interest),
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
         config: &Config,
         alerts: Sender<Alert>,
     ) -> Self {
+        let (source, interest) = source;
         Self {
             source,
+            interest,
             alerts,
             rest: Rest {
                 state,
@@ -191,9 +197,16 @@ impl Pipeline {
     /// meets neither rules, none meets both.
     ///
     /// # Errors
-    /// When the kernel does not take the new interest.
+    /// When the kernel does not take the new interest. Then all goes on as before.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
-        self.source.set_interest(&prepared.interest)?;
+        if let Err(error) = self.source.set_interest(&prepared.interest) {
+            // It may have taken a part of it.
+            if let Err(error) = self.source.set_interest(&self.interest) {
+                error!("the kernel does not take the interest of before either: {error:#}");
+            }
+            return Err(error.context("the kernel does not record what the new rules need"));
+        }
+        self.interest = prepared.interest;
         let queries = startup::wants_queries(&prepared.config, &prepared.ruleset);
         self.source.leave_out_queries(!queries);
         self.rest.waiting.configure(prepared.config.holding);
@@ -218,6 +231,7 @@ impl Pipeline {
             source,
             rest,
             alerts,
+            ..
         } = self;
         match &mut rest.captures {
             Some(captures) => captures.configure(settings),
@@ -478,5 +492,103 @@ impl Evaluator {
     fn send(&mut self, alert: &Alert) {
         self.statistics.record(alert);
         self.outputs.send(alert);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use falco_abi::control::hook;
+
+    use super::*;
+    use crate::filter::fields::FIELDS;
+    use crate::filter::table::FieldTable;
+    use crate::rules::{LoadOptions, RuleSource};
+
+    /// Refuses one interest, and keeps what it was told.
+    struct Stubborn {
+        refused: u64,
+        told: Arc<Mutex<Vec<u64>>>,
+    }
+
+    impl Source for Stubborn {
+        fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+            self.told.lock().unwrap().push(interest.hooks);
+            anyhow::ensure!(interest.hooks != self.refused, "no memory");
+            Ok(())
+        }
+
+        fn read(&mut self, _: Duration, _: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+            Ok(Batch::End)
+        }
+
+        fn counters(&self) -> anyhow::Result<Counters> {
+            Ok(Counters::default())
+        }
+
+        fn epoch_offset(&self) -> i64 {
+            0
+        }
+    }
+
+    fn ruleset(name: &str) -> Ruleset {
+        let text = format!(
+            "- {{rule: {name}, desc: d, condition: evt.type = open, output: o, priority: INFO}}"
+        );
+        let (fields, path) = (FieldTable::new(FIELDS), "rules".to_owned());
+        let loaded = Ruleset::load(
+            [RuleSource { path, text }],
+            &fields,
+            &LoadOptions::default(),
+        );
+        loaded.ruleset.unwrap()
+    }
+
+    fn interest(hooks: u64) -> Interest {
+        Interest {
+            hooks,
+            ..Interest::default()
+        }
+    }
+
+    #[test]
+    fn rules_that_the_kernel_refuses_leave_the_old_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config::defaults();
+        config.outputs.file.enabled = true;
+        config.outputs.file.filename = directory.path().join("alerts");
+        let told = Arc::default();
+        let source = Stubborn {
+            refused: hook::SWITCH,
+            told: Arc::clone(&told),
+        };
+        let mut pipeline = Pipeline::new(
+            (Box::new(source), interest(hook::EXEC)),
+            State::new(),
+            ruleset("old"),
+            Outputs::start(&config.outputs).unwrap(),
+            &config,
+            crossbeam_channel::bounded(1).0,
+        );
+        let config = Arc::new(config);
+        let mut swap = |name: &str, hooks| {
+            pipeline.swap(Prepared {
+                config: Arc::clone(&config),
+                ruleset: ruleset(name),
+                interest: interest(hooks),
+                open_files: false,
+                outputs: Outputs::prepare(&config.outputs, &config.outputs).unwrap(),
+            })
+        };
+        let error = swap("refused", hook::SWITCH).err().unwrap();
+        assert_eq!(
+            format!("{error:#}"),
+            "the kernel does not record what the new rules need: no memory"
+        );
+        let old = swap("new", hook::FORK).unwrap();
+        assert!(old.rules().next().is_some_and(|rule| &*rule.name == "old"));
+        let told = told.lock().unwrap();
+        assert_eq!(*told, [hook::SWITCH, hook::EXEC, hook::FORK]);
     }
 }

@@ -180,14 +180,13 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "engine.kind",
-        Kind::Special {
-            form: "`auto`, `kmod`, `modern_ebpf` or `replay`",
-            schema: TEXT_SCHEMA,
-            set: engine_kind,
+        Kind::Choice {
+            words: &["auto", "kmod", "modern_ebpf", "replay", "nodriver"],
+            set: |c, v| c.engine.kind = engine_kind(v),
         },
         "kmod",
         "Source of events: kmod, the kernel module; modern_ebpf, eBPF programs; auto, the module if \
-         it is loaded, else eBPF programs.",
+         it is loaded, else eBPF programs; replay, a capture; nodriver, none.",
     ),
     full(
         "engine.kmod.buf_size_preset",
@@ -252,7 +251,7 @@ pub static KEYS: &[Key<Config>] = &[
         TEXTS,
         "",
         pending(
-            &["[]", "[container]"],
+            &["[]", "[container]", "container"],
             "plugins are not loaded; only `container` is built in",
         ),
         "Plugins to load.",
@@ -280,23 +279,26 @@ pub static KEYS: &[Key<Config>] = &[
         "base_syscalls.custom_set",
         Kind::Texts(|c, v| c.base_syscalls.custom_set = v),
         "[]",
-        "System calls to collect beside those of the rules, or with ! in front, not to.",
+        "System calls to collect beside those of the rules, instead of those by which users, directories \
+         and descriptors of processes are known; or with ! in front, not to.",
     ),
     full(
         "base_syscalls.repair",
         Kind::Bool(|c, v| c.base_syscalls.repair = v),
         "false",
-        "Nothing to do: only what the rules and the state need is collected anyway.",
+        "Collect what is needed to know processes even if custom_set names system calls. Without such \
+         names that is so anyway, and no more than the rules need.",
     ),
     full(
         "base_syscalls.all",
         Kind::Bool(|c, v| c.base_syscalls.all = v),
         "false",
-        "Nothing to do: what the rules need is collected, whatever its volume.",
+        "Collect every system call for which there are parameters. What the rules need is collected \
+         without it, whatever its volume.",
     ),
     full(
         "falco_libs.thread_table_size",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.threads = usize::try_from(v).unwrap_or(0),
@@ -306,7 +308,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "falco_libs.thread_table_auto_purging_interval_s",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.purging_interval = v,
@@ -316,7 +318,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "falco_libs.thread_table_auto_purging_thread_timeout_s",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.purging_timeout = v,
@@ -521,7 +523,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "outputs_queue.capacity",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| {
@@ -554,7 +556,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "output_timeout",
-        Kind::Integer {
+        Kind::Clamped {
             min: 1,
             max: 3_600_000,
             set: |c, v| c.outputs.timeout_ms = v,
@@ -797,7 +799,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "http_output.max_consecutive_timeouts",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 255,
             set: |c, v| c.outputs.http.retries = u8::try_from(v).unwrap_or(u8::MAX),
@@ -894,13 +896,13 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "webserver.threadiness",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 64,
             set: |c, v| c.web.threads = usize::try_from(v).unwrap_or(0),
         },
         "0",
-        "Threads that serve; 0 stands for one, which is enough for what there is.",
+        "Threads that serve; 0 stands for one, which is enough for what there is. (In Falco: for one of each processor.)",
     ),
     full(
         "webserver.listen_port",
@@ -998,7 +1000,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "syscall_event_drops.max_burst",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1_000_000,
             set: |c, v| c.drops.max_burst = v,
@@ -1352,8 +1354,12 @@ const ACTION_NAMES: [&str; 4] = ["ignore", "log", "alert", "exit"];
 
 fn drop_actions(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     const NAME: &str = "syscall_event_drops.actions";
-    let yaml::Kind::Sequence(items) = &node.kind else {
-        return reader.mismatch(NAME, "a list of ignore, log, alert, exit", node);
+    let items: Vec<&Node> = match &node.kind {
+        yaml::Kind::Sequence(items) => items.iter().map(Rc::as_ref).collect(),
+        yaml::Kind::Scalar(_) => vec![node],
+        yaml::Kind::Map(_) => {
+            return reader.mismatch(NAME, "a list of ignore, log, alert, exit", node);
+        }
     };
     let mut ignore = false;
     let mut actions = Vec::new();
@@ -1391,22 +1397,13 @@ fn preset(preset: u64) -> u32 {
     BUFFER_MIB.get(index).map_or(0, |mib| mib << 20)
 }
 
-fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
-    match node.text() {
-        Some("auto") => config.engine.kind = EngineKind::Auto,
-        Some("kmod") => config.engine.kind = EngineKind::Kmod,
-        Some("modern_ebpf") => config.engine.kind = EngineKind::ModernEbpf,
-        Some("replay") => config.engine.kind = EngineKind::Replay,
-        Some("nodriver") => reader.error(
-            node.place,
-            "engine.kind `nodriver` does not exist; there are `auto`, `kmod`, `modern_ebpf` and \
-             `replay`",
-        ),
-        _ => reader.mismatch(
-            "engine.kind",
-            "`auto`, `kmod`, `modern_ebpf` or `replay`",
-            node,
-        ),
+fn engine_kind(word: &str) -> EngineKind {
+    match word {
+        "auto" => EngineKind::Auto,
+        "modern_ebpf" => EngineKind::ModernEbpf,
+        "replay" => EngineKind::Replay,
+        "nodriver" => EngineKind::Nodriver,
+        _ => EngineKind::Kmod,
     }
 }
 

@@ -89,6 +89,8 @@ pub enum EngineKind {
     Auto,
     /// A capture, from its beginning to its end.
     Replay,
+    /// Nowhere.
+    Nodriver,
 }
 
 impl EngineKind {
@@ -99,6 +101,7 @@ impl EngineKind {
             Self::ModernEbpf => "modern_ebpf",
             Self::Auto => "auto",
             Self::Replay => "replay",
+            Self::Nodriver => "nodriver",
         }
     }
 }
@@ -187,11 +190,12 @@ pub struct Privileges {
 /// The section `base_syscalls`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseSyscalls {
-    /// Names to add, or with `!` in front to leave out.
+    /// Names to collect instead of those that the state needs, or with `!` in front
+    /// to leave out.
     pub custom_set: Vec<Text>,
-    /// Only what the rules need for their state.
+    /// What the state needs, beside the names to collect.
     pub repair: bool,
-    /// Even the high-volume reads and writes.
+    /// Everything for which there are parameters.
     pub all: bool,
 }
 
@@ -428,7 +432,7 @@ pub struct Metrics {
 pub struct WebServer {
     /// Serve at all.
     pub enabled: bool,
-    /// Threads; 0: as many as processors.
+    /// Threads; 0: one.
     pub threads: usize,
     /// Address.
     pub address: IpAddr,

@@ -372,3 +372,31 @@ fn lost_on(sample: &Sample, ring: &RingUse) -> u64 {
     let own = lost.filter(|lost| lost.cpu == Some(ring.cpu));
     own.map(|lost| lost.count).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn each_toggle_turns_off_its_group() {
+        let off = |key: &str| {
+            let text = format!("metrics: {{{key}: false}}");
+            let settings = config::from_text("f", &text, &[]).unwrap().config.metrics;
+            let all = [Always, Rules, Resources, State, Kernel, PerCpu, Programs];
+            let off = all.into_iter().filter(|group| !group.is_on(&settings));
+            off.collect::<Vec<_>>()
+        };
+        for (key, groups) in [
+            ("enabled", &[][..]),
+            ("rules_counters_enabled", &[Rules]),
+            ("resource_utilization_enabled", &[Resources]),
+            ("state_counters_enabled", &[State]),
+            ("kernel_event_counters_enabled", &[Kernel, PerCpu]),
+            ("kernel_event_counters_per_cpu_enabled", &[PerCpu]),
+            ("libbpf_stats_enabled", &[Programs]),
+        ] {
+            assert_eq!(off(key), groups, "{key}");
+        }
+    }
+}
