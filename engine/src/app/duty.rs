@@ -92,6 +92,11 @@ impl Duty {
             .map_or(wait, |limit| limit.min(wait))
     }
 
+    /// The loop works, also in the middle of a batch.
+    pub(super) fn is_alive(&mut self) {
+        self.watchdog.kick();
+    }
+
     /// Does what is due.
     ///
     /// # Errors

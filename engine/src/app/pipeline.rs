@@ -38,6 +38,9 @@ const HEALING: Duration = Duration::from_millis(20);
 const HOLDING: Duration = Duration::from_millis(5);
 /// Containers that ended and are yet to be known, at most.
 const MOST_ENDED: usize = 512;
+/// After so many records of a batch, which can have all that a ring has room for, the
+/// manager of services hears that the loop works.
+const ALIVE: u64 = 1024;
 /// Records that cannot be read are logged one by one up to this many.
 const BROKEN_LOGGED: u64 = 10;
 
@@ -162,6 +165,9 @@ impl Pipeline {
             let epoch_offset = source.epoch_offset();
             let batch = source.read(duty.patience(wait), &mut |num, record| {
                 rest.take(num, record, epoch_offset);
+                if num.is_multiple_of(ALIVE) {
+                    duty.is_alive();
+                }
             })?;
             rest.release_held();
             rest.tell_news();
