@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::filter::field::{ArgKind, Cardinality, Field, FieldType};
 use crate::filter::fields::FIELDS;
-use crate::source::capture::events::{EVENT_TYPES, EventType, Kind as TypeKind};
+use crate::source::capture::events::{EVENT_TYPES, EventType};
 use crate::source::capture::syscalls::NAMES;
 
 /// Form of a listing.
@@ -300,8 +300,8 @@ fn row(direction: char, name: &'static str, info: &EventInfo) -> Row {
 fn syscall_rows() -> Vec<Row> {
     let is_call = |info: &EventInfo| {
         let of_capture = EVENT_TYPES.iter().find(|ty| ty.name == info.name);
-        let is_exit = |ty: &EventType| !matches!(ty.kind, TypeKind::Hook | TypeKind::Large);
-        SYSCALLS.iter().any(|call| call.name == info.name) || of_capture.is_some_and(is_exit)
+        SYSCALLS.iter().any(|call| call.name == info.name)
+            || of_capture.is_some_and(|ty| ty.kind.is_call())
     };
     let infos = ALL.iter().map(|kind| kind.info());
     let infos = infos.filter(|info| !info.internal && !info.name.is_empty());
@@ -326,9 +326,7 @@ fn syscall_rows() -> Vec<Row> {
 
 /// Other events: those that are `listed`, or those that are not.
 fn other_rows(names: &[&str], listed: bool) -> Vec<Row> {
-    let is_other = |ty: &&EventType| {
-        matches!(ty.kind, TypeKind::Hook | TypeKind::Large) && names.contains(&ty.name) == listed
-    };
+    let is_other = |ty: &&EventType| !ty.kind.is_call() && names.contains(&ty.name) == listed;
     let mut rows: Vec<Row> = Vec::new();
     for ty in EVENT_TYPES.iter().filter(is_other) {
         let infos = ALL.iter().map(|kind| kind.info());

@@ -257,6 +257,9 @@ pub(super) fn open_source(
             }
             info!("reading the capture {}", engine.capture_file.display());
             let mut source = CaptureSource::open(&engine.capture_file)?;
+            if engine.replay_speed > 0.0 {
+                source.set_speed(engine.replay_speed);
+            }
             source.set_interest(&wanted)?;
             source.leave_out_queries(!wants_queries(config, ruleset));
             let mut state = State::new();

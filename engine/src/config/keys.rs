@@ -247,6 +247,17 @@ pub static KEYS: &[Key<Config>] = &[
         "",
         "Capture to replay; `-` is standard input.",
     ),
+    full(
+        "engine.replay.speed",
+        Kind::Number {
+            min: 0.0,
+            max: f64::INFINITY,
+            set: |c, v| c.engine.replay_speed = v,
+        },
+        "0",
+        "Replay as fast as it was recorded, times this number; 0: as fast as possible. Not known to \
+         Falco.",
+    ),
     other(
         "load_plugins",
         TEXTS,
@@ -623,8 +634,7 @@ pub static KEYS: &[Key<Config>] = &[
             set: |c, v| c.capture.before_events = v,
         },
         "0",
-        "So many events before the alert are kept for its capture, perhaps twice as many, but no \
-         more than 16 MiB.",
+        "So many events before the alert are kept for its capture, or more, but no more than 16 MiB.",
     ),
     // Output channels.
     full(

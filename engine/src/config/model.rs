@@ -104,7 +104,7 @@ impl EngineKind {
 }
 
 /// The section `engine`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Engine {
     /// Where events come from.
     pub kind: EngineKind,
@@ -125,6 +125,9 @@ pub struct Engine {
     pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+    /// How many times as fast as it was recorded it is replayed; 0: as fast as
+    /// possible.
+    pub replay_speed: f64,
     /// How much is recorded.
     pub limits: RecordLimits,
 }

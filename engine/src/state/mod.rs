@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+pub(crate) mod grown;
 mod heal;
 pub(crate) mod opened;
 mod process;

@@ -7,6 +7,7 @@
 use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
 use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, RECORD_ALIGN, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+use serde_json::Value;
 
 use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
@@ -238,6 +239,40 @@ impl Converter {
         record.finish(Kind::Syscall, None, raw, NO_SYSCALL, flag::KNOWN);
     }
 
+    /// A record whose one parameter has all parameters of the event as JSON.
+    #[cold]
+    fn json(&mut self, raw: &Raw<'_>, event: Kind, slots: usize) -> Outcome {
+        let params = events::event_type(raw.code).map_or(&[][..], |ty| ty.params);
+        let mut members = Vec::new();
+        let mut at = 0;
+        for (param, len) in params.iter().zip(raw.lengths.iter()) {
+            let Some(bytes) = raw.data.get(at..at + len) else {
+                return Outcome::Broken;
+            };
+            at += len;
+            let value = match how(param.ty, ParamType::Bytes) {
+                How::Text => {
+                    let text = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+                    Value::from(String::from_utf8_lossy(text))
+                }
+                _ => number(bytes, false).map_or(Value::Null, Value::from),
+            };
+            members.push(format!("{}:{value}", Value::from(param.name)));
+        }
+        let text = format!("{{{}}}", members.join(","));
+        let mut record = Record::new(&mut self.record, slots, text.as_bytes());
+        if let Some(span) = value(How::Text, text.as_bytes(), record.data(), &[]) {
+            record.set(0, span);
+        }
+        let flags = if raw.hidden || !self.began {
+            flag::KNOWN
+        } else {
+            0
+        };
+        record.finish(event, None, raw, NO_SYSCALL, flags);
+        Outcome::Record
+    }
+
     pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
         let Some(plan) = self
             .plans
@@ -259,6 +294,10 @@ impl Converter {
                 return Outcome::Record;
             }
             _ if !plan.wanted => return Outcome::Counted,
+            Role::Json => {
+                let (event, slots) = (plan.event, plan.slots);
+                return self.json(raw, event, slots);
+            }
             _ => {}
         }
         self.began |= !events::tells_known(raw.code);

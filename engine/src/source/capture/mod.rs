@@ -132,16 +132,18 @@ impl CaptureSource {
         }
     }
 
-    /// The end, in the middle of a block.
+    /// The end, in the middle of a block, or of a compressed file.
     #[cold]
     fn cut_off(&mut self) {
         self.ended = true;
         let left = self.stream.bytes().len();
         let offset = self.block;
-        let there = self.stream.offset() - offset + left as u64;
-        warn!(
-            "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
-        );
+        match self.stream.offset() - offset + left as u64 {
+            0 => warn!("the capture is cut off behind its last block, at offset {offset}"),
+            there => warn!(
+                "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
+            ),
+        }
         self.stream.consume(left);
     }
 
@@ -152,7 +154,7 @@ impl CaptureSource {
         self.memory.check(self.block)?;
         let there = self.stream.fill(BLOCK_HEADER)?;
         if there < BLOCK_HEADER {
-            if there > 0 {
+            if there > 0 || self.stream.is_cut() {
                 self.cut_off();
             }
             self.ended = true;
