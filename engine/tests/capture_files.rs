@@ -3,6 +3,8 @@
 
 mod scap;
 
+use std::io::Read as _;
+use std::path::Path;
 
 use falco_engine::source::capture::CaptureError;
 
@@ -564,6 +566,56 @@ fn lengths_that_lie() {
     }
     println!("{errors} errors, {cut} captures that end early");
     assert!(errors > 0 && cut > 0);
+}
+
+/// Files in a tar archive.
+fn archived(archive: &[u8]) -> Vec<&[u8]> {
+    let mut files = Vec::new();
+    let mut rest = archive;
+    while let Some((header, data)) = rest.split_at_checked(512) {
+        let len = std::str::from_utf8(&header[124..135]).unwrap_or_default();
+        let Ok(len) = usize::from_str_radix(len, 8) else {
+            break;
+        };
+        files.push(&data[..len]);
+        rest = &data[len.next_multiple_of(512)..];
+    }
+    files
+}
+
+/// What the fuzz target `capture` begins with, and what its runs came to: read
+/// here as it is there, so that it stays right without a fuzzer.
+#[test]
+fn inputs_of_the_fuzzer() {
+    let seeds = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds"));
+    let packed = std::fs::File::open(seeds.join("capture.tar.zst")).expect("a corpus");
+    let mut archive = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(packed)
+        .expect("zstd")
+        .read_to_end(&mut archive)
+        .expect("an archive");
+    let mut inputs: Vec<Vec<u8>> = archived(&archive)
+        .iter()
+        .map(|file| file.to_vec())
+        .collect();
+    for entry in std::fs::read_dir(seeds.join("capture")).expect("seeds") {
+        inputs.push(std::fs::read(entry.expect("an entry").path()).expect("a seed"));
+    }
+    let format = "%evt.num %evt.type %evt.args %fd.name %proc.cmdline %proc.aname %user.name";
+    let mut events = 0;
+    for input in &inputs {
+        let compressed = [&b"\x1F\x8B"[..], b"\x28\xB5\x2F\xFD"];
+        let file = match compressed.iter().any(|magic| input.starts_with(magic)) {
+            true => input.clone(),
+            false => [&File::new().0[..], input].concat(),
+        };
+        events += replay(file, format).map_or(0, |lines| lines.len());
+    }
+    println!(
+        "{} inputs, {events} events of those that are no error",
+        inputs.len()
+    );
+    assert!(inputs.len() > 600 && events > 20);
 }
 
 /// A list of ever the same process cannot fill the memory.

@@ -249,7 +249,10 @@ fn what_events_say_does_not_steer_the_terminal() {
     let path = path.to_str().expect("text");
     let command = engine(&["print", "-r", path, "-p", "%proc.name"]);
     let (shown, _) = on_terminal(command, true, false);
-    assert!(shown.ends_with("[2Jb\r\n") && !shown.contains('\x1b'), "{shown:?}");
+    assert!(
+        shown.ends_with("[2Jb\r\n") && !shown.contains('\x1b'),
+        "{shown:?}"
+    );
 }
 
 /// A capture of a few MiB more or less than those that have a bar.

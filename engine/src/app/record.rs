@@ -50,7 +50,8 @@ pub struct Options {
     /// Write for programs with older libraries of Falco, such as Debian's sysdig
     ///
     /// The entry of each call is written too, by which they know descriptors, and
-    /// no kind of descriptors in the list at the start that they would refuse.
+    /// no parameter and no kind of descriptors that they would refuse. Falco and
+    /// this program read such captures as well.
     #[arg(long)]
     pub old_readers: bool,
 }

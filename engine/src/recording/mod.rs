@@ -31,8 +31,9 @@ use crate::state::{State, Thread};
 pub struct Options {
     /// How it is compressed.
     pub compression: Compression,
-    /// For programs with older libraries of Falco, such as sysdig 0.29: entries
-    /// of calls are written too, and no kinds of descriptors that came later.
+    /// For programs with older libraries of Falco, such as sysdig 0.29 and 0.41:
+    /// entries of calls are written too, and no parameters and kinds of
+    /// descriptors that came later.
     pub old_readers: bool,
 }
 

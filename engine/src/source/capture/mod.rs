@@ -135,7 +135,9 @@ impl CaptureSource {
     /// The end, in the middle of a block, or of a compressed file.
     #[cold]
     fn cut_off(&mut self) {
-        self.ended = true;
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         let left = self.stream.bytes().len();
         let offset = self.block;
         match self.stream.offset() - offset + left as u64 {
