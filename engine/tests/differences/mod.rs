@@ -3,7 +3,7 @@
 //! which capture is part of it: one that is seen more often, or not any more, is a
 //! failure.
 
-use falco_abi::event::{Event as Kind, openat};
+use falco_abi::event::{Event as Kind, execve, openat};
 use falco_engine::event::Event;
 use serde_json::{Map, Value};
 
@@ -40,7 +40,7 @@ pub(crate) static KNOWN: &[Known] = &[
         is: |seen| {
             !seen.thread && seen.field == "proc.aenv[1]" && seen.own.is_null() && seen.theirs == ""
         },
-        seen: &[],
+        seen: &[("falco-connect_localhost", 2), ("falco-syscall", 6)],
     },
     // Defaults there of what is not known.
     Known {
@@ -55,7 +55,7 @@ pub(crate) static KNOWN: &[Known] = &[
             };
             !seen.thread && seen.own.is_null() && default
         },
-        seen: &[],
+        seen: &[("falco-connect_localhost", 10), ("falco-syscall", 20)],
     },
     // Never set there: what was in memory before, mostly the number of open
     // descriptors. Without the start of the parent there is no time.
@@ -66,7 +66,16 @@ pub(crate) static KNOWN: &[Known] = &[
                 && seen.own.is_null()
                 && seen.number("proc.ppid.ts") == Some(0)
         },
-        seen: &[],
+        seen: &[
+            ("falco-cat_write", 223),
+            ("falco-connect_localhost", 312),
+            ("falco-open-multiple-files", 1006),
+            ("falco-privileged", 1373),
+            ("falco-syscall", 302),
+            ("libs-curl_google", 813),
+            ("libs-sample", 235),
+            ("scen-a", 14_483),
+        ],
     },
     // Likewise for a process without a start; ours is the difference of the times,
     // if both are known.
@@ -82,9 +91,18 @@ pub(crate) static KNOWN: &[Known] = &[
             };
             let ctime = seen.number("proc.exe_ino.ctime").filter(|&at| at != 0);
             let between = start.zip(ctime).map(|(start, ctime)| ctime.abs_diff(start));
-            !seen.line.contains_key("proc.pid.ts") && seen.own.as_u64() == between
+            !seen.line.contains_key("proc.pid.ts")
+                && (seen.own.is_null() || seen.own.as_u64() == between)
         },
-        seen: &[],
+        seen: &[
+            ("falco-cat_write", 368),
+            ("falco-connect_localhost", 628),
+            ("falco-open-multiple-files", 2038),
+            ("falco-privileged", 2784),
+            ("falco-syscall", 608),
+            ("libs-curl_google", 396),
+            ("libs-sample", 472),
+        ],
     },
     // Not taken there from the records of old recorders, which have it.
     Known {
@@ -92,7 +110,11 @@ pub(crate) static KNOWN: &[Known] = &[
         is: |seen| {
             let own = seen.own.as_str().unwrap_or_default();
             let told = match seen.event.kind {
-                Kind::Execve => seen.text("evt.args").contains(&format!(" cwd={own} ")),
+                Kind::Execve => {
+                    let told = seen.event.bytes(execve::Slot::cwd as usize);
+                    let told = told.map(|cwd| cwd.strip_suffix(b"/").unwrap_or(cwd));
+                    told == own.as_bytes().strip_suffix(b"/")
+                }
                 _ => true,
             };
             seen.field == "proc.cwd"
@@ -101,13 +123,17 @@ pub(crate) static KNOWN: &[Known] = &[
                 && own.ends_with('/')
                 && told
         },
-        seen: &[],
+        seen: &[("falco-cat_write", 43), ("libs-curl_google", 624)],
     },
     // The order of a hash table there.
     Known {
         name: "order of a set",
         is: |seen| seen.field == "fd.types" && same_members(seen.own, seen.theirs),
-        seen: &[],
+        seen: &[
+            ("falco-connect_localhost", 2),
+            ("libs-sample", 1),
+            ("scen-a", 431),
+        ],
     },
     // What was opened in a directory has the directory's name and file there. Its
     // own are those that the event tells.
@@ -116,7 +142,7 @@ pub(crate) static KNOWN: &[Known] = &[
         is: |seen| {
             seen.event.kind == Kind::Openat && seen.is_from_directory() && seen.is_of_the_file()
         },
-        seen: &[],
+        seen: &[("scen-a", 1196)],
     },
     // The root directory and a slash there.
     Known {
@@ -125,7 +151,7 @@ pub(crate) static KNOWN: &[Known] = &[
             let theirs = seen.theirs.as_str().and_then(|path| path.strip_prefix('/'));
             seen.field == "evt.abspath" && theirs.is_some() && theirs == seen.own.as_str()
         },
-        seen: &[],
+        seen: &[("scen-a", 23)],
     },
     // Without data its text is what an event before left there.
     Known {
@@ -139,7 +165,11 @@ pub(crate) static KNOWN: &[Known] = &[
                 && seen.text("evt.arg[1]") == "NULL"
                 && left
         },
-        seen: &[],
+        seen: &[
+            ("falco-cat_write", 1),
+            ("libs-curl_google", 5),
+            ("scen-a", 187),
+        ],
     },
     // A number, and behind it what an event before left there.
     Known {
@@ -153,7 +183,7 @@ pub(crate) static KNOWN: &[Known] = &[
                 && seen.event.kind == Kind::Ptrace
                 && seen.text("evt.args").contains(&told)
         },
-        seen: &[],
+        seen: &[("scen-a", 146)],
     },
     // A call that the recorder's own table has no name for.
     Known {
@@ -164,7 +194,7 @@ pub(crate) static KNOWN: &[Known] = &[
                 && seen.theirs == "unknown"
                 && seen.own == seen.event.name()
         },
-        seen: &[],
+        seen: &[("falco-cat_write", 1)],
     },
     // A socket of which neither end is known.
     Known {
@@ -175,7 +205,7 @@ pub(crate) static KNOWN: &[Known] = &[
                 && seen.theirs == ""
                 && seen.line.get("fd.name").is_some_and(|name| name == "")
         },
-        seen: &[],
+        seen: &[("libs-sample", 2)],
     },
 ];
 
@@ -213,7 +243,7 @@ impl Seen<'_> {
         let told = |slot: openat::Slot| self.event.number(slot as usize);
         match self.field {
             "fd.name" | "fs.path.name" => own == path,
-            "fd.nameraw" => own == self.text("evt.arg.name") || own == name,
+            "fd.nameraw" => own == self.text("fs.path.nameraw"),
             "fd.filename" => own == name,
             "fd.directory" => is_parent(own),
             "fd.containername" => inside(own).is_some_and(|own| own == path),
