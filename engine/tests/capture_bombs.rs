@@ -433,7 +433,7 @@ fn tables_that_are_copied() {
 fn tables_that_are_listed() {
     const FORKS: u64 = 4000;
     // So many that what is known is taken anew.
-    const CLOSES: u64 = 30_000;
+    const CLOSES: u64 = 60_000;
     let part = |at: u64| match at {
         at if at < FORKS => fork(at + 2),
         // Nothing that is open.

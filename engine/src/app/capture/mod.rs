@@ -218,7 +218,7 @@ impl Captures {
         let fits = out.len() <= most;
         if !fits && !std::mem::replace(&mut self.exceeded, true) {
             error!(
-                "captures: what is known of processes takes more than {} MiB, none is written",
+                "captures: what is known of processes takes more than {} MiB, no capture begins",
                 most >> 20
             );
         }
