@@ -31,6 +31,15 @@ pub fn raw_number(regs: u64) -> u32 {
     unsafe { *((regs + at(At::RegsNumber)) as *const u32) }
 }
 
+/// A result as the program sees it.
+#[inline(always)]
+fn shown(result: i64) -> i64 {
+    match result {
+        ERESTART_RESTARTBLOCK..=ERESTARTSYS => -EINTR,
+        result => result,
+    }
+}
+
 /// A system call that has returned, or (with `entry`) will not.
 #[derive(Clone, Copy)]
 pub struct Call {
@@ -84,15 +93,24 @@ impl Call {
         }
         Some(Self {
             args,
-            result: match result {
-                ERESTART_RESTARTBLOCK..=ERESTARTSYS => -EINTR,
-                result => result,
-            },
+            result: shown(result),
             number,
             raw,
             compat: foreign,
             moved: None,
         })
+    }
+
+    /// A call of a 64-bit program of which number and result are enough.
+    #[inline(always)]
+    pub fn plain(regs: u64, result: i64) -> Self {
+        let number = raw_number(regs);
+        Self {
+            result: shown(result),
+            number,
+            raw: number,
+            ..Self::none()
+        }
     }
 
     /// No call: what a hook of its own records.

@@ -182,34 +182,35 @@ mod calls {
     include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 }
 
-/// The event of a call that may be of interest, or one more than that: of its registers.
-/// What is not of interest costs as little as possible.
+/// The event of a call that may be of interest, or one more than that, of its registers;
+/// and whether the number that the program named is that of the call. What is not of
+/// interest costs as little as possible.
 #[inline(always)]
-fn interest(regs: u64) -> u32 {
+fn interest(regs: u64) -> (u32, bool) {
     let number = call::raw_number(regs);
     let Some(&[own, foreign]) = maps::INTEREST.get(number) else {
         let entry = maps::INTEREST.get(compat::x32(number));
         let is_wanted = entry.is_some_and(|[own, _]| *own != 0);
-        return if is_wanted { Event::Syscall as u32 + 1 } else { 0 };
+        return (if is_wanted { Event::Syscall as u32 + 1 } else { 0 }, false);
     };
     if own == 0 && foreign == 0 {
-        return 0;
+        return (0, true);
     }
     if compat_status() == 0 {
-        own
+        (own, true)
     } else if compat::is_known() {
-        compat::interest(foreign, regs)
+        (compat::interest(foreign, regs), false)
     } else {
         // The number is one of another table.
         ring::foreign();
-        0
+        (0, false)
     }
 }
 
 attached!(sys_exit, "tp_btf/sys_exit", context, {
     // SAFETY: The arguments of `sys_exit`.
     let (regs, result) = unsafe { (*context, *context.add(1) as i64) };
-    let entry = interest(regs);
+    let (entry, is_own) = interest(regs);
     if entry == 0 {
         return 0;
     }
@@ -227,6 +228,19 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
         return 0;
     }
     if !throttle::admits(event) {
+        return 0;
+    }
+    if is_own && event == Event::Syscall as u32 {
+        // Made here: it takes less than to go on with another program. Without a function,
+        // with which old kernels let nobody do that, so that losses are told by others.
+        let call = Call::plain(regs, result);
+        let mut record = Numbers([0; HEADER_SIZE / 8 + Event::Syscall.info().params.len()]);
+        let to = &mut record;
+        syscall_parameters!(call, to);
+        let len = 8 * record.0.len() as u64;
+        let to = record.0.as_mut_ptr();
+        header(to, Event::Syscall, len, ids(), 0, call.number, 0);
+        ring::publish_quietly(to, len, Event::Syscall);
         return 0;
     }
     // SAFETY: The context is this program's own.
@@ -251,7 +265,7 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
     if !never_returns(own) && !never_returns(foreign) {
         return 0;
     }
-    let entry = interest(regs);
+    let (entry, _) = interest(regs);
     if !never_returns(entry) {
         return 0;
     }
@@ -272,6 +286,17 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
         publish_numbers(&mut record, Event::Exit, call.number, flags);
     } else {
         publish_numbers(&mut record, Event::ExitGroup, call.number, flags);
+    }
+});
+
+// Attached for a moment when the reader is in a pid namespace of its own, where it does not
+// learn which number it has outside.
+attached!(find_owner, "tp_btf/sys_enter", _context, {
+    let task = current();
+    if task::namespaced(task, Id::Process) == maps::setting(setting::OWN_PID)
+        && task::pidns(task) == maps::setting(setting::OWN_SPACE)
+    {
+        maps::set(setting::OWNER, ids() >> 32);
     }
 });
 

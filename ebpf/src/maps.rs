@@ -51,3 +51,12 @@ pub static THROTTLE: Array<[u64; 2], 256> = Array::new();
 pub fn setting(index: usize) -> u64 {
     SETTINGS.get(0).map_or(0, |settings| settings[index])
 }
+
+/// Changes a setting.
+#[inline(always)]
+pub fn set(index: usize, value: u64) {
+    if let Some(settings) = SETTINGS.get_ptr_mut(0) {
+        // SAFETY: An element of the map.
+        unsafe { (*settings)[index] = value };
+    }
+}

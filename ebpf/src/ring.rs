@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 //! Publishing records, and counting those that cannot be.
 
+use core::ffi::c_void;
+
 use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::{constant, counter};
@@ -74,19 +76,17 @@ pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
     // SAFETY: Can be asked for anywhere.
     let cpu = unsafe { helper::bpf_get_smp_processor_id() };
     let Some(ring) = RINGS.get(cpu) else {
-        add(counter::NO_RING, 1);
+        add(counter::NO_RING + info.class as usize, 1);
         return;
     };
     let ring = core::ptr::from_ref(ring).cast_mut().cast();
     let size = fixed(constant::RING_BYTES);
-    // SAFETY: A ring that was just looked up.
-    let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
     let kept = if info.priority {
         0
     } else {
         priority_room(size)
     };
-    if used + len + RING_HEADER + kept > size {
+    if !has_room(ring, len, kept) {
         lost(Loss::Full, info.class as usize);
         return;
     }
@@ -98,9 +98,23 @@ pub fn publish_quietly(record: *mut u64, len: u64, event: Event) {
     // SAFETY: The record is that long, as the verifier checks.
     let status = unsafe { helper::bpf_ringbuf_output(ring, record.cast(), len, wake()) };
     if status != 0 {
-        // There was room a moment ago: another one on this CPU had the ring.
-        lost(Loss::Nested, info.class as usize);
+        // There was room a moment ago: another probe has taken it, or has the ring.
+        let cause = if has_room(ring, len, 0) {
+            Loss::Nested
+        } else {
+            Loss::Full
+        };
+        lost(cause, info.class as usize);
     }
+}
+
+/// Whether a record of `len` bytes fits, and as much as is to be kept besides. A ring is
+/// never filled to its last byte.
+#[inline(always)]
+fn has_room(ring: *mut c_void, len: u64, kept: u64) -> bool {
+    // SAFETY: A ring that was just looked up.
+    let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
+    used + len + RING_HEADER + kept < fixed(constant::RING_BYTES)
 }
 
 /// Whether the reader is to be woken, which one record alone does.
@@ -118,38 +132,60 @@ fn wake() -> u64 {
     BPF_RB_NO_WAKEUP.into()
 }
 
-/// Writes how many records were lost, once there is room for more than that.
+/// Writes how many records were lost, once there is room for more than that. One probe of
+/// a CPU does so at a time; another one that comes between leaves it to the next.
 #[inline(never)]
 fn tell() -> u64 {
+    let Some(counters) = COUNTERS.get_ptr_mut(0) else {
+        return 0;
+    };
+    let counters = counters.cast::<u64>();
+    let mut done = 0;
+    // SAFETY: All indices are within the map's element. Who finds itself alone has it, see
+    // `Scratch::claim`.
+    unsafe {
+        let tellers = counters.add(counter::TELLERS);
+        atomic_add(tellers, 1);
+        if tellers.read_volatile() == 1 {
+            done = tell_alone(counters);
+        }
+        atomic_add(tellers, u64::MAX);
+    }
+    done
+}
+
+/// See [`tell`].
+///
+/// # Safety
+///
+/// These are the counters of this CPU, and nobody else tells.
+#[inline(always)]
+unsafe fn tell_alone(counters: *mut u64) -> u64 {
     // SAFETY: Can be asked for anywhere.
     let cpu = unsafe { helper::bpf_get_smp_processor_id() };
-    let (Some(ring), Some(counters)) = (RINGS.get(cpu), COUNTERS.get_ptr_mut(0)) else {
+    let Some(ring) = RINGS.get(cpu) else {
         return 0;
     };
     let ring = core::ptr::from_ref(ring).cast_mut().cast();
-    let counters = counters.cast::<u64>();
-    let size = fixed(constant::RING_BYTES);
-    // SAFETY: A ring that was just looked up.
-    let used = unsafe { helper::bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA.into()) };
-    if used + 2 * priority_room(size) > size {
+    const WORDS: usize = HEADER_SIZE / 8 + CLASSES;
+    const LEN: u64 = 8 * WORDS as u64;
+    if !has_room(ring, LEN, 2 * priority_room(fixed(constant::RING_BYTES))) {
         return 0;
     }
-    const WORDS: usize = HEADER_SIZE / 8 + CLASSES;
     let mut record = [0u64; WORDS];
     header(
         record.as_mut_ptr(),
         Event::Lost,
-        8 * WORDS as u64,
+        LEN,
         0,
         0,
         NO_SYSCALL,
         0,
     );
     record[0] |= u64::from(cpu) << 48;
-    // SAFETY: Can be asked for anywhere.
-    record[1] = unsafe { helper::bpf_ktime_get_boot_ns() };
-    // SAFETY: All indices are within the map's element.
+    // SAFETY: All indices are within the map's element; what was told changes here alone.
     unsafe {
+        // Before the sums: what is lost from here on is told by the next one.
         counters.add(counter::BEHIND).write_volatile(0);
         let mut class = 0;
         while class < CLASSES {
@@ -161,13 +197,13 @@ fn tell() -> u64 {
                     .read_volatile();
                 cause += 1;
             }
-            let told = counters.add(counter::TOLD + class);
-            record[HEADER_SIZE / 8 + class] = now.wrapping_sub(told.read_volatile());
+            let told = counters.add(counter::TOLD + class).read_volatile();
+            record[HEADER_SIZE / 8 + class] = now.wrapping_sub(told);
             class += 1;
         }
-        let len = 8 * WORDS as u64;
+        record[1] = helper::bpf_ktime_get_boot_ns();
         let flags = BPF_RB_NO_WAKEUP.into();
-        if helper::bpf_ringbuf_output(ring, record.as_mut_ptr().cast(), len, flags) != 0 {
+        if helper::bpf_ringbuf_output(ring, record.as_mut_ptr().cast(), LEN, flags) != 0 {
             counters.add(counter::BEHIND).write_volatile(1);
             return 0;
         }

@@ -231,12 +231,16 @@ pub mod foreign {
 pub mod setting {
     /// [`crate::control::hook`] bits.
     pub const HOOKS: usize = 0;
-    /// The reader's process.
+    /// The reader's process, as the first pid namespace counts.
     pub const OWNER: usize = 1;
     /// What turns a boot time into nanoseconds since the epoch.
     pub const EPOCH: usize = 2;
+    /// The reader's process as its own pid namespace counts, for `find_owner`.
+    pub const OWN_PID: usize = 3;
+    /// Inode of that namespace.
+    pub const OWN_SPACE: usize = 4;
     /// Number of settings.
-    pub const LEN: usize = 3;
+    pub const LEN: usize = 5;
 }
 
 /// Scratch buffers of each CPU: how deep probes can preempt each other.
@@ -270,12 +274,14 @@ pub mod counter {
     pub const LOST: usize = 0;
     /// Not 0: there are losses that no record has told of.
     pub const BEHIND: usize = LOST + LOSSES * CLASSES;
-    /// Losses that were told, by class.
-    pub const TOLD: usize = BEHIND + 1;
-    /// Lost since the CPU has no ring.
+    /// How many probes tell of losses or want to.
+    pub const TELLERS: usize = BEHIND + 1;
+    /// Losses that were told, by class. They are the one teller's.
+    pub const TOLD: usize = TELLERS + 1;
+    /// Lost since the CPU has no ring, by class.
     pub const NO_RING: usize = TOLD + CLASSES;
     /// Calls of 32-bit programs that were left out.
-    pub const FOREIGN: usize = NO_RING + 1;
+    pub const FOREIGN: usize = NO_RING + CLASSES;
     /// Number of words.
     pub const LEN: usize = FOREIGN + 1;
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -204,11 +204,15 @@ pub(super) fn read_rules(
     }
 }
 
-/// Where events really come from.
+/// Where events really come from. What `auto` stands for is decided once: the device may
+/// come later, and does not change where they come from.
 pub(super) fn kind(config: &Config) -> EngineKind {
+    static FOUND: OnceLock<EngineKind> = OnceLock::new();
     match config.engine.kind {
-        EngineKind::Auto if device_path().exists() => EngineKind::Kmod,
-        EngineKind::Auto => EngineKind::ModernEbpf,
+        EngineKind::Auto => *FOUND.get_or_init(|| match device_path().exists() {
+            true => EngineKind::Kmod,
+            false => EngineKind::ModernEbpf,
+        }),
         kind => kind,
     }
 }

@@ -238,6 +238,7 @@ pub static METRICS: &[Metric] = &[
     each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),
     one("scap.n_evts", Count, Kernel, BothAlways, |f| f.sample.counters.records),
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
+    one("scap.n_late_evts", Count, Kernel, Both, |f| f.sample.counters.late),
     each("scap.n_drops_buffer", Count, Kernel, Both, buffers),
     one("scap.n_drops_scratch_map", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "no_memory")),
     one("scap.n_drops_page_faults", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "invalid")),

@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::device::{Device, DeviceError};
 use super::mapping::{Consumer, Data, Producer};
-use super::merge::{self, merge};
+use super::merge::{self, Order, merge};
 use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
 use crate::event::read_header;
 
@@ -53,7 +53,7 @@ pub struct KmodSource {
     device: Device,
     epoch_offset: i64,
     /// Records that were handed out.
-    records: u64,
+    order: Order,
     /// The last round brought something.
     busy: bool,
     /// The last round found some ring rather full.
@@ -104,7 +104,7 @@ impl KmodSource {
             rings,
             device,
             epoch_offset,
-            records: 0,
+            order: Order::default(),
             busy: false,
             pressed: false,
             quiet: false,
@@ -160,7 +160,7 @@ impl Source for KmodSource {
         }
         self.epoch_offset = epoch_offset();
         let horizon = self.begin_round();
-        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
+        self.busy = merge(&mut self.rings, &mut self.order, horizon, each)?;
         Ok(if self.busy {
             Batch::Some
         } else {
@@ -207,6 +207,7 @@ impl Source for KmodSource {
         });
         Ok(Counters {
             records: stats.records,
+            late: self.order.late,
             lost,
             rings: rings.collect(),
             programs: Vec::new(),

@@ -18,6 +18,8 @@ use crate::state::State;
 pub struct Counters {
     /// Records written.
     pub records: u64,
+    /// Records that were handed out after one with a later time.
+    pub late: u64,
     /// Records lost, with cause and class, without those that are 0.
     pub lost: Vec<Lost>,
     /// The rings, if the source has some.

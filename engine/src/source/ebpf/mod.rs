@@ -17,7 +17,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::programs::Programs;
 use self::ring::Ring;
-use super::merge::merge;
+use super::merge::{Order, merge};
 use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
 
 /// As for the module: after a batch the reader sleeps this long.
@@ -26,7 +26,8 @@ const GATHER: Duration = Duration::from_millis(2);
 /// once.
 const PRESSED: u64 = 8;
 /// A record's time is taken right before its place in the ring: what is younger than
-/// this waits for the next round, so that others can come before it.
+/// this waits for the next round, so that others can come before it. A probe that is
+/// preempted just there for longer is late, which is counted.
 const SETTLE: Duration = Duration::from_micros(200);
 /// Longest sleep: a record that was written just when the reader fell asleep wakes
 /// nobody.
@@ -52,7 +53,7 @@ pub struct EbpfSource {
     epoch_offset: i64,
     /// The one that the programs know.
     told_epoch: i64,
-    records: u64,
+    order: Order,
     busy: bool,
     pressed: bool,
     behind: bool,
@@ -85,7 +86,7 @@ impl EbpfSource {
             let map = programs.add_ring(size, first..(first + share).min(cpus))?;
             rings.push(Ring::new(first, map, bytes as usize, page).context("cannot map a ring")?);
         }
-        programs.set(setting::OWNER, std::process::id().into())?;
+        programs.set_owner()?;
         let epoch_offset = epoch_offset();
         programs.set(setting::EPOCH, epoch_offset.cast_unsigned())?;
         Ok(Self {
@@ -93,7 +94,7 @@ impl EbpfSource {
             rings,
             epoch_offset,
             told_epoch: epoch_offset,
-            records: 0,
+            order: Order::default(),
             busy: false,
             pressed: false,
             behind: false,
@@ -137,7 +138,7 @@ impl EbpfSource {
             ring.begin_round();
             self.pressed |= ring.used() > ring.size() / PRESSED;
         }
-        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
+        self.busy = merge(&mut self.rings, &mut self.order, horizon, each)?;
         self.behind = self.rings.iter().any(Ring::is_behind);
         Ok(())
     }
@@ -170,6 +171,7 @@ impl Source for EbpfSource {
         let mut counters = Counters {
             // What was read: counting what is written would cost each record something.
             records: self.rings.iter().map(|ring| ring.records).sum(),
+            late: self.order.late,
             ..Counters::default()
         };
         for (cpu, words) in (0..).zip(self.programs.counters()?) {
@@ -188,8 +190,10 @@ impl Source for EbpfSource {
                     add(cause, name, words[counter::LOST + i * CLASSES + class]);
                 }
             }
-            add("no_ring", "any", words[counter::NO_RING]);
-            // Calls of 32-bit programs, which the programs cannot tell apart yet.
+            for (class, name) in CLASS_NAMES.iter().enumerate() {
+                add("no_ring", name, words[counter::NO_RING + class]);
+            }
+            // Calls of 32-bit programs where there is no table of them: of whatever class.
             add("compat", "any", words[counter::FOREIGN]);
         }
         counters.rings = self

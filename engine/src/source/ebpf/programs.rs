@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -18,28 +19,29 @@ use falco_abi::ebpf::{
 use falco_abi::event::Event;
 use falco_abi::ia32::{Adapt, IA32, IPC_MAX, SOCKETCALLS, ipc_call};
 use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
+use log::debug;
+use nix::sys::resource::{Resource, setrlimit};
 
 use super::types::{self, Types};
 use crate::source::ProgramUse;
 use crate::source::mapping::{Word, give_back};
 
-/// The programs, as `make ebpf` has built them.
-#[cfg(not(target_arch = "aarch64"))]
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/prebuilt/falco-x86_64.o"
-));
-#[cfg(target_arch = "aarch64")]
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/prebuilt/falco-aarch64.o"
-));
+/// The programs, as `make ebpf` has built them; none where [`LEFT_OUT`] says why.
+#[cfg(not(ebpf_is_left_out))]
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("EBPF_OBJECT"));
+#[cfg(ebpf_is_left_out)]
+pub(super) static OBJECT: &[u8] = &[];
+
+/// Why the engine was built without them.
+const LEFT_OUT: Option<&str> = option_env!("EBPF_LEFT_OUT");
 
 /// Whether the kernel measures what programs cost.
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// The kernel's `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
+/// The first version in which maps are no locked memory of the process that makes them.
+const OWN_MEMORY_SINCE: (u32, u32) = (5, 11);
 /// The first version that gives programs a task with its type.
 const TYPED_TASK_SINCE: (u32, u32) = (5, 11);
 /// The first version in which programs that have functions can call other programs.
@@ -71,6 +73,11 @@ const HOOKS: [(&str, &str, u64); 9] = [
     ("sys_exit", "sys_exit", 0),
 ];
 
+/// The program that finds out which process the reader is.
+const FIND_OWNER: &str = "find_owner";
+/// Inode of the first pid namespace, on every kernel.
+const FIRST_PID_SPACE: u64 = 0xEFFF_FFFC;
+
 /// The loaded programs with their maps.
 pub(super) struct Programs {
     ebpf: Ebpf,
@@ -94,11 +101,15 @@ impl Programs {
     /// Prepares the programs for this kernel; nothing is attached yet. Rings of
     /// `ring_bytes` each are to follow, `cpus` places for them.
     pub(super) fn new(setup: &Setup, ring_bytes: u64, cpus: u32) -> anyhow::Result<Self> {
-        if cfg!(ebpf_is_stale) {
-            bail!(
-                "this engine was built without eBPF programs: those in ebpf/prebuilt are of other \
-                 sources (`make ebpf` builds them)"
-            );
+        if let Some(why) = LEFT_OUT {
+            bail!("this engine was built without eBPF programs: {why}");
+        }
+        if kernel_version()? < OWN_MEMORY_SINCE {
+            let all = nix::libc::RLIM_INFINITY;
+            // Without the right to do so the limit may be high enough.
+            if let Err(error) = setrlimit(Resource::RLIMIT_MEMLOCK, all, all) {
+                debug!("the limit of locked memory stays as it is: {error}");
+            }
         }
         let offsets = offsets(Path::new(types::PATH))?;
         let constants = constants(setup, ring_bytes)?;
@@ -158,6 +169,31 @@ impl Programs {
         if self.values[index] != value {
             self.values[index] = value;
             self.settings.set(0, self.values, 0)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the programs which process this is. In another pid namespace than the first one
+    /// it has another number there, which a program sees.
+    pub(super) fn set_owner(&mut self) -> anyhow::Result<()> {
+        const OWN_SPACE: &str = "/proc/self/ns/pid";
+        let pid = std::process::id().into();
+        let space =
+            std::fs::metadata(OWN_SPACE).with_context(|| format!("cannot read {OWN_SPACE}"));
+        let space = space?.ino();
+        if space == FIRST_PID_SPACE {
+            return self.set(setting::OWNER, pid);
+        }
+        self.set(setting::OWN_PID, pid)?;
+        self.set(setting::OWN_SPACE, space)?;
+        let btf = kernel_types()?;
+        let link = self.attach(FIND_OWNER, "sys_enter", &btf)?;
+        // Any call of ours is seen.
+        nix::unistd::getppid();
+        drop(link);
+        self.values = self.settings.get(&0, 0)?;
+        if self.values[setting::OWNER] == 0 {
+            bail!("cannot find out which process this is outside of its pid namespace");
         }
         Ok(())
     }
@@ -497,7 +533,7 @@ mod tests {
                 assert!(aarch64.programs.contains_key(&name), "{name}");
             }
         }
-        for (name, ..) in HOOKS {
+        for name in HOOKS.map(|(name, ..)| name).into_iter().chain([FIND_OWNER]) {
             assert!(aarch64.programs.contains_key(name), "{name}");
         }
     }
