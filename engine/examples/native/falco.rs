@@ -16,8 +16,6 @@ pub(super) const CALLS: &[&str] = &[
     "vfork",
     "execve",
     "wait4",
-    "sched_process_exec",
-    "sched_process_fork",
     "sched_process_exit",
 ];
 
@@ -64,7 +62,7 @@ impl Falco {
         &self.version
     }
 
-    /// The number of a call in its own table, of lines like `PPM_SC_X(GETPID, 38)`.
+    /// The number of a call in its own table, of lines like `PPM_SC_X(GETPID, 16)`.
     fn number(&self, call: &str) -> anyhow::Result<&str> {
         let start = format!("PPM_SC_X({}, ", call.to_uppercase());
         let rest = self.numbers.split_once(&start).map(|(_, rest)| rest);

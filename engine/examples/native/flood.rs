@@ -140,6 +140,8 @@ pub(super) fn engine() -> anyhow::Result<()> {
             "file_output.enabled=false",
             "-o",
             "syslog_output.enabled=false",
+            "-o",
+            "stdout_output.enabled=true",
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::null())

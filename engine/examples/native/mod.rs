@@ -21,7 +21,7 @@ pub(super) use flood::make_calls;
 
 /// Measurements of one state, and rounds of all states: what a machine does meanwhile
 /// hits all of them.
-const BATCHES: u32 = 40;
+const BATCHES: u32 = 200;
 const ROUNDS: u32 = 5;
 /// Between batches, where another process reads the records.
 const PAUSE: Duration = Duration::from_millis(2);
