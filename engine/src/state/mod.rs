@@ -365,10 +365,11 @@ impl State {
         self.renamed || self.without_files
     }
 
-    /// Whether what is kept under a number was made of this event's path, so that
-    /// both have the same name.
-    pub(crate) fn has_path_of(&self, event: &Event<'_>, num: u32) -> bool {
-        self.path_opened == Some((event.num, num))
+    /// The number under which what this event opened by a path is kept: both have
+    /// the same name.
+    pub(crate) fn opened_by(&self, event: &Event<'_>) -> Option<u32> {
+        let (by, num) = self.path_opened?;
+        (by == event.num).then_some(num)
     }
 
     /// Name of the machine.
@@ -501,6 +502,7 @@ impl State {
     }
 
     /// Takes in what the event tells, before the rules look at it.
+    #[inline]
     pub fn before(&mut self, event: &Event<'_>) {
         self.renamed = false;
         self.path_opened = None;
@@ -511,6 +513,14 @@ impl State {
                 times.first = event.time;
             }
         }
+        if self.is_close_alone(event) {
+            self.counters.threads.again += 1;
+        } else {
+            self.take_in(event);
+        }
+    }
+
+    fn take_in(&mut self, event: &Event<'_>) {
         if event.kind == Kind::TaskNew {
             self.task_new(event);
             return;
@@ -576,19 +586,36 @@ impl State {
         self.want_users(tid);
     }
 
+    /// Whether it is a `close` of the thread of the event before, in a capture:
+    /// there is nothing to do before it, and that is what most events are.
+    #[inline]
+    fn is_close_alone(&self, event: &Event<'_>) -> bool {
+        event.kind == Kind::Close
+            && event.header.tid == self.last_tid
+            && self.last_tid != 0
+            && self.proc.is_none()
+            && self.container_users.is_none()
+    }
+
     /// Takes out what ended with the event, after the rules looked at it.
+    #[inline]
     pub fn after(&mut self, event: &Event<'_>) {
         if event.kind == Kind::Close && !self.without_files {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
-            let tid = event.header.tid;
-            let reaper = event.int(procexit::Slot::reaper_tid as usize);
-            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
-            let reaper = reaper.filter(|&tid| tid != 0);
-            self.table
-                .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
+            self.ended(event);
         }
+    }
+
+    fn ended(&mut self, event: &Event<'_>) {
+        let tid = event.header.tid;
+        self.last_tid = 0;
+        let reaper = event.int(procexit::Slot::reaper_tid as usize);
+        let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
+        let reaper = reaper.filter(|&tid| tid != 0);
+        self.table
+            .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
     }
 
     /// Reads now what all processes have open, for those that want to tell it.

@@ -173,23 +173,6 @@ impl State {
         if result < 0 && !pending {
             return;
         }
-        if let Some(slots) = opening(event.kind) {
-            self.opened_path(event, &slots);
-            return;
-        }
-        if let Some((kind, cloexec)) = made_nameless(event) {
-            self.put(event, result, Descriptor::new(kind), cloexec);
-            return;
-        }
-        if let Some((fd, tuple, incoming)) = carried(event.kind) {
-            if let Some(tuple) = bytes(tuple).and_then(Address::of_tuple) {
-                self.addressed(event, num(fd), tuple, incoming);
-            }
-            if incoming && let Some(slot) = control_slot(event.kind) {
-                self.received(event, bytes(slot).unwrap_or_default());
-            }
-            return;
-        }
         match event.kind {
             Kind::Socket => {
                 use socket::Slot;
@@ -349,7 +332,24 @@ impl State {
             Kind::Unshare if flag(unshare::Slot::flags as usize, clone::FILES) => {
                 self.table.own_files(event.header.tid);
             }
-            _ => {}
+            _ => self.opened_otherwise(event, result),
+        }
+    }
+
+    /// The same of calls that make a descriptor in a way that others have too.
+    fn opened_otherwise(&mut self, event: &Event<'_>, result: i64) {
+        if let Some(slots) = opening(event.kind) {
+            self.opened_path(event, &slots);
+        } else if let Some((kind, cloexec)) = made_nameless(event) {
+            self.put(event, result, Descriptor::new(kind), cloexec);
+        } else if let Some((fd, tuple, incoming)) = carried(event.kind) {
+            if let Some(tuple) = event.bytes(tuple).and_then(Address::of_tuple) {
+                let num = event.int(fd).and_then(number);
+                self.addressed(event, num, tuple, incoming);
+            }
+            if incoming && let Some(slot) = control_slot(event.kind) {
+                self.received(event, event.bytes(slot).unwrap_or_default());
+            }
         }
     }
 

@@ -556,6 +556,7 @@ impl State {
 
     /// A path that starts from the working directory tells which that is, even
     /// when the record of the change was lost.
+    #[inline]
     pub(super) fn moved(&mut self, event: &Event<'_>, kind: Kind) {
         let Some(cwd) = paths::working_directory(event, kind) else {
             return;
