@@ -444,10 +444,23 @@ impl Plan {
     }
 
     /// Whether a condition holds.
+    #[inline]
     pub fn holds<'a>(&'a self, id: Id, run: &mut Run<'a, '_>) -> bool {
         let Some(entry) = self.parts.get(id.0 as usize) else {
             return false;
         };
+        // Most of what is asked consists of nothing else and keeps no answer.
+        let holds = match &entry.part {
+            Part::Check(check) if entry.memo == NO_MEMO => check.holds(run),
+            Part::Member(_, member) => run.member_holds(&self.matchers, *member),
+            _ => return self.whole_holds(entry, id, run),
+        };
+        run.count(id.0 as usize, holds);
+        holds
+    }
+
+    /// The same of what consists of others, or keeps its answer.
+    fn whole_holds<'a>(&'a self, entry: &'a Entry, id: Id, run: &mut Run<'a, '_>) -> bool {
         if entry.memo != NO_MEMO
             && let Some(known) = run.known(entry.memo)
         {

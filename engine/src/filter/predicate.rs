@@ -353,6 +353,7 @@ impl Check {
     }
 
     /// Whether the values satisfy the test.
+    #[inline]
     pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
         let value = run.value(&self.operand, self.slot);
         value.is_some_and(|value| self.join.holds(value, |value| self.test.holds(value)))
