@@ -109,10 +109,15 @@ pub fn load(
         used: Used::default(),
     };
     let rules = loader.rules(&library, &mut report);
-    loader.shared.finish(&loader.slots);
     loader.used.warn(&library, &mut report);
+    let Loader {
+        slots, mut shared, ..
+    } = loader;
+    shared.finish(&slots);
+    // What was read is not needed any more, and a plan takes memory too.
+    drop((slots, lists, library));
     let ruleset = (!report.has_errors())
-        .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields))
+        .then(|| Ruleset::new(rules, shared, options.match_all, options.want_fields))
         .map(|ruleset| ruleset.with_files(fields.needs_open_files(), fields.needs_named_files()));
     LoadResult {
         ruleset,
