@@ -10,8 +10,8 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 ENGINE ?= target/release/falco-engine
 
 .DEFAULT_GOAL := help
-.PHONY: help run run-node test test-runtimes stress test-kernel test-debug-kernel bench bench-kernel bench-ebpf \
-	engine kmod ebpf node install uninstall dkms-install \
+.PHONY: help run run-node test test-runtimes stress test-ebpf test-kernel test-debug-kernel bench bench-kernel \
+	bench-ebpf engine kmod ebpf ebpf-check node install uninstall dkms-install \
 	dkms-uninstall deb \
 	fmt lint clean
 
@@ -39,30 +39,37 @@ KERNEL_SUITE ?= experimental
 stress: ## Stress the module in the virtual node for ten minutes (SOAK=SECONDS)
 	@SOAK='$(SOAK)' tests/kernel.sh node stress
 
+test-ebpf: ## Test the eBPF programs with the kernel of the virtual node
+	@tests/kernel.sh node ebpf
+
 test-kernel: ## Test the module with another kernel of Debian's (KERNEL_SUITE=SUITE)
 	@tests/kernel.sh '$(KERNEL_SUITE)' fast stress
 
 test-debug-kernel: ## Test the module with a kernel that looks for mistakes (an hour for the first time)
 	@SOAK='$(SOAK)' tests/kernel.sh debug fast stress
 
-bench: bench-kernel ## Measure the engine, and in the virtual node what a system call costs
+bench: bench-ebpf bench-kernel ## Measure the engine, and in the virtual node what a system call costs
 	cargo bench --workspace
 
-bench-kernel: bench-ebpf ## Measure what system calls cost in the virtual node, and how soon an alert is there
+bench-kernel: ## Measure what system calls cost in the virtual node, and how soon an alert is there
 	@tests/cost.sh
 	@tests/latency.sh
 
 bench-ebpf: ## Measure what system calls cost on this machine while eBPF programs watch
-	cargo run --release --locked --package falco-engine --example syscall_cost -- native
+	@packaging/build.sh --example syscall_cost
+	@FALCO_SCAP_OPEN="$$(tests/falco-ebpf.sh)" target/release/examples/syscall_cost native
 
 engine: ## Build falco-engine
-	cargo build --release --locked --package falco-engine
+	@packaging/build.sh
 
 kmod: ## Build falco_kmod, for this kernel or else for that of the virtual node
 	@kmod/build.sh
 
 ebpf: ## Build the eBPF programs that the engine embeds, into ebpf/prebuilt
 	@ebpf/build.sh
+
+ebpf-check: ## Build them once more, and compare what comes out with ebpf/prebuilt
+	@ebpf/build.sh --check
 
 node: ## Build the virtual node
 	@tests/node/build.sh

@@ -7,8 +7,6 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-mod sources;
-
 use falco_abi::ebpf::MESSAGES_MAX;
 use falco_abi::event::{Event, Source};
 use falco_abi::syscall::SYSCALLS;
@@ -17,10 +15,7 @@ use falco_abi::syscall::SYSCALLS;
 const NUMBERS_MAX: usize = 8;
 
 fn main() {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for part in sources::parts(&top) {
-        println!("cargo::rerun-if-changed={}", part.display());
-    }
+    println!("cargo::rerun-if-changed=build.rs");
     // What does not return is recorded at its entry.
     let elsewhere = [Event::Exit, Event::ExitGroup];
     let events: BTreeSet<Event> = SYSCALLS
@@ -61,20 +56,20 @@ fn main() {
             writeln!(text, "}});").expect("a string");
         }
     }
-    // The same for a program that was started, which a hook of its own records.
-    writeln!(
-        text,
-        "macro_rules! execve_parameters {{ ($call:ident, $to:ident) => {{"
-    )
-    .expect("a string");
-    for (slot, param) in Event::Execve.info().params.iter().enumerate() {
-        writeln!(text, "    {}", statement(slot, param.source, "$")).expect("a string");
+    // The same for calls without parameters of their own, which the dispatcher records as well,
+    // and for a program that was started, which a hook of its own records.
+    for (name, event) in [("syscall", Event::Syscall), ("execve", Event::Execve)] {
+        writeln!(
+            text,
+            "macro_rules! {name}_parameters {{ ($call:ident, $to:ident) => {{"
+        )
+        .expect("a string");
+        for (slot, param) in event.info().params.iter().enumerate() {
+            writeln!(text, "    {}", statement(slot, param.source, "$")).expect("a string");
+        }
+        writeln!(text, "}}; }}").expect("a string");
     }
-    writeln!(text, "}}; }}").expect("a string");
     let to = std::env::var("OUT_DIR").expect("cargo sets it");
-    // For build.sh, which keeps it beside the object.
-    let fingerprint = sources::fingerprint(&top).expect("the sources are there");
-    std::fs::write(Path::new(&to).join("sources"), fingerprint).expect("cargo's directory");
     std::fs::write(Path::new(&to).join("programs.rs"), text).expect("cargo's directory");
 }
 

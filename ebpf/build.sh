@@ -6,8 +6,9 @@
 # The compiler is the one that builds the engine. It can make code for the kernel's virtual
 # machine, but three things are missing, and are fetched into the cache: the source of its own
 # library (Debian has it, for exactly this version), a linker for that code (bpf-linker), and
-# a tool that leaves out what only debuggers want. The same sources give the same object,
-# wherever they are.
+# a tool that leaves out what only debuggers want. The same sources and versions of the tools
+# give the same object, wherever they are. SHA256SUMS beside the objects has what they are made of
+# and themselves; the build of the engine holds both against it.
 set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/../tests/node/lib.sh"
@@ -21,6 +22,13 @@ if [ "${1:-}" = --check ]; then
     check=1
     prebuilt="$(mktemp -d)"
 fi
+
+# What counts, with its hash; engine/build.rs has the same list.
+sums() {
+    find ebpf/.cargo ebpf/Cargo.lock ebpf/Cargo.toml ebpf/build.rs ebpf/build.sh ebpf/prebuilt ebpf/src \
+        shared-abi/Cargo.toml shared-abi/src -type f ! -name SHA256SUMS -print0 |
+        LC_ALL=C sort -z | xargs -0 sha256sum
+}
 
 version="$(rustc --version | cut -d ' ' -f 2)"
 sysroot="$(rustc --print sysroot)"
@@ -80,16 +88,17 @@ for machine in x86_64 aarch64; do
     LC_ALL=C sed -E -i -e 's/Cs[0-9A-Za-z]{11}_([0-9]+falco_)/Cs00000000000_\1/g' \
         -e 's/anon\.[0-9a-f]{32}\./anon.00000000000000000000000000000000./g' "$prebuilt/falco-$machine.o"
 done
-# Build scripts of other features may be left over; the last one counts.
-# shellcheck disable=SC2012 # names of cargo
-cp "$(ls -t "$target"/bpfel-unknown-none/release/build/falco-ebpf-*/out/sources | head -n 1)" \
-    "$prebuilt/sources"
+
+printf '%s\n' "rustc $version" "bpf-linker $LINKER" >"$prebuilt/tools"
 if [ -n "$check" ]; then
     for built in "$prebuilt"/*; do
         cmp "$built" "ebpf/prebuilt/${built##*/}" || die "ebpf/prebuilt is not of these sources: make ebpf"
     done
+    sums >"$prebuilt/SHA256SUMS"
+    cmp "$prebuilt/SHA256SUMS" ebpf/prebuilt/SHA256SUMS
     rm -rf "$prebuilt"
     step "ebpf/prebuilt is what these sources give"
 else
-    step "$(cat "$prebuilt"/*.o | wc -c) bytes in $prebuilt, of the sources $(cat "$prebuilt/sources")"
+    sums >"$prebuilt/SHA256SUMS"
+    step "$(cat "$prebuilt"/*.o | wc -c) bytes in $prebuilt"
 fi

@@ -39,6 +39,8 @@ pub(crate) struct Call {
     pub(crate) time64: bool,
     /// Bytes that went through, where that is not the result.
     pub(crate) moved: Option<usize>,
+    /// How many that are could not be read.
+    fault: bool,
 }
 
 /// Where in [`Call`] the result is, and the number.
@@ -64,6 +66,7 @@ impl Call {
             compat: false,
             time64: false,
             moved: None,
+            fault: false,
         }
     }
 
@@ -307,10 +310,13 @@ static UNSURE: [u64; EVENTS.len()] = {
 pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
     record.set_syscall(call.number());
     record.expect(UNSURE[event as usize]);
+    if call.fault {
+        record.mark(flag::FAULT);
+    }
     let mut reader = Reader {
         call,
         limits,
-        facts: Facts::of_current(),
+        facts: Facts::of_current(limits.strings),
         described: None,
         given: None,
         relative: 0,
@@ -327,14 +333,14 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
         };
     }
     match event {
-        Event::Execve => failed_exec(record, call, 0),
-        Event::Execveat => failed_exec(record, call, 1),
+        Event::Execve => failed_exec(record, call, 0, limits),
+        Event::Execveat => failed_exec(record, call, 1, limits),
         Event::Clone => clone_flags(record, call.arg(0) as u64),
-        Event::Clone3 => {
-            if let Ok(flags) = user::word(call.arg(0)) {
-                clone_flags(record, flags);
-            }
-        }
+        // Not waited for: the buffer may be one of those that are kept.
+        Event::Clone3 => match user::resident_word(call.arg(0)) {
+            Ok(flags) => clone_flags(record, flags),
+            Err(_) => record.mark(flag::FAULT),
+        },
         Event::Fork => clone_flags(record, 0),
         // What the kernel makes of it.
         Event::Vfork => clone_flags(record, 0x4100),
@@ -355,6 +361,7 @@ pub(crate) fn messages(call: &Call) -> impl Iterator<Item = Call> + '_ {
         one.args()[1] = call.arg(1).wrapping_add(stride * i);
         if call.result() > 0 {
             let moved = user::int(one.arg(1).wrapping_add(moved_at));
+            one.fault = moved.is_err();
             one.moved = Some(moved.unwrap_or(0) as u32 as usize);
         }
         one
@@ -369,6 +376,8 @@ pub(crate) struct Limits {
     pub(crate) ports: core::ops::RangeInclusive<u16>,
     /// See `ports`.
     pub(crate) port_snaplen: usize,
+    /// Bytes of a program's arguments, and of its environment.
+    pub(crate) strings: usize,
 }
 
 /// Parameters that [`Source::FdPath`] begins: what is told of a descriptor.
@@ -731,7 +740,14 @@ impl Reader<'_> {
             return;
         };
         match field {
-            0 => self.put_open_flags(record, slot, value as u32),
+            0 => {
+                // The file has those that the kernel took, but for those that only make it.
+                let given = value as u32;
+                let taken = self.opened().map_or(given, |file| {
+                    given & flags::open::OPENING | file.flags() & !flags::open::OPENING
+                });
+                self.put_open_flags(record, slot, taken);
+            }
             1 => record.number(slot, value & 0xFFFF_FFFF),
             _ => record.number(slot, u64::from(flags::resolve::from_kernel(value))),
         }
@@ -859,7 +875,7 @@ fn clone_flags(record: &mut Record<'_>, kernel: u64) {
 
 /// What the program that could not be started would have got; `path` is the
 /// argument with its path, behind which is its `argv`.
-fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
+fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8, limits: &Limits) {
     use crate::abi::event::{execve, execveat};
     // One row of the table is like the other, as far as it goes here.
     const EXE: usize = execve::Slot::exe as usize;
@@ -869,7 +885,7 @@ fn failed_exec(record: &mut Record<'_>, call: &Call, path: u8) {
     const _: () = assert!(ARGS == execveat::Slot::args as usize);
     const _: () = assert!(FILENAME == execveat::Slot::filename as usize);
     record.fill(FILENAME, PATH_MAX, |to| user::string(call.arg(path), to));
-    record.fill(ARGS, PATH_MAX, |to| {
+    record.fill(ARGS, limits.strings, |to| {
         user::strings(call.arg(path + 1), call.compat, to)
     });
     task::split_first(record, EXE, ARGS);
@@ -880,9 +896,9 @@ fn named(record: &Record<'_>, name: &str) -> Option<usize> {
 }
 
 /// A program was started. Does not sleep.
-pub(crate) fn exec(record: &mut Record<'_>, filename: &[u8]) {
+pub(crate) fn exec(record: &mut Record<'_>, filename: &[u8], limits: &Limits) {
     use crate::abi::event::execve::Slot;
-    let mut facts = Facts::of_current();
+    let mut facts = Facts::of_current(limits.strings);
     facts.put_arguments(record, Slot::exe as usize, Slot::args as usize);
     for (slot, param) in Event::Execve.info().params.iter().enumerate() {
         match param.source {
@@ -917,7 +933,7 @@ pub(crate) fn signal(record: &mut Record<'_>, sender: i32, signal: i32) {
 
 /// Another task is put on the CPU of the calling one: the parameters. Does not sleep.
 pub(crate) fn switch(next: Task) -> [u64; 6] {
-    let [major, minor, size, rss, swap] = Facts::of_current().usage();
+    let [major, minor, size, rss, swap] = Facts::of_current(0).usage();
     [u64::from(next.tid()), major, minor, size, rss, swap]
 }
 
@@ -939,13 +955,10 @@ pub(crate) fn page_fault(address: usize, instruction: usize, error: usize) -> [u
     ]
 }
 
-/// A task ends. Does not sleep.
-pub(crate) fn exit(record: &mut Record<'_>, task: Task) {
-    use crate::abi::event::procexit::Slot;
-    let code = task.exit_code();
-    record.int(Slot::status as usize, i64::from(code));
-    record.int(Slot::ret as usize, i64::from(code >> 8 & 0xFF));
-    record.int(Slot::sig as usize, i64::from(code & 0x7F));
-    record.int(Slot::core as usize, i64::from(code >> 7 & 1));
-    record.number(Slot::reaper_tid as usize, u64::from(task.reaper()));
+/// A task ends: the parameters. Does not sleep.
+pub(crate) fn exit(task: Task) -> [u64; 5] {
+    let code = i64::from(task.exit_code());
+    let [status, ret, sig, core] =
+        [code, code >> 8 & 0xFF, code & 0x7F, code >> 7 & 1].map(|n| n as u64);
+    [status, ret, sig, core, u64::from(task.reaper())]
 }

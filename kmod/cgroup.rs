@@ -9,6 +9,16 @@ use kernel::bindings;
 use kernel::sync::rcu;
 
 use crate::record::Filled;
+use crate::task::Task;
+
+/// The number of a task's group in the unified hierarchy.
+pub(crate) fn id(task: Task) -> u64 {
+    let _rcu = rcu::read_lock();
+    // SAFETY: The task is valid; RCU keeps the set it points to.
+    let set = unsafe { ptr::read_volatile(&raw const (*task.as_ptr()).cgroups) };
+    // SAFETY: A task always has a set, a set its group, and a group its node.
+    unsafe { (*(*(*set).dfl_cgrp).kn).id }
+}
 
 /// Writes `controller=path`, NUL-separated: first the unified hierarchy under
 /// the name `unified`, then every controller that is on a hierarchy of its own.

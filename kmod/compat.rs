@@ -10,17 +10,42 @@ use crate::user;
 /// Arguments of a call.
 pub(crate) type Args = [usize; 6];
 
-/// What a call with the number `id` and the registers `args` of a 32-bit program
-/// is: number, arguments, and whether times in memory have 64 bits. May sleep,
-/// since some have their arguments in memory; none that cannot be read.
-pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args, bool)> {
+/// A call of a 32-bit program.
+pub(crate) struct Call {
+    /// Its number in the one table.
+    pub(crate) number: usize,
+    /// Whether times in memory have 64 bits.
+    pub(crate) time64: bool,
+    args: Given,
+}
+
+/// Where arguments are.
+enum Given {
+    Registers(Args),
+    /// In memory: at an address, so many.
+    Block(usize, u8),
+}
+
+impl Call {
+    /// Its arguments, if they can be read. May sleep.
+    pub(crate) fn args(&self) -> Option<Args> {
+        match self.args {
+            Given::Registers(args) => Some(args),
+            Given::Block(address, len) => block(address, len),
+        }
+    }
+}
+
+/// What a call with the number `id` and the registers `args` of a 32-bit program is.
+pub(crate) fn call(id: usize, args: Args) -> Option<Call> {
     let call = (*IA32.get(id)?)?;
     let mut args = args.map(|register| register & 0xFFFF_FFFF);
     let mut number = call.number;
+    let mut in_memory = None;
     match call.adapt {
         Adapt::Same | Adapt::Time64 => {}
         Adapt::Without(n) => args[usize::from(n)] = 0,
-        Adapt::Block(len) => args = block(args[0], len)?,
+        Adapt::Block(len) => in_memory = Some(Given::Block(args[0], len)),
         Adapt::Pages(n) => args[usize::from(n)] *= 4096,
         Adapt::Wide(n) => {
             let n = usize::from(n);
@@ -33,7 +58,7 @@ pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args, bool)> {
         Adapt::Socketcall => {
             let &(called, len) = SOCKETCALLS.get(args[0].checked_sub(1)?)?;
             number = called;
-            args = block(args[1], len)?;
+            in_memory = Some(Given::Block(args[1], len));
         }
         Adapt::Ipc => {
             let (called, order) = ia32::ipc_call(args[0])?;
@@ -42,8 +67,11 @@ pub(crate) fn call(id: usize, args: Args) -> Option<(usize, Args, bool)> {
             args = [a, b, c, d, 0, 0];
         }
     }
-    let time64 = call.adapt == Adapt::Time64;
-    (number != NONE).then_some((usize::from(number), args, time64))
+    (number != NONE).then(|| Call {
+        number: number.into(),
+        time64: call.adapt == Adapt::Time64,
+        args: in_memory.unwrap_or(Given::Registers(args)),
+    })
 }
 
 /// Arguments that lie in memory.

@@ -133,7 +133,13 @@ impl Reader {
         if snaplen.max(setup.port_snaplen) > control::SNAPLEN_MAX {
             return Err(EINVAL);
         }
+        let strings = match setup.strings {
+            0 => control::STRINGS_DEFAULT,
+            len if len <= control::STRINGS_MAX => len,
+            _ => return Err(EINVAL),
+        };
         let limits = Limits {
+            strings: strings as usize,
             snaplen: snaplen as usize,
             ports: setup.port_first..=setup.port_last,
             port_snaplen: setup.port_snaplen as usize,
@@ -143,7 +149,7 @@ impl Reader {
         if self.session.as_ref().is_some() {
             return Err(EBUSY);
         }
-        let session = Session::new(ring_bytes, setup.watermark, limits, setup.throttle)?;
+        let session = Session::new(ring_bytes, limits, setup)?;
         *self.statistics.lock() = Some(Statistics::new(session.clone())?);
         self.session.populate(session);
         Ok(())
@@ -177,7 +183,11 @@ impl Reader {
             ),
             IOCTL_SETUP => self.setup(&get(argument)?),
             IOCTL_INTEREST => self.set_interest(&get(argument)?),
-            IOCTL_STATS => put(argument, &self.session()?.stats()),
+            IOCTL_STATS => {
+                let session = self.session()?;
+                let asked: control::Stats = get(argument)?;
+                put(argument, &session.stats(asked.cpu))
+            }
             _ => Err(ENOTTY),
         }
     }
@@ -192,7 +202,7 @@ impl Reader {
 unsafe trait Plain: Copy + Default {}
 // SAFETY: 2 × u32 and 2 × u64 in order.
 unsafe impl Plain for Version {}
-// SAFETY: 2 × u32, 2 × u64, 2 × u32, 2 × u16 and u32 in order.
+// SAFETY: 2 × u32, 2 × u64, 2 × u32, 2 × u16 and 3 × u32 in order.
 unsafe impl Plain for Setup {}
 // SAFETY: u64 alone.
 unsafe impl Plain for Interest {}

@@ -116,6 +116,12 @@ impl OpenFile {
         unsafe { shim::falco_file_is_memfd(self.0.as_ptr()) }
     }
 
+    /// The flags that it was opened with, as `fcntl` may have changed them since.
+    pub(crate) fn flags(&self) -> u32 {
+        // SAFETY: The file is counted.
+        unsafe { core::ptr::read_volatile(&raw const (*self.0.as_ptr()).f_flags) }
+    }
+
     /// Whether opening it made it.
     pub(crate) fn created(&self) -> bool {
         // SAFETY: The file is counted; the bit is set before it gets a descriptor.

@@ -12,6 +12,7 @@ use crate::abi::control::hook;
 use crate::abi::event::Event;
 use crate::abi::ia32::X32_BIT;
 use crate::abi::record::{flag, NO_SYSCALL};
+use crate::abi::ring::Loss;
 use crate::abi::syscall::{EVENT_BY_NUMBER, SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::{self, Call, Way};
 use crate::compat;
@@ -250,14 +251,25 @@ fn translate(
     args: compat::Args,
     result: i64,
 ) -> Option<(Event, Call)> {
-    let (number, args, time64) = compat::call(id, args)?;
-    if !session.wants(number) {
+    if cfg!(not(target_arch = "x86_64")) {
+        // Its numbers are those of a table that there is not.
+        if session.wants(id) {
+            session.count_loss(Event::Syscall, Loss::Compat);
+        }
         return None;
     }
-    let mut call = Call::new(number, args, result);
-    call.compat = true;
-    call.time64 = time64;
-    Some((EVENT_BY_NUMBER[number], call))
+    let call = compat::call(id, args)?;
+    if !session.wants(call.number) {
+        return None;
+    }
+    let Some(args) = call.args() else {
+        session.count_loss(EVENT_BY_NUMBER[call.number], Loss::Fault);
+        return None;
+    };
+    let mut found = Call::new(call.number, args, result);
+    found.compat = true;
+    found.time64 = call.time64;
+    Some((EVENT_BY_NUMBER[call.number], found))
 }
 
 /// A number beyond the table. If it is one of x32, the name of the call is known;
@@ -373,7 +385,8 @@ unsafe fn wanted(session: &Session, regs: *mut bindings::pt_regs, number: usize,
     }
     let result = shown(result);
     let task = Task::current();
-    if is_left_out(session, result) || !takes(session, event, task) {
+    // None of these events has priority.
+    if is_left_out(session, result) || !takes(session, event, false, task) {
         return;
     }
     // SAFETY: By contract.
@@ -391,9 +404,9 @@ fn is_left_out(session: &Session, result: i64) -> bool {
 
 /// Whether the task's record is wanted.
 #[inline(always)]
-fn takes(session: &Session, event: Event, task: Task) -> bool {
+fn takes(session: &Session, event: Event, priority: bool, task: Task) -> bool {
     let own = session.hooks() & hook::NO_OWN != 0 && task.pid() == session.owner();
-    !own && session.admits(event, task)
+    !own && (priority || session.admits(event, task))
 }
 
 /// What the program sees of a result.
@@ -442,7 +455,9 @@ fn returned(session: &Session, event: Event, way: Way, call: &Call) {
 #[inline(always)]
 fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
     let task = Task::current();
-    if !takes(session, event, task) {
+    // A start or a fork that failed is a call like all others.
+    let priority = event.info().priority && call.result() >= 0;
+    if !takes(session, event, priority, task) {
         return;
     }
     if matches!(way, Way::Registers | Way::Entry) {
@@ -454,7 +469,7 @@ fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
         return;
     }
     let write = |call: &Call| {
-        session.record(event, task, |record| {
+        session.record(event, priority, task, |record| {
             record.mark(flags);
             capture::syscall(record, event, call, session.limits());
         });
@@ -483,8 +498,8 @@ unsafe extern "C" fn process_exec(
     // SAFETY: The tracepoint passes the program being started; its name is a
     // string that lives as long.
     let filename = unsafe { CStr::from_ptr(shim::falco_bprm_filename(bprm).cast()) };
-    session.record(Event::Execve, Task::current(), |record| {
-        capture::exec(record, filename.to_bytes());
+    session.record(Event::Execve, true, Task::current(), |record| {
+        capture::exec(record, filename.to_bytes(), session.limits());
     });
 }
 
@@ -500,7 +515,7 @@ unsafe extern "C" fn process_fork(
     let session = unsafe { session(data) };
     // SAFETY: The tracepoint passes the caller and a child that does not run yet.
     let (parent, child) = unsafe { (Task::from_raw(parent), Task::from_raw(child)) };
-    session.record(Event::TaskNew, parent, |record| {
+    session.record(Event::TaskNew, true, parent, |record| {
         capture::fork(record, parent, child);
     });
 }
@@ -513,7 +528,15 @@ unsafe extern "C" fn process_exit(data: *mut c_void, task: *mut bindings::task_s
     let session = unsafe { session(data) };
     // SAFETY: The tracepoint passes the calling task.
     let task = unsafe { Task::from_raw(task) };
-    session.record(Event::Procexit, task, |record| capture::exit(record, task));
+    let values = capture::exit(task);
+    session.publish(&mut Numbers {
+        event: Event::Procexit,
+        tid: task.tid(),
+        pid: task.pid(),
+        syscall: NO_SYSCALL,
+        flags: 0,
+        value: |i: usize| values[i],
+    });
 }
 
 /// # Safety
@@ -531,7 +554,7 @@ unsafe extern "C" fn signal_deliver(
     let sender = unsafe { shim::falco_signal_sender(info) };
     let task = Task::current();
     if session.admits(Event::Signaldeliver, task) {
-        session.record(Event::Signaldeliver, task, |record| {
+        session.record(Event::Signaldeliver, false, task, |record| {
             capture::signal(record, sender, signal);
         });
     }

@@ -14,15 +14,22 @@ pub(crate) struct Record<'a> {
     missing: u64,
     flags: u16,
     event: Event,
+    priority: bool,
     syscall: u32,
     tid: u32,
     pid: u32,
 }
 
 impl<'a> Record<'a> {
-    /// A record of the event in which every parameter is missing.
+    /// A record of the event in which every parameter is missing; `priority` as in
+    /// [`Finished`].
     #[inline]
-    pub(crate) fn new(buffer: &'a mut [u8; MAX_RECORD], event: Event, tid: u32, pid: u32) -> Self {
+    pub(crate) fn new(
+        buffer: &'a mut [u8; MAX_RECORD],
+        event: Event,
+        priority: bool,
+        (tid, pid): (u32, u32),
+    ) -> Self {
         let slots = event.info().params.len();
         Self {
             buffer,
@@ -31,6 +38,7 @@ impl<'a> Record<'a> {
             missing: u64::MAX >> (64 - slots),
             flags: 0,
             event,
+            priority,
             syscall: NO_SYSCALL,
             tid,
             pid,
@@ -112,6 +120,10 @@ impl<'a> Record<'a> {
                 self.mark(flag::TRUNCATED);
                 len
             }
+            Filled::Broken(len) => {
+                self.mark(flag::TRUNCATED | flag::FAULT);
+                len
+            }
             Filled::Fault => {
                 self.mark(flag::FAULT);
                 return;
@@ -163,6 +175,18 @@ pub(crate) trait Finished {
     /// Its event.
     fn event(&self) -> Event;
 
+    /// Whether it may use the room that is kept for process life cycles.
+    #[inline]
+    fn priority(&self) -> bool {
+        self.event().info().priority
+    }
+
+    /// Whether it lacks a parameter whose memory could not be read.
+    #[inline]
+    fn has_fault(&self) -> bool {
+        false
+    }
+
     /// Length in bytes, a multiple of 8.
     fn len(&self) -> usize;
 
@@ -174,6 +198,16 @@ impl Finished for Record<'_> {
     #[inline]
     fn event(&self) -> Event {
         self.event
+    }
+
+    #[inline]
+    fn priority(&self) -> bool {
+        self.priority
+    }
+
+    #[inline]
+    fn has_fault(&self) -> bool {
+        self.flags & flag::FAULT != 0
     }
 
     #[inline]
@@ -290,6 +324,8 @@ pub(crate) enum Filled {
     Whole(usize),
     /// The first bytes, this many.
     Cut(usize),
+    /// The first bytes, this many: user memory behind them could not be read.
+    Broken(usize),
     /// User memory could not be read.
     Fault,
     /// There is no such thing.

@@ -11,7 +11,9 @@ use kernel::prelude::*;
 use crate::abi::control::Region;
 use crate::abi::event::{Event, CLASSES};
 use crate::abi::record::NO_SYSCALL;
-use crate::abi::ring::{self as protocol, ConsumerPage, Loss, ProducerPage, RING_MAGIC};
+use crate::abi::ring::{
+    self as protocol, ConsumerPage, Loss, ProducerPage, ALL_LOSSES, RING_MAGIC,
+};
 use crate::clock;
 use crate::memory::{Mirrored, SharedPages};
 use crate::preempt;
@@ -82,10 +84,12 @@ impl Ring {
         }
         self.busy.store(true, Ordering::Relaxed);
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
-        if self.behind.load(Ordering::Relaxed) {
-            self.tell(guard);
-        }
-        let written = self.write(guard, record);
+        let written = if self.behind.load(Ordering::Relaxed) {
+            self.tell(guard, record.priority())
+                .and_then(|()| self.write(guard, record))
+        } else {
+            self.write(guard, record)
+        };
         core::sync::atomic::compiler_fence(Ordering::SeqCst);
         self.busy.store(false, Ordering::Relaxed);
         if let Err(loss) = written {
@@ -98,20 +102,31 @@ impl Ring {
     #[cold]
     pub(crate) fn lost(&self, _guard: &preempt::Guard, loss: Loss, event: Event) {
         protocol::count_loss(self.producer(), loss, event.info().class as usize);
-        self.behind.store(true, Ordering::Relaxed);
+        if loss.is_told() {
+            self.behind.store(true, Ordering::Relaxed);
+        }
     }
 
-    /// Writes how many records were lost, once there is room for more than that.
+    /// Writes how many records were lost, before any record that comes after them. When that
+    /// one is not of a process life cycle, there must be room for more than it: else there
+    /// would be a record of loss for each.
     #[cold]
-    fn tell(&self, guard: &preempt::Guard) {
+    fn tell(&self, guard: &preempt::Guard, priority: bool) -> Result<(), Loss> {
         let size = self.data.len() as u64;
-        if self.fill() + 2 * protocol::priority_room(size) > size {
-            return;
+        let fill = self.fill();
+        // If what the reader says is nonsense, `write` finds that out.
+        if !priority && fill <= size && fill + 2 * protocol::priority_room(size) > size {
+            return Err(Loss::Full);
         }
         self.behind.store(false, Ordering::Relaxed);
         let mut now = [0; CLASSES];
-        for causes in &self.producer().lost {
-            for (sum, class) in now.iter_mut().zip(causes) {
+        let producer = self.producer();
+        for (_, classes) in ALL_LOSSES
+            .iter()
+            .zip(&producer.lost)
+            .filter(|(loss, _)| loss.is_told())
+        {
+            for (sum, class) in now.iter_mut().zip(classes) {
                 *sum += class.load(Ordering::Relaxed);
             }
         }
@@ -124,25 +139,30 @@ impl Ring {
             // A parameter for each class.
             value: |class: usize| now[class] - self.told[class].load(Ordering::Relaxed),
         };
-        if self.write(guard, &mut record).is_ok() {
+        let written = self.write(guard, &mut record);
+        if written.is_ok() {
             for (now, told) in now.iter().zip(&self.told) {
                 told.store(*now, Ordering::Relaxed);
             }
         } else {
             self.behind.store(true, Ordering::Relaxed);
         }
+        written
     }
 
     #[inline]
     fn write(&self, guard: &preempt::Guard, record: &mut impl Finished) -> Result<(), Loss> {
         let size = self.data.len() as u64;
         let (producer, consumer) = (self.producer(), self.consumer());
-        let priority = record.event().info().priority;
-        let reserved = protocol::reserve(producer, consumer, size, record.len(), priority)?;
+        let reserved =
+            protocol::reserve(producer, consumer, size, record.len(), record.priority())?;
         // SAFETY: The size is a power of two, positions are multiples of 8, and
         // the record is as long as the reservation, which is ours alone.
         let mut words = unsafe { self.data.words(reserved.start as usize) };
         record.write(guard.cpu(), clock::boot(), &mut words);
+        if record.has_fault() {
+            protocol::count_fault(producer, record.event().info().class as usize);
+        }
         protocol::commit(producer, reserved);
         Ok(())
     }

@@ -16,6 +16,9 @@ use crate::abi::record::MAX_RECORD;
 /// Buffers for each CPU: one in use, one by a task that was preempted, two by
 /// tasks that sleep on a fault. When all are taken the record is lost and counted.
 const PER_CPU: usize = 4;
+/// Buffers for each CPU that are kept for process life cycles, whose records wait for
+/// nothing: however many tasks sleep on a fault, these come back.
+const RESERVED: usize = 2;
 
 #[repr(align(64))]
 struct Slot {
@@ -27,6 +30,7 @@ struct Slot {
 /// whenever the kernel copies a string into it costs least there.
 pub(crate) struct Pool {
     slots: KVec<Slot>,
+    reserved: KVec<Slot>,
 }
 
 // SAFETY: A buffer is only reached through `taken`, which one task holds at a time.
@@ -42,22 +46,24 @@ pub(crate) struct Scratch<'a> {
 impl Pool {
     /// Buffers for `cpus` CPUs.
     pub(crate) fn new(cpus: usize) -> Result<Self> {
-        let mut slots = KVec::with_capacity(cpus * PER_CPU, GFP_KERNEL)?;
-        for _ in 0..cpus * PER_CPU {
-            slots.push(
-                Slot {
-                    taken: AtomicBool::new(false),
-                    buffer: UnsafeCell::new(KVec::from_elem(0u8, MAX_RECORD, GFP_KERNEL)?),
-                },
-                GFP_KERNEL,
-            )?;
-        }
-        Ok(Self { slots })
+        Ok(Self {
+            slots: slots(cpus * PER_CPU)?,
+            reserved: slots(cpus * RESERVED)?,
+        })
     }
 
-    /// Takes a free buffer, first one of this CPU, whose lines are likely cached.
+    /// Takes a free buffer, first one of this CPU, whose lines are likely cached; with
+    /// `priority`, if there is no other, one that is kept for that.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Scratch<'_>> {
+    pub(crate) fn take(&self, priority: bool) -> Option<Scratch<'_>> {
+        self.take_any().or_else(|| {
+            let mut reserved = self.reserved.iter().filter(|_| priority);
+            reserved.find_map(Slot::take)
+        })
+    }
+
+    #[inline]
+    fn take_any(&self) -> Option<Scratch<'_>> {
         // SAFETY: Reading the number of the CPU is always allowed; a stale one
         // is only a worse guess.
         let cpu = unsafe { kernel::bindings::raw_smp_processor_id() as usize };
@@ -67,9 +73,8 @@ impl Pool {
             at = 0;
         }
         for _ in 0..count {
-            let slot = &self.slots[at];
-            if !slot.taken.load(Ordering::Relaxed) && !slot.taken.swap(true, Ordering::Acquire) {
-                return Some(Scratch { slot });
+            if let Some(scratch) = self.slots[at].take() {
+                return Some(scratch);
             }
             at += 1;
             if at == count {
@@ -77,6 +82,29 @@ impl Pool {
             }
         }
         None
+    }
+}
+
+/// So many free buffers.
+fn slots(count: usize) -> Result<KVec<Slot>> {
+    let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
+    for _ in 0..count {
+        slots.push(
+            Slot {
+                taken: AtomicBool::new(false),
+                buffer: UnsafeCell::new(KVec::from_elem(0u8, MAX_RECORD, GFP_KERNEL)?),
+            },
+            GFP_KERNEL,
+        )?;
+    }
+    Ok(slots)
+}
+
+impl Slot {
+    #[inline]
+    fn take(&self) -> Option<Scratch<'_>> {
+        let free = !self.taken.load(Ordering::Relaxed) && !self.taken.swap(true, Ordering::Acquire);
+        free.then(|| Scratch { slot: self })
     }
 }
 

@@ -13,12 +13,13 @@ use kernel::prelude::*;
 use kernel::sync::poll::{PollCondVar, PollTable};
 use kernel::sync::Arc;
 
-use crate::abi::control::{Interest, Region, Stats};
-use crate::abi::event::Event;
+use crate::abi::control::{Interest, Region, Setup, Stats, ALL_CPUS};
+use crate::abi::event::{Event, CLASSES};
 use crate::abi::record::NO_SYSCALL;
 use crate::abi::ring::{self as protocol, Loss};
 use crate::abi::syscall::{SYSCALL_MAX, SYSCALL_WORDS};
 use crate::capture::Limits;
+use crate::cgroup;
 use crate::preempt;
 use crate::record::{Finished, Numbers, Record};
 use crate::ring::Ring;
@@ -35,7 +36,8 @@ pub(crate) struct Session {
     rings: KVec<Option<Ring>>,
     scratch: Pool,
     limits: Limits,
-    throttle: Throttle,
+    processes: Throttle,
+    groups: Throttle,
     /// The process that set it up.
     owner: u32,
     lost_no_ring: AtomicU64,
@@ -50,12 +52,7 @@ impl Session {
     /// Makes the rings of all CPUs: those that the machine has, online or not, get
     /// what was asked for; those that may be plugged in later, which for some
     /// machines are hundreds, the least. Nothing is of interest yet.
-    pub(crate) fn new(
-        ring_bytes: usize,
-        watermark: u32,
-        limits: Limits,
-        throttle: u32,
-    ) -> Result<Arc<Self>> {
+    pub(crate) fn new(ring_bytes: usize, limits: Limits, setup: &Setup) -> Result<Arc<Self>> {
         let cpus = nr_cpu_ids() as usize;
         let mut rings = KVec::with_capacity(cpus, GFP_KERNEL)?;
         let mut present = 0;
@@ -71,6 +68,8 @@ impl Session {
             rings.push(ring, GFP_KERNEL)?;
         }
         let scratch = Pool::new(present)?;
+        let processes = Throttle::new(setup.throttle)?;
+        let groups = Throttle::new(setup.throttle_group)?;
         Arc::pin_init(
             try_pin_init!(Self {
                 interest: [const { AtomicU64::new(0) }; SYSCALL_WORDS],
@@ -78,10 +77,11 @@ impl Session {
                 rings,
                 scratch,
                 limits,
-                throttle: Throttle::new(throttle),
+                processes,
+                groups,
                 owner: Task::current().pid(),
                 lost_no_ring: AtomicU64::new(0),
-                watermark: u64::from(watermark.max(1)),
+                watermark: u64::from(setup.watermark.max(1)),
                 waiting: AtomicBool::new(false),
                 readers <- new_poll_condvar!("falco readers"),
             }),
@@ -103,21 +103,28 @@ impl Session {
         self.owner
     }
 
-    /// Whether a record of this process may be written; if not, it is counted,
-    /// and the first time a record says so.
+    /// Whether a record without priority of this process may be written; if not, it is
+    /// counted, and the first time a record says so.
     #[inline(always)]
     pub(crate) fn admits(&self, event: Event, task: Task) -> bool {
-        !self.throttle.is_on() || event.info().priority || self.admits_more(event, task)
+        let counts = self.processes.is_on() || self.groups.is_on();
+        !counts || self.admits_more(event, task)
     }
 
     #[cold]
     fn admits_more(&self, event: Event, task: Task) -> bool {
-        let verdict = self.throttle.count(task.pid());
+        let (mut verdict, mut limit) = (self.processes.count(task.pid()), self.processes.limit());
+        let mut group = 0;
+        if self.groups.is_on() && matches!(verdict, Verdict::Pass) {
+            group = cgroup::id(task);
+            // No two groups that there are at the same time have the same lower half.
+            (verdict, limit) = (self.groups.count(group as u32), self.groups.limit());
+        }
         if let Verdict::Pass = verdict {
             return true;
         }
         if let Verdict::First = verdict {
-            let values = [task.pid(), self.throttle.limit()];
+            let values = [u64::from(task.pid()), u64::from(limit), group];
             // The hook may be one of those where nobody can be woken.
             self.publish_quietly(&mut Numbers {
                 event: Event::Throttled,
@@ -125,7 +132,7 @@ impl Session {
                 pid: task.pid(),
                 syscall: NO_SYSCALL,
                 flags: 0,
-                value: |i: usize| u64::from(values[i]),
+                value: |i: usize| values[i],
             });
         }
         self.count_loss(event, Loss::Throttled);
@@ -149,15 +156,22 @@ impl Session {
         self.hooks.load(Ordering::Relaxed)
     }
 
-    /// Builds a record and publishes it on this CPU's ring, or counts its loss.
+    /// Builds a record and publishes it on this CPU's ring, or counts its loss. One with
+    /// `priority` uses what is kept for process life cycles; it must not wait for a page.
     #[inline]
-    pub(crate) fn record(&self, event: Event, task: Task, build: impl FnOnce(&mut Record<'_>)) {
-        let Some(mut scratch) = self.scratch.take() else {
+    pub(crate) fn record(
+        &self,
+        event: Event,
+        priority: bool,
+        task: Task,
+        build: impl FnOnce(&mut Record<'_>),
+    ) {
+        let Some(mut scratch) = self.scratch.take(priority) else {
             self.count_loss(event, Loss::NoMemory);
             return;
         };
         if let Some(buffer) = scratch.buffer() {
-            let mut record = Record::new(buffer, event, task.tid(), task.pid());
+            let mut record = Record::new(buffer, event, priority, (task.tid(), task.pid()));
             build(&mut record);
             self.publish(&mut record);
         }
@@ -182,8 +196,9 @@ impl Session {
         ring.publish(&guard, record).then_some(ring)
     }
 
+    /// Counts a record that is not written.
     #[cold]
-    fn count_loss(&self, event: Event, loss: Loss) {
+    pub(crate) fn count_loss(&self, event: Event, loss: Loss) {
         let guard = preempt::Guard::new();
         match &self.rings[guard.cpu()] {
             Some(ring) => ring.lost(&guard, loss, event),
@@ -226,23 +241,34 @@ impl Session {
         self.rings.iter().flatten()
     }
 
-    /// Sums over all rings.
-    pub(crate) fn stats(&self) -> Stats {
+    /// The counters of a CPU, or of all.
+    pub(crate) fn stats(&self, cpu: u64) -> Stats {
         let mut stats = Stats {
-            lost_no_ring: self.lost_no_ring.load(Ordering::Relaxed),
+            cpu,
+            lost_no_ring: self.lost_no_ring(),
             ..Stats::default()
         };
-        for ring in self.rings() {
-            let page = ring.producer();
-            stats.records += page.records.load(Ordering::Relaxed);
-            for (sum, classes) in stats.lost.iter_mut().zip(&page.lost) {
-                *sum += classes
-                    .iter()
-                    .map(|c| c.load(Ordering::Relaxed))
-                    .sum::<u64>();
+        let add = |sums: &mut [u64; CLASSES], counters: &[AtomicU64; CLASSES]| {
+            for (sum, counter) in sums.iter_mut().zip(counters) {
+                *sum += counter.load(Ordering::Relaxed);
             }
+        };
+        for page in self.rings().map(Ring::producer) {
+            if cpu != ALL_CPUS && cpu != page.cpu.load(Ordering::Relaxed) {
+                continue;
+            }
+            stats.records += page.records.load(Ordering::Relaxed);
+            for (sums, counters) in stats.lost.iter_mut().zip(&page.lost) {
+                add(sums, counters);
+            }
+            add(&mut stats.faults, &page.faults);
         }
         stats
+    }
+
+    /// Records that were lost because their CPU has no ring.
+    pub(crate) fn lost_no_ring(&self) -> u64 {
+        self.lost_no_ring.load(Ordering::Relaxed)
     }
 
     /// Maps one region of the ring of a CPU.

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 
 //! The counters of a session as text, in `/sys/kernel/debug/falco/statistics`,
-//! which root alone can reach. One line for each, those of losses only where
-//! there are any:
+//! which root alone can reach. One line for each, those of losses and of records that
+//! lack a parameter whose memory could not be read only where there are any:
 //!
 //! ```text
 //! cpu0 records 5120
 //! cpu0 lost full open 17
+//! cpu0 faults open 3
 //! no_ring 0
 //! ```
 
@@ -38,8 +39,14 @@ impl Writer for Shown {
                     }
                 }
             }
+            for (class, count) in CLASS_NAMES.iter().zip(&page.faults) {
+                match count.load(Ordering::Relaxed) {
+                    0 => {}
+                    count => writeln!(to, "cpu{cpu} faults {class} {count}")?,
+                }
+            }
         }
-        writeln!(to, "no_ring {}", self.0.stats().lost_no_ring)
+        writeln!(to, "no_ring {}", self.0.lost_no_ring())
     }
 }
 

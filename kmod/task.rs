@@ -16,9 +16,6 @@ use crate::record::{Filled, Record};
 use crate::shim;
 use crate::user::{self, PATH_MAX};
 
-/// Most bytes of arguments, and of environment.
-const STRINGS_LIMIT: usize = 4096;
-
 /// A task that stays valid: the calling one, or one that a hook was given.
 ///
 /// # Invariants
@@ -41,6 +38,11 @@ impl Task {
     pub(crate) unsafe fn from_raw(task: *mut bindings::task_struct) -> Self {
         // INVARIANT: By contract.
         Self(task)
+    }
+
+    /// The task, which is valid while this is used.
+    pub(crate) fn as_ptr(self) -> *mut bindings::task_struct {
+        self.0
     }
 
     /// Thread id in the initial pid namespace.
@@ -205,14 +207,17 @@ pub(crate) struct Facts {
     task: Task,
     /// `None`: not looked for yet.
     executable: Option<Option<OpenFile>>,
+    /// Most bytes of arguments, and of environment.
+    strings: usize,
 }
 
 impl Facts {
-    /// Of the calling task.
-    pub(crate) fn of_current() -> Self {
+    /// Of the calling task, with so many bytes of arguments and of environment.
+    pub(crate) fn of_current(strings: usize) -> Self {
         Self {
             task: Task::current(),
             executable: None,
+            strings,
         }
     }
 
@@ -274,6 +279,11 @@ impl Facts {
             Fact::Vtid => record.int(slot, task.vtid()),
             Fact::Vpid => record.int(slot, task.vpid()),
             Fact::Pidns => record.number(slot, task.pidns()),
+            Fact::Userns => {
+                // SAFETY: Credentials hold their user namespace.
+                let inode = unsafe { (*self.cred().user_ns).ns.inum };
+                record.number(slot, u64::from(inode));
+            }
             Fact::PidnsInitStartTs => {
                 if let Some(start) = task.pidns_start() {
                     record.number(slot, start);
@@ -371,7 +381,7 @@ impl Facts {
             let layout = &(*mm).__bindgen_anon_1;
             (layout.arg_start, layout.arg_end)
         };
-        put_region(record, args, start, end);
+        self.put_region(record, args, start, end);
         split_first(record, exe, args);
     }
 
@@ -384,18 +394,18 @@ impl Facts {
             let layout = &(*mm).__bindgen_anon_1;
             (layout.env_start, layout.env_end)
         };
-        put_region(record, slot, start, end);
+        self.put_region(record, slot, start, end);
     }
-}
 
-/// Writes what lies between two addresses of the calling task, up to the limit.
-fn put_region(record: &mut Record<'_>, slot: usize, start: usize, end: usize) {
-    let whole = end.saturating_sub(start);
-    let len = whole.min(STRINGS_LIMIT);
-    record.fill(slot, len, |to| match user::resident(start, to) {
-        Filled::Whole(n) if n < whole => Filled::Cut(n),
-        other => other,
-    });
+    /// Writes what lies between two addresses of the calling task, up to the limit.
+    fn put_region(&self, record: &mut Record<'_>, slot: usize, start: usize, end: usize) {
+        let whole = end.saturating_sub(start);
+        let len = whole.min(self.strings);
+        record.fill(slot, len, |to| match user::resident(start, to) {
+            Filled::Whole(n) if n < whole => Filled::Cut(n),
+            other => other,
+        });
+    }
 }
 
 /// Turns the parameter `all` (strings, each with its NUL) into its first string,

@@ -65,6 +65,16 @@ pub(crate) fn int(address: usize) -> Result<i32> {
     Ok(i32::from_ne_bytes(int))
 }
 
+/// Reads a number that the kernel itself has just read, without waiting for a page that has
+/// gone meanwhile.
+pub(crate) fn resident_word(address: usize) -> Result<u64> {
+    let mut word = [0; 8];
+    match resident(address, &mut word) {
+        Filled::Whole(_) => Ok(u64::from_ne_bytes(word)),
+        _ => Err(EFAULT),
+    }
+}
+
 /// Reads a `long` or a pointer, of four bytes in a 32-bit program. May sleep.
 pub(crate) fn long(address: usize, compat: bool) -> Result<usize> {
     if compat {
@@ -98,7 +108,7 @@ pub(crate) fn strings(address: usize, compat: bool, to: &mut [u8]) -> Filled {
             return if i == 0 {
                 Filled::Fault
             } else {
-                Filled::Cut(len)
+                Filled::Broken(len)
             };
         };
         if string_at == 0 {
@@ -108,7 +118,7 @@ pub(crate) fn strings(address: usize, compat: bool, to: &mut [u8]) -> Filled {
             // Not the whole buffer, so the NUL that was read is in it.
             Filled::Whole(n) => len += n + 1,
             Filled::Cut(n) => return Filled::Cut(len + n),
-            _ => return Filled::Cut(len),
+            _ => return Filled::Broken(len),
         }
     }
     Filled::Cut(len)

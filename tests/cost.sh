@@ -6,7 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/node/lib.sh"
 cd "$TOP"
 [ -n "${FALCO_EXAMPLES:-}" ] ||
-    cargo build --release --locked --package falco-engine --example syscall_cost
+    packaging/build.sh --example syscall_cost
 job="$TOP/target/cost"
 measured="$TOP/target/cost.log"
 "$NODE_DIR/job.sh" cost "$job"

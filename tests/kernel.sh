@@ -29,10 +29,14 @@ bullseye) FALCO_NODE="$("$NODE_DIR/old-kernel.sh" "$kernel")" ;;
 esac
 export FALCO_NODE="${FALCO_NODE:-}"
 
-[ -n "${FALCO_ENGINE:-}" ] || cargo build --quiet --release --locked --package falco-engine
+[ -n "${FALCO_ENGINE:-}" ] || packaging/build.sh --quiet
 [ -n "${FALCO_EXAMPLES:-}" ] || cargo build --quiet --locked --package falco-engine --examples
 failed=0
 for job in "$@"; do
+    # A test program is part of that job.
+    if [ "$job" = ebpf ] && [ -z "${FALCO_EXAMPLES:-}" ]; then
+        cargo test --quiet --locked --package falco-engine --test ebpf_programs --no-run
+    fi
     step "$job on the kernel $(node_kernel "$(kernel_node)")"
     "$NODE_DIR/job.sh" "$job" "$TOP/target/job/$job-$kernel"
     "$NODE_DIR/boot.sh" "${options[@]}" --log "$TOP/target/test/$job-$kernel" \

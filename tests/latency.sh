@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source=tests/node/lib.sh
 . "$(dirname "$0")/node/lib.sh"
 cd "$TOP"
-cargo build --release --locked --package falco-engine --bin falco-engine --example latency
+packaging/build.sh --example latency
 job="$TOP/target/latency"
 "$NODE_DIR/job.sh" latency "$job"
 "$NODE_DIR/boot.sh" --fast --time-limit 600 "$job"

@@ -24,12 +24,17 @@ count() {
     failed=$((failed + $2))
 }
 
-# One check: the command succeeds. `check NAME COMMAND...`
+# One check: the command succeeds. `check NAME COMMAND...`. What says first of all that it is skipped
+# is not counted.
 check() {
     local name="$1" since=$SECONDS log
     log="$logs/${name//[^a-zA-Z0-9]/-}.log"
     shift
     if "$@" >"$log" 2>&1 </dev/null; then
+        if [[ "$(head -n 1 "$log")" == 'skipped: '* ]]; then
+            printf 'skipped %s: %s\n' "$name" "$(head -n 1 "$log" | cut -d ' ' -f 2-)"
+            return
+        fi
         count 1 0
         printf 'ok %s (%d s)\n' "$name" $((SECONDS - since))
     else
@@ -63,6 +68,7 @@ several() {
     count "$good" "$bad"
     if [ "$bad" = 0 ]; then
         printf 'ok %s: %d checks (%d s)\n' "$name" "$good" $((SECONDS - since))
+        grep -ao 'skipped: .*' "$log" | sort -u | sed 's/^/    /' || true
     else
         printf 'FAIL %s: %d of %d checks (%d s): %s\n' "$name" "$bad" $((good + bad)) \
             $((SECONDS - since)) "$log"
@@ -83,6 +89,20 @@ require_cargo() {
             command -v rustup >/dev/null || die "cargo $part is needed"
             rustup component add "${part/fmt/rustfmt}"
         }
+    done
+}
+
+# What people look at is looked at with these. Where they cannot be had, those tests say that they
+# are skipped.
+install_viewers() {
+    local program
+    [ "$(id -u)" = 0 ] || return 0
+    for program in chromium tmux; do
+        command -v "$program" >/dev/null && continue
+        step "installing $program"
+        { apt-get update && DEBIAN_FRONTEND=noninteractive \
+            apt-get install -y --no-install-recommends "$program"; } >"$logs/$program.log" 2>&1 ||
+            step "there is no $program: what needs it is skipped"
     done
 }
 
@@ -157,15 +177,17 @@ check 'format' cargo fmt --all --check || true
 check 'format of the module' kernel_format || true
 check 'scripts' scripts_are_clean || true
 check 'versions agree' versions_agree || true
+check 'licences agree' tests/licences.sh || true
 check 'lints' cargo clippy --workspace --all-targets --locked -- -D warnings || true
 check 'documentation' documents || true
 check 'dependencies' tests/dependencies.sh || true
 [ "$extent" != --lint ] || finish
 
 step "testing the engine"
+install_viewers
 several 'engine' "$CARGO_COUNTS" cargo test --workspace --locked --no-fail-fast || true
 engine=
-if check 'engine builds' cargo build --release --locked --package falco-engine; then
+if check 'engine builds' packaging/build.sh; then
     engine=1
     check 'packages' tests/deb.sh || true
 fi
@@ -179,15 +201,29 @@ native_calls() {
     target/debug/examples/calls ebpf
     target/debug/examples/promises ebpf
     target/debug/examples/storm 8 1000 ebpf
+    target/debug/examples/storm soak 10 8 ebpf stay
 }
 # The demonstration on this machine itself, with the programs that are built already.
 live() {
-    tests/live.sh --possible 2>&1 || return 0
+    local why
+    why="$(tests/live.sh --possible 2>&1)" || {
+        echo "skipped: ${why#*] }"
+        return
+    }
     FALCO_EXAMPLES="$TOP/target/debug/examples" tests/live.sh
+}
+# Containers of all runtimes that can run on this machine itself.
+runtimes() {
+    FLOOD=20 FALCO_EXAMPLES="$TOP/target/debug/examples" tests/runtimes.sh
 }
 if [ -n "$engine" ]; then
     check 'eBPF programs record every parameter, and keep what is promised' native_calls || true
     check 'demonstration by eBPF' live || true
+    if tests/live.sh --possible >/dev/null 2>&1; then
+        several 'runtimes of this machine' "$JOB_COUNTS" runtimes || true
+    else
+        echo "skipped: runtimes of this machine: no eBPF programs or no containers can run here"
+    fi
 fi
 
 step "testing on the node"
@@ -198,7 +234,7 @@ if [ -n "$engine" ] && [ -n "$module" ]; then
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 600 || true
     check 'sysdig reads what the node recorded' tests/sysdig.sh "$logs/fast" || true
     if [ "$extent" != --quick ]; then
-        several 'scenario' "$JOB_COUNTS" job scenario --time-limit 1800 || true
+        several 'scenario' "$JOB_COUNTS" job scenario --time-limit 2700 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
     fi
 fi

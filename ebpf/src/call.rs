@@ -5,10 +5,12 @@
 use falco_abi::ebpf::At;
 use falco_abi::event::Event;
 use falco_abi::flags;
+use falco_abi::ring::Loss;
 use falco_abi::syscall::SYSCALL_MAX;
 
 use crate::compat;
 use crate::kernel::{at, compat_status};
+use crate::ring;
 
 /// The kernel's `AT_REMOVEDIR`.
 const AT_REMOVEDIR: u32 = 0x200;
@@ -29,6 +31,15 @@ const PPOLL_TIME64: u32 = 414;
 pub fn raw_number(regs: u64) -> u32 {
     // SAFETY: The verifier knows the type of the registers, and the offset.
     unsafe { *((regs + at(At::RegsNumber)) as *const u32) }
+}
+
+/// A result as the program sees it.
+#[inline(always)]
+fn shown(result: i64) -> i64 {
+    match result {
+        ERESTART_RESTARTBLOCK..=ERESTARTSYS => -EINTR,
+        result => result,
+    }
 }
 
 /// A system call that has returned, or (with `entry`) will not.
@@ -74,6 +85,7 @@ impl Call {
         let mut foreign = 0;
         if compat::is_known() {
             if compat_status() != 0 && !compat::translate(&mut args, &mut number, regs, event) {
+                ring::lost(Loss::Fault, event.info().class as usize);
                 return None;
             }
             foreign = compat_status();
@@ -84,15 +96,24 @@ impl Call {
         }
         Some(Self {
             args,
-            result: match result {
-                ERESTART_RESTARTBLOCK..=ERESTARTSYS => -EINTR,
-                result => result,
-            },
+            result: shown(result),
             number,
             raw,
             compat: foreign,
             moved: None,
         })
+    }
+
+    /// A call of a 64-bit program of which number and result are enough.
+    #[inline(always)]
+    pub fn plain(regs: u64, result: i64) -> Self {
+        let number = raw_number(regs);
+        Self {
+            result: shown(result),
+            number,
+            raw: number,
+            ..Self::none()
+        }
     }
 
     /// No call: what a hook of its own records.

@@ -220,7 +220,16 @@ impl<'a> Reader<'a> {
             return;
         };
         match field {
-            0 => self.put_open_flags(slot, value as u32),
+            0 => {
+                // The file has those that the kernel took, but for those that only make it.
+                let mut taken = value as u32;
+                let file = self.opened();
+                if file != 0 {
+                    taken = taken & flags::open::OPENING
+                        | file::flags(file) & !flags::open::OPENING;
+                }
+                self.put_open_flags(slot, taken);
+            }
             1 => self.number(slot, value & 0xFFFF_FFFF),
             _ => self.number(slot, u64::from(flags::resolve::from_kernel(value))),
         }
@@ -696,11 +705,10 @@ impl<'a> Reader<'a> {
             Event::Execve => self.failed_exec(slot, 0),
             Event::Execveat => self.failed_exec(slot, 1),
             Event::Clone => self.clone_flags(slot, self.call.arg(0)),
-            Event::Clone3 => {
-                if let Some(flags) = user::<u64>(self.call.arg(0)) {
-                    self.clone_flags(slot, flags);
-                }
-            }
+            Event::Clone3 => match user::<u64>(self.call.arg(0)) {
+                Some(flags) => self.clone_flags(slot, flags),
+                None => self.scratch.mark(flag::FAULT),
+            },
             Event::Fork => self.clone_flags(slot, 0),
             Event::Vfork => self.clone_flags(slot, VFORK_FLAGS),
             _ => {}
@@ -757,7 +765,13 @@ pub fn one_message(scratch: &mut Scratch, call: &Call, i: u64) -> Call {
     let (stride, moved_at) = if call.compat != 0 { (32, 28) } else { (64, 56) };
     let message = call.args[1].wrapping_add(stride * i);
     let moved = if call.result > 0 {
-        u64::from(user::<u32>(message.wrapping_add(moved_at)).unwrap_or(0))
+        match user::<u32>(message.wrapping_add(moved_at)) {
+            Some(moved) => u64::from(moved),
+            None => {
+                scratch.mark(flag::FAULT);
+                0
+            }
+        }
     } else {
         0
     };

@@ -87,6 +87,12 @@ pub fn layer(file: u64) -> u64 {
     }
 }
 
+/// The kernel's flags that a file was opened with, as `fcntl` may have changed them since.
+#[inline(always)]
+pub fn flags(file: u64) -> u32 {
+    field(file, At::FileFlags)
+}
+
 /// What opening a file adds to its flags.
 #[inline(always)]
 pub fn open_flags(file: u64) -> u32 {

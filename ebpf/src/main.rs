@@ -102,7 +102,7 @@ fn publish_numbers<const WORDS: usize>(
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
     header(to, event, len, ids(), flags, number, 0);
-    ring::publish(to, len, event);
+    ring::publish(to, len, event, event.info().priority);
 }
 
 /// The event of a call of which some parameters are elsewhere.
@@ -118,7 +118,9 @@ macro_rules! program {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
-                reader.scratch.publish(Event::$event, ids(), $call.number);
+                // A start or a fork that failed is a call like all others.
+                let priority = Event::$event.info().priority && $call.result >= 0;
+                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
                 reader.scratch.free();
             }
         });
@@ -139,7 +141,9 @@ macro_rules! messages {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
-                reader.scratch.publish(Event::$event, ids(), $call.number);
+                // A start or a fork that failed is a call like all others.
+                let priority = Event::$event.info().priority && $call.result >= 0;
+                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
                 reader.scratch.free();
             }
             let count = capture::message_count(&whole);
@@ -182,34 +186,35 @@ mod calls {
     include!(concat!(env!("OUT_DIR"), "/programs.rs"));
 }
 
-/// The event of a call that may be of interest, or one more than that: of its registers.
-/// What is not of interest costs as little as possible.
+/// The event of a call that may be of interest, or one more than that, of its registers;
+/// and whether the number that the program named is that of the call. What is not of
+/// interest costs as little as possible.
 #[inline(always)]
-fn interest(regs: u64) -> u32 {
+fn interest(regs: u64) -> (u32, bool) {
     let number = call::raw_number(regs);
     let Some(&[own, foreign]) = maps::INTEREST.get(number) else {
         let entry = maps::INTEREST.get(compat::x32(number));
         let is_wanted = entry.is_some_and(|[own, _]| *own != 0);
-        return if is_wanted { Event::Syscall as u32 + 1 } else { 0 };
+        return (if is_wanted { Event::Syscall as u32 + 1 } else { 0 }, false);
     };
     if own == 0 && foreign == 0 {
-        return 0;
+        return (0, true);
     }
     if compat_status() == 0 {
-        own
+        (own, true)
     } else if compat::is_known() {
-        compat::interest(foreign, regs)
+        (compat::interest(foreign, regs), false)
     } else {
         // The number is one of another table.
-        ring::foreign();
-        0
+        ring::lost(Loss::Compat, falco_abi::event::Class::Other as usize);
+        (0, false)
     }
 }
 
 attached!(sys_exit, "tp_btf/sys_exit", context, {
     // SAFETY: The arguments of `sys_exit`.
     let (regs, result) = unsafe { (*context, *context.add(1) as i64) };
-    let entry = interest(regs);
+    let (entry, is_own) = interest(regs);
     if entry == 0 {
         return 0;
     }
@@ -226,7 +231,20 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
     if hooks & hook::NO_OWN != 0 && ids() >> 32 == maps::setting(setting::OWNER) {
         return 0;
     }
-    if !throttle::admits(event) {
+    if !throttle::admits(event, result) {
+        return 0;
+    }
+    if is_own && event == Event::Syscall as u32 && !ring::is_behind() {
+        // Made here: it takes less than to go on with another program. Without a function,
+        // with which old kernels let nobody do that, so that losses are told by that one.
+        let call = Call::plain(regs, result);
+        let mut record = Numbers([0; HEADER_SIZE / 8 + Event::Syscall.info().params.len()]);
+        let to = &mut record;
+        syscall_parameters!(call, to);
+        let len = 8 * record.0.len() as u64;
+        let to = record.0.as_mut_ptr();
+        header(to, Event::Syscall, len, ids(), 0, call.number, 0);
+        ring::publish_quietly(to, len, Event::Syscall, false);
         return 0;
     }
     // SAFETY: The context is this program's own.
@@ -251,13 +269,13 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
     if !never_returns(own) && !never_returns(foreign) {
         return 0;
     }
-    let entry = interest(regs);
+    let (entry, _) = interest(regs);
     if !never_returns(entry) {
         return 0;
     }
     let is_own = maps::setting(setting::HOOKS) & hook::NO_OWN != 0
         && ids() >> 32 == maps::setting(setting::OWNER);
-    if is_own || !throttle::admits(entry - 1) {
+    if is_own || !throttle::admits(entry - 1, 0) {
         return 0;
     }
     // SAFETY: The context is that of the tracepoint. Both calls have their argument in
@@ -272,6 +290,17 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
         publish_numbers(&mut record, Event::Exit, call.number, flags);
     } else {
         publish_numbers(&mut record, Event::ExitGroup, call.number, flags);
+    }
+});
+
+// Attached for a moment when the reader is in a pid namespace of its own, where it does not
+// learn which number it has outside.
+attached!(find_owner, "tp_btf/sys_enter", _context, {
+    let task = current();
+    if task::namespaced(task, Id::Process) == maps::setting(setting::OWN_PID)
+        && task::pidns(task) == maps::setting(setting::OWN_SPACE)
+    {
+        maps::set(setting::OWNER, ids() >> 32);
     }
 });
 
@@ -341,7 +370,7 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
     } else {
         0
     };
-    if throttle::admits(Event::Signaldeliver as u32) {
+    if throttle::admits(Event::Signaldeliver as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
         record.number(Slot::spid as usize, i64::from(sender) as u64);
         record.number(
@@ -362,7 +391,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
     use switch::Slot;
     // SAFETY: The arguments of `sched_switch`: the one before is the calling task.
     let (previous, next) = unsafe { (*context.add(1), *context.add(2)) };
-    if throttle::admits(Event::Switch as u32) {
+    if throttle::admits(Event::Switch as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 6]);
         record.number(Slot::next as usize, task::tid(next).into());
         record.number(Slot::pgft_maj as usize, field(previous, At::TaskMajFlt));
@@ -386,7 +415,7 @@ fn fault(address: u64, regs: u64, error: u64) {
     use page_fault::Slot;
     // Addresses of the kernel, which are those of the upper half, are told to nobody.
     let of_program = |address: u64| if (address as i64) < 0 { 0 } else { address };
-    if throttle::admits(Event::PageFault as u32) {
+    if throttle::admits(Event::PageFault as u32, 0) {
         let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
         record.number(Slot::addr as usize, of_program(address));
         record.number(Slot::ip as usize, of_program(field(regs, At::RegsIp)));

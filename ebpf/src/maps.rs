@@ -42,12 +42,21 @@ pub static WAITING: Array<u64, 1, MAPPED> = Array::new();
 #[btf_map]
 pub static COUNTERS: PerCpuArray<[u64; counter::LEN], 1> = PerCpuArray::new();
 
-/// Process and second in the first word, records in the second.
+/// Process or control group and second in the first word, records in the second.
 #[btf_map]
-pub static THROTTLE: Array<[u64; 2], 256> = Array::new();
+pub static THROTTLE: Array<[u64; 2], 1024> = Array::new();
 
 /// A setting by [`setting`].
 #[inline(always)]
 pub fn setting(index: usize) -> u64 {
     SETTINGS.get(0).map_or(0, |settings| settings[index])
+}
+
+/// Changes a setting.
+#[inline(always)]
+pub fn set(index: usize, value: u64) {
+    if let Some(settings) = SETTINGS.get_ptr_mut(0) {
+        // SAFETY: An element of the map.
+        unsafe { (*settings)[index] = value };
+    }
 }

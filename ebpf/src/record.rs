@@ -161,7 +161,10 @@ impl Scratch {
 
     /// Publishes the record, and goes on to the next or to `free`.
     #[inline(always)]
-    pub fn publish(&mut self, event: Event, ids: u64, syscall: u32) {
+    pub fn publish(&mut self, event: Event, priority: bool, ids: u64, syscall: u32) {
+        if self.flags & u64::from(flag::FAULT) != 0 {
+            ring::fault(event.info().class as usize);
+        }
         let mut len = self.len;
         if len > MAX_RECORD as u64 {
             len = MAX_RECORD as u64;
@@ -182,13 +185,13 @@ impl Scratch {
         if len > MAX_RECORD as u64 {
             len = MAX_RECORD as u64;
         }
-        ring::publish(self.bytes.as_mut_ptr().cast(), len, event);
+        ring::publish(self.bytes.as_mut_ptr().cast(), len, event, priority);
     }
 
     /// The same for a record that no system call made.
     #[inline(always)]
     pub fn publish_own(&mut self, event: Event, ids: u64) {
-        self.publish(event, ids, NO_SYSCALL);
+        self.publish(event, event.info().priority, ids, NO_SYSCALL);
     }
 
     #[inline(always)]

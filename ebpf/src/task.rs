@@ -2,6 +2,7 @@
 //! Facts about tasks.
 
 use aya_ebpf::helpers::generated as helper;
+use falco_abi::control;
 use falco_abi::ebpf::{At, constant, setting};
 use falco_abi::event::Fact;
 use falco_abi::record::flag;
@@ -12,8 +13,6 @@ use crate::kernel::{at, bounded, constant as fixed, current, field, has, opaque,
 use crate::maps;
 use crate::record::{self, FAULT, Scratch};
 
-/// Most bytes of arguments, and of environment.
-const STRINGS_LIMIT: u64 = 4096;
 /// Most ancestors that are looked at.
 const ANCESTORS: u32 = 32;
 /// The kernel's `PF_KTHREAD` tasks and those that end have no memory.
@@ -321,6 +320,10 @@ impl Facts {
             Fact::Vtid => scratch.number(slot, namespaced(task, Id::Thread)),
             Fact::Vpid => scratch.number(slot, namespaced(task, Id::Process)),
             Fact::Pidns => scratch.number(slot, pidns(task)),
+            Fact::Userns => {
+                let space = cred(task, At::CredSpace);
+                scratch.number(slot, u64::from(field::<u32>(space, At::UserSpaceInum)));
+            }
             Fact::PidnsInitStartTs => {
                 let namespace = namespace(task);
                 if namespace != 0 {
@@ -395,7 +398,7 @@ impl Facts {
 #[inline(always)]
 fn put_region(scratch: &mut Scratch, slot: usize, start: u64, end: u64) {
     let whole = if end > start { end - start } else { 0 };
-    let result = record::bytes(scratch, start, whole, STRINGS_LIMIT);
+    let result = record::bytes(scratch, start, whole, fixed(constant::STRINGS));
     scratch.filled(slot, result);
 }
 
@@ -419,14 +422,14 @@ pub fn split_first(scratch: &mut Scratch, first: usize, all: usize) {
 #[inline(never)]
 fn first_nul(scratch: &mut Scratch, start: u64, len: u64) -> u64 {
     let mut room = opaque(len);
-    if room > STRINGS_LIMIT {
-        room = STRINGS_LIMIT;
+    if room > u64::from(control::STRINGS_MAX) {
+        room = u64::from(control::STRINGS_MAX);
     }
     let from = bounded::<{ record::WITHIN }>(start) as usize;
     // SAFETY: A position of the record, and room for what is copied.
     let n = unsafe {
         let from = scratch.bytes.as_ptr().add(from).cast();
-        helper::bpf_probe_read_kernel_str(scratch.path.as_mut_ptr().cast(), room as u32 + 1, from)
+        helper::bpf_probe_read_kernel_str(scratch.end().cast(), room as u32 + 1, from)
     };
     if n <= 0 { room } else { n as u64 - 1 }
 }
@@ -453,19 +456,22 @@ pub fn strings(scratch: &mut Scratch, address: u64) -> u64 {
             if i == 0 {
                 return FAULT;
             }
+            scratch.mark(flag::FAULT);
             break;
         };
         if at == 0 {
             result = 0;
             break;
         }
-        let room = STRINGS_LIMIT.wrapping_sub(scratch.len.wrapping_sub(start));
-        if room == 0 || room > STRINGS_LIMIT {
+        let limit = fixed(constant::STRINGS);
+        let room = limit.wrapping_sub(scratch.len.wrapping_sub(start));
+        if room == 0 || room > limit {
             break;
         }
         let one = record::string(scratch, at, room as u32);
         let len = one & 0xFFFF_FFFF;
         if one & FAULT != 0 {
+            scratch.mark(flag::FAULT);
             break;
         }
         if one & record::CUT != 0 {

@@ -1,7 +1,8 @@
 //! What the replay of a capture costs: processor time for each event and peak
 //! memory of the program as it is run, with rules that never match, with Falco's
 //! stable rules and with all of them, beside what Falco needs; the allocations for
-//! each event; and Debian's `sysdig` and `print` with the same filters.
+//! each event; and Debian's `sysdig` beside `print` and a replay of one rule with the
+//! same filters.
 //!
 //! `cargo bench -p falco-engine --bench replay` prints one line for each set of
 //! rules, with its goal. It needs the reference beside the repository or where
@@ -93,17 +94,24 @@ fn beside_sysdig(capture: &Path, folder: &Path, events: u64) {
         let program = |name: &str, options: &[&str]| {
             quickest(|| time_of(Command::new(name).args(options).arg(&old).arg(filter)))
         };
-        let ours = program(env!("CARGO_BIN_EXE_falco-engine"), &["print", "-r"]);
+        let rule = folder.join("filter.yaml");
+        let text = format!(
+            "- rule: filter\n  desc: d\n  condition: {filter}\n  output: o\n  priority: INFO\n"
+        );
+        std::fs::write(&rule, text).expect("a rule file");
+        let printed = program(env!("CARGO_BIN_EXE_falco-engine"), &["print", "-r"]);
+        let replayed = quickest(|| replay(&old, std::slice::from_ref(&rule)));
         let theirs = program(SYSDIG, &["-r"]);
         let speed = |time: Duration| events as f64 / time.as_secs_f64() / 1e6;
         println!(
-            "print with `{filter}`: {:.2} million events per second of processor time, \
-             {}: {:.2}, ratio {:.1}",
-            speed(ours),
+            "`{filter}`: {}: {:.2} million events per second of processor time",
             version.trim(),
-            speed(theirs),
-            theirs.as_secs_f64() / ours.as_secs_f64()
+            speed(theirs)
         );
+        for (what, ours) in [("print", printed), ("as a rule", replayed)] {
+            let ratio = theirs.as_secs_f64() / ours.as_secs_f64();
+            println!("    {what}: {:.2}, ratio {ratio:.1}", speed(ours));
+        }
     }
 }
 

@@ -23,7 +23,7 @@ fn main() -> anyhow::Result<()> {
         let Some((id, runtime)) = paths.into_iter().find_map(cgroup::of_path) else {
             bail!("{path} names no container");
         };
-        all.push(containers.get(id, runtime));
+        all.push(containers.get(&id, runtime));
     }
     containers.settle(Duration::from_secs(5));
     for container in all {

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use std::os::fd::AsRawFd;
 
 use falco_abi::control::{
-    DEVICE_PATH, IOCTL_INTEREST, IOCTL_SETUP, IOCTL_STATS, IOCTL_VERSION, Interest, Region, Setup,
-    Stats, Version, map_offset,
+    ALL_CPUS, DEVICE_PATH, IOCTL_INTEREST, IOCTL_SETUP, IOCTL_STATS, IOCTL_VERSION, Interest,
+    Region, STRINGS_MAX, Setup, Stats, Version, map_offset,
 };
 use falco_abi::ring::{RING_MAX, RING_MIN};
 use falco_abi::{ABI_VERSION, layout};
@@ -141,6 +141,39 @@ fn setup(abi: u32, digest: u64, ring_bytes: u64) -> Setup {
     }
 }
 
+/// The statistics of all processors are the sums of those of each, and some records were made.
+fn add_up(file: &File) -> anyhow::Result<()> {
+    let ask = |cpu: u64| {
+        let mut stats = Stats {
+            cpu,
+            ..Stats::default()
+        };
+        ioctl(file, IOCTL_STATS, &mut stats).map(|()| stats)
+    };
+    let mut version = Version::default();
+    ioctl(file, IOCTL_VERSION, &mut version)?;
+    let all = ask(ALL_CPUS)?;
+    let counters = |stats: &Stats| {
+        let lost = stats.lost.iter().flatten();
+        let all = lost.chain(&stats.faults).chain([&stats.records]);
+        all.copied().collect::<Vec<u64>>()
+    };
+    let mut sums = vec![0; counters(&all).len()];
+    for cpu in 0..u64::from(version.cpus) {
+        for (sum, count) in sums.iter_mut().zip(counters(&ask(cpu)?)) {
+            *sum += count;
+        }
+    }
+    println!("statistics: {all:?}");
+    anyhow::ensure!(sums == counters(&all), "they do not add up: {sums:?}");
+    anyhow::ensure!(all.records > 0, "no record was made");
+    anyhow::ensure!(
+        ask(60_000)?.records == 0,
+        "a processor that there is not has records"
+    );
+    Ok(())
+}
+
 fn main() -> anyhow::Result<()> {
     let open = || OpenOptions::new().read(true).write(true).open(DEVICE_PATH);
     let file = open()?;
@@ -220,6 +253,14 @@ fn main() -> anyhow::Result<()> {
         (
             "enormous",
             setup(ABI_VERSION, layout::DIGEST, 1 << 63),
+            Err(Errno::EINVAL),
+        ),
+        (
+            "too many bytes of arguments",
+            Setup {
+                strings: STRINGS_MAX + 1,
+                ..setup(ABI_VERSION, layout::DIGEST, 0)
+            },
             Err(Errno::EINVAL),
         ),
         (
@@ -352,10 +393,11 @@ fn main() -> anyhow::Result<()> {
         Ok(()),
     );
     checks.expect(
-        "statistics",
-        ioctl(&file, IOCTL_STATS, &mut Stats::default()),
+        "an interest in nothing again",
+        ioctl(&file, IOCTL_INTEREST, &mut nothing),
         Ok(()),
     );
+    add_up(&file)?;
     drop(file);
 
     // Before any setup, and after what chance brings of one; then it still works.

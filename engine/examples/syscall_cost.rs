@@ -198,7 +198,7 @@ fn main() -> anyhow::Result<()> {
     let mode = std::env::args().nth(1).unwrap_or_else(|| "none".to_owned());
     match mode.as_str() {
         "native" => return native::table(),
-        "flood" => return native::make_calls(),
+        "flood" => return native::make_calls(std::env::args().nth(2).as_deref()),
         _ => {}
     }
     let only = std::env::args().nth(2);

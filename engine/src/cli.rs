@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::app::documents::{self, Document};
 use crate::app::listing::{self, Format};
-use crate::app::{print, record};
+use crate::app::{print, record, stream};
 use crate::config::{self, Config, DEFAULT_FILE, Diagnostic, EngineKind, Invalid, Loaded};
 use crate::diagnostic::Origin;
 
@@ -51,6 +51,13 @@ pub struct Cli {
     /// standard input.
     #[arg(short = 'e', value_name = "FILE")]
     pub capture: Option<PathBuf>,
+
+    /// Replay a capture as fast as it was recorded, times FACTOR
+    ///
+    /// The same as -o engine.replay.speed=FACTOR. Without it events are read as
+    /// fast as possible.
+    #[arg(long, value_name = "FACTOR", value_parser = stream::factor)]
+    pub speed: Option<f64>,
 
     /// Check the rules in FILE and exit (repeatable)
     ///
@@ -222,9 +229,16 @@ pub enum Action {
     ///
     /// Asks its web server, which must be turned on (webserver.enabled).
     Top {
-        /// Where the web server listens
-        #[arg(value_name = "HOST:PORT", default_value = "127.0.0.1:8765")]
-        address: String,
+        /// Where the web server listens, if it is not as in the configuration
+        ///
+        /// https:// in front says that it encrypts. Its certificate may be any: nothing
+        /// secret is sent.
+        #[arg(value_name = "HOST:PORT")]
+        address: Option<String>,
+
+        /// Read the configuration from FILE
+        #[arg(short = 'c', value_name = "FILE", default_value = DEFAULT_FILE)]
+        config: PathBuf,
 
         /// Show it so often and end
         #[arg(short = 'n', value_name = "NUMBER")]
@@ -271,6 +285,9 @@ impl Cli {
         }
         if self.base64 {
             set("buffer_format_base64", "true");
+        }
+        if let Some(factor) = self.speed {
+            set("engine.replay.speed", &factor.to_string());
         }
         if let Some(bytes) = self.snaplen {
             set("falco_libs.snaplen", &bytes.to_string());

@@ -39,9 +39,11 @@ pub fn start() {
     install(LevelFilter::Info, true, false, false);
 }
 
-/// Writes messages where and how the configuration says. Can be called again.
-pub fn configure(config: &Config) {
+/// Writes messages where and how the configuration says; `verbose`, which the
+/// command line asks for, counts more than `log_level`. Can be called again.
+pub fn configure(config: &Config, verbose: bool) {
     let level = match config.log.level {
+        _ if verbose => LevelFilter::Debug,
         Priority::Emergency | Priority::Alert | Priority::Critical | Priority::Error => {
             LevelFilter::Error
         }
@@ -58,19 +60,9 @@ pub fn configure(config: &Config) {
 }
 
 fn install(level: LevelFilter, stderr: bool, syslog: bool, iso_time: bool) {
-    // Without a socket there is no file descriptor left, and no log is the
-    // least of the problems.
-    let syslog = syslog
-        .then(|| SyslogSender::new(Path::new(SYSLOG_SOCKET), None).ok())
-        .flatten();
-    let state = State {
-        stderr,
-        iso_time,
-        clock: Clock::system(),
-        syslog,
-        backlog: VecDeque::new(),
-    };
-    *LOGGER.lock() = Some(state);
+    let mut state = LOGGER.lock();
+    *state = Some(State::new(state.take(), stderr, syslog, iso_time));
+    drop(state);
     log::set_max_level(level);
     // Fails from the second call on, when it is set already.
     let _ = log::set_logger(&LOGGER);
@@ -102,6 +94,24 @@ impl log::Log for Logger {
 }
 
 impl State {
+    /// What waits for the log daemon in an `old` state waits on.
+    fn new(old: Option<Self>, stderr: bool, syslog: bool, iso_time: bool) -> Self {
+        let (sender, backlog) = match old {
+            Some(old) if syslog => (old.syslog, old.backlog),
+            _ => (None, VecDeque::new()),
+        };
+        // Without a socket there is no file descriptor left, and no log is the
+        // least of the problems.
+        let open = || SyslogSender::new(Path::new(SYSLOG_SOCKET), None).ok();
+        Self {
+            stderr,
+            iso_time,
+            clock: Clock::system(),
+            syslog: sender.or_else(|| syslog.then(open).flatten()),
+            backlog,
+        }
+    }
+
     fn write(&mut self, record: &Record<'_>, time: u64) {
         let mut text = String::new();
         let _ = write!(text, "{}", record.args());
@@ -149,6 +159,20 @@ fn priority(level: Level) -> Priority {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_waits_for_the_log_daemon_waits_on() {
+        let mut state = State::new(None, false, true, false);
+        let nobody = Path::new("/none/log");
+        state.syslog = Some(SyslogSender::new(nobody, None).unwrap());
+        state.backlog.push_back((Priority::Error, 1, "kept".into()));
+        let state = State::new(Some(state), true, true, true);
+        assert!(state.stderr && state.iso_time && state.syslog.is_some());
+        assert_eq!(state.backlog[0].2, "kept");
+        // Nobody is to get them any more.
+        let state = State::new(Some(state), true, false, true);
+        assert!(state.syslog.is_none() && state.backlog.is_empty());
+    }
 
     #[test]
     fn line_forms() {

@@ -44,8 +44,8 @@ struct Paths {
     one: Option<Slots>,
     two: Option<(Slots, Slots)>,
     other: Option<Slots>,
-    /// The event may tell a directory that a path starts from.
-    based: bool,
+    /// Slots in which an event may tell a directory that a path starts from.
+    bases: u64,
 }
 
 #[inline]
@@ -55,7 +55,7 @@ fn paths(kind: Kind) -> &'static Paths {
             one: None,
             two: None,
             other: None,
-            based: false,
+            bases: 0,
         };
         let mut all = [none; ALL.len()];
         let mut at = 0;
@@ -65,12 +65,12 @@ fn paths(kind: Kind) -> &'static Paths {
                 Some((source, target)) => (Some(source), Some(target)),
                 None => (None, None),
             };
-            let based = has_base(one) || has_base(source) || has_base(target) || has_base(other);
+            let bases = base_bit(one) | base_bit(source) | base_bit(target) | base_bit(other);
             all[ALL[at] as usize] = Paths {
                 one,
                 two,
                 other,
-                based,
+                bases,
             };
             at += 1;
         }
@@ -94,8 +94,13 @@ fn other(kind: Kind) -> Option<Slots> {
     paths(kind).other
 }
 
-const fn has_base(slots: Option<Slots>) -> bool {
-    matches!(slots, Some(Slots { base: Some(_), .. }))
+const fn base_bit(slots: Option<Slots>) -> u64 {
+    match slots {
+        Some(Slots {
+            base: Some(slot), ..
+        }) => 1 << slot,
+        _ => 0,
+    }
 }
 
 const fn one_of(kind: Kind) -> Option<Slots> {
@@ -198,10 +203,9 @@ pub(crate) fn of_descriptor<'a>(event: &Event<'a>, slot: usize) -> Option<&'a [u
 /// The working directory, if the event tells it.
 #[inline]
 pub(crate) fn working_directory<'a>(event: &Event<'a>, kind: Kind) -> Option<&'a [u8]> {
-    if paths(kind).based {
-        told_directory(event, kind)
-    } else {
-        None
+    match paths(kind).bases & !event.header.missing {
+        0 => None,
+        _ => told_directory(event, kind),
     }
 }
 

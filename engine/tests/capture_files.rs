@@ -1,254 +1,17 @@
 //! Captures put together here, byte by byte: every version of every block, old
 //! pairs of events, and files that lie or end too early.
 
-use std::io::{Cursor, Write};
-use std::sync::LazyLock;
-use std::time::Duration;
+mod scap;
 
-use bumpalo::Bump;
-use falco_engine::event::Event;
-use falco_engine::filter::fields::FIELDS;
-use falco_engine::filter::table::FieldTable;
-use falco_engine::filter::template::Template;
-use falco_engine::source::capture::{CaptureError, CaptureSource};
-use falco_engine::source::{Batch, Source};
-use falco_engine::state::State;
+use std::io::Read as _;
+use std::path::Path;
 
-const TIME: u64 = 1_700_000_000_000_000_000;
+use falco_engine::source::capture::CaptureError;
 
-/// A file that is being written.
-#[derive(Clone, Default)]
-struct File(Vec<u8>);
-
-/// Fields of a block, one behind the other.
-#[derive(Clone, Default)]
-struct Body(Vec<u8>);
-
-impl Body {
-    fn raw(mut self, bytes: &[u8]) -> Self {
-        self.0.extend_from_slice(bytes);
-        self
-    }
-
-    fn u8(self, value: u8) -> Self {
-        self.raw(&[value])
-    }
-
-    fn u16(self, value: u16) -> Self {
-        self.raw(&value.to_le_bytes())
-    }
-
-    fn u32(self, value: u32) -> Self {
-        self.raw(&value.to_le_bytes())
-    }
-
-    fn u64(self, value: u64) -> Self {
-        self.raw(&value.to_le_bytes())
-    }
-
-    fn text(self, text: &str) -> Self {
-        self.u16(text.len() as u16).raw(text.as_bytes())
-    }
-
-    /// An entry with its length in front.
-    fn entry(self, entry: &Self) -> Self {
-        self.u32(entry.0.len() as u32 + 4).raw(&entry.0)
-    }
-}
-
-/// Parameters as they are in a file.
-fn number(value: i64) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
-
-fn word(value: u32) -> Vec<u8> {
-    value.to_le_bytes().to_vec()
-}
-
-fn text(text: &str) -> Vec<u8> {
-    [text.as_bytes(), b"\0"].concat()
-}
-
-/// Form of an event's block.
-const V0: u32 = 0x8010_ABCD;
-const V1: u32 = 0x204;
-const V1_FLAGS: u32 = 0x208;
-const V2: u32 = 0x216;
-const V2_FLAGS: u32 = 0x217;
-const LARGE: u32 = 0x221;
-const LARGE_FLAGS: u32 = 0x222;
-
-impl File {
-    fn new() -> Self {
-        let section = Body::default().u32(0x1A2B_3C4D).u16(1).u16(2).u64(u64::MAX);
-        Self::default().block(0x0A0D_0D0A, &section)
-    }
-
-    fn block(mut self, ty: u32, body: &Body) -> Self {
-        let padding = body.0.len().next_multiple_of(4) - body.0.len();
-        let len = (12 + body.0.len() + padding) as u32;
-        let block = Body::default().u32(ty).u32(len).raw(&body.0);
-        let block = block.raw(&[0; 3][..padding]).u32(len);
-        self.0.extend_from_slice(&block.0);
-        self
-    }
-
-    fn event(self, form: u32, code: u16, tid: u64, params: &[Vec<u8>]) -> Self {
-        let mut event = Body::default();
-        for param in params {
-            event = match form {
-                LARGE | LARGE_FLAGS => event.u32(param.len() as u32),
-                _ => event.u16(param.len() as u16),
-            };
-        }
-        let event = params.iter().fold(event, |event, param| event.raw(param));
-        let counted = !matches!(form, V0 | V1 | V1_FLAGS);
-        let head = if counted { 26 } else { 22 };
-        let mut body = Body::default().u16(3);
-        if matches!(form, V1_FLAGS | V2_FLAGS | LARGE_FLAGS) {
-            body = body.u32(0);
-        }
-        body = body
-            .u64(TIME)
-            .u64(tid)
-            .u32((head + event.0.len()) as u32)
-            .u16(code);
-        if counted {
-            body = body.u32(params.len() as u32);
-        }
-        self.block(form, &body.raw(&event.0))
-    }
-
-    fn machine(self) -> Self {
-        let mut name = b"box".to_vec();
-        name.resize(128, 0);
-        let body = Body::default()
-            .u32(4)
-            .u64(1 << 30)
-            .u64(0)
-            .raw(&name)
-            .u64(TIME);
-        self.block(0x201, &body.u64(0).u64(0).u64(0))
-    }
-
-    fn process(self, version: u8, tid: u64, comm: &str) -> Self {
-        let ty = [
-            0x202, 0x207, 0x209, 0x210, 0x211, 0x212, 0x213, 0x214, 0x215,
-        ];
-        let mut body = Body::default().u64(tid).u64(tid).u64(1);
-        if version >= 6 {
-            body = body.u64(7);
-        }
-        if version >= 8 {
-            body = body.u64(8);
-        }
-        body = body.text(comm).text("/bin/exe");
-        if version >= 7 {
-            body = body.text("/usr/bin/exe");
-        }
-        body = body
-            .text("-a\0b\0")
-            .text("/home")
-            .u64(1024)
-            .u32(0)
-            .u32(5)
-            .u32(6);
-        if version >= 2 {
-            body = body.u32(100).u32(50).u32(0).u64(1).u64(2);
-        }
-        if version >= 3 {
-            body = body.text("HOME=/home\0");
-        }
-        if version >= 4 {
-            body = body.u64(tid).u64(tid).text("cpu=/x\0");
-        }
-        if version >= 5 {
-            body = body.text("/");
-        }
-        if version < 9 {
-            return self.block(ty[usize::from(version) - 1], &body);
-        }
-        let tail = body.u64(0).u32(34816).u32(1000).u8(1).u64(1).u64(2).u64(3);
-        let tail = tail.u8(0).u64(77).u64(TIME).u64(TIME).u8(0).raw(b"later");
-        self.block(ty[8], &Body::default().entry(&tail))
-    }
-}
-
-/// Everything that rules see of a file: the rendered text of each event.
-fn replay(file: Vec<u8>, format: &str) -> anyhow::Result<Vec<String>> {
-    static TABLE: LazyLock<FieldTable> = LazyLock::new(|| FieldTable::new(FIELDS));
-    let template = Template::compile(format, &TABLE).expect("a format");
-    let mut source = CaptureSource::new(Cursor::new(file))?;
-    let mut state = State::new();
-    source.restore(&mut state)?;
-    let mut lines = Vec::new();
-    loop {
-        let batch = source.read(Duration::ZERO, &mut |num, record| {
-            let event = Event::decode(record, num, 0).expect("a record");
-            state.before(&event);
-            if !event.is_internal() {
-                let arena = Bump::new();
-                let mut line = String::new();
-                template.render(&state.context(&event, &arena), &mut line);
-                lines.push(line);
-            }
-            state.after(&event);
-        })?;
-        match batch {
-            Batch::End => return Ok(lines),
-            Batch::Section => {
-                state = State::new();
-                source.restore(&mut state)?;
-            }
-            Batch::Some | Batch::Nothing => {}
-        }
-    }
-}
-
-fn shown(file: &File, format: &str) -> Vec<String> {
-    replay(file.0.clone(), format).expect("a capture")
-}
-
-/// A file with a bit of everything.
-fn whole() -> File {
-    let users = Body::default()
-        .u8(0)
-        .u32(5)
-        .u32(6)
-        .text("games")
-        .text("/g")
-        .text("/bin/no");
-    let users = users.u8(1).u32(6).text("players");
-    let file = Body::default()
-        .u64(3)
-        .u64(99)
-        .u8(16)
-        .u32(1)
-        .text("/etc/motd");
-    File::new()
-        .machine()
-        .block(0x206, &users)
-        .process(9, 10, "bash")
-        .block(
-            0x218,
-            &Body::default().u64(10).entry(&file.u32(0xFE00).raw(b"new")),
-        )
-        .event(V2, 7, 10, &[number(2), b"hi".to_vec(), number(3), word(9)])
-        .event(V2, 307, 10, &openat())
-        .event(
-            LARGE,
-            402,
-            u64::MAX,
-            &[word(1), text("note"), vec![b'x'; 70_000]],
-        )
-}
-
-/// Parameters of `openat`.
-fn openat() -> Vec<Vec<u8>> {
-    let mut params = vec![number(4), number(-100), text("a/b")];
-    params.extend([word(1), word(0), word(0xFE00), number(123)]);
-    params
-}
+use scap::{
+    Body, File, LARGE, LARGE_FLAGS, TIME, V0, V1, V1_FLAGS, V2, V2_FLAGS, number, openat, replay,
+    shown, text, whole, word,
+};
 
 #[test]
 fn what_was_known_is_there() {
@@ -278,6 +41,22 @@ fn every_version_of_the_process_list() {
         let lines = shown(&file, "%proc.name %proc.exe %proc.args %user.uid %proc.env");
         let env = if version >= 3 { "HOME=/home" } else { "" };
         assert_eq!(lines, [format!("one /bin/exe -a b 5 {env}")], "{version}");
+        // What later versions have is not known from earlier ones.
+        let known = |since: u8, value: &'static str, without: &'static str| match version {
+            version if version >= since => value,
+            _ => without,
+        };
+        let format = "%proc.sid|%proc.vpgid|%proc.exepath|%thread.vtid|%proc.vpid|%thread.cgroups";
+        let expected = [
+            known(6, "7", "-1"),
+            known(8, "8", "-1"),
+            known(7, "/usr/bin/exe", ""),
+            known(4, "110", "10"),
+            known(4, "210", "10"),
+            known(4, "cpu=/x", ""),
+        ];
+        let lines = shown(&file, format);
+        assert_eq!(lines, [expected.join("|")], "{version}");
     }
     // Numbers of the time before the format was published.
     for (ty, version) in [(0x8000_ABCD, 1), (0x8013_ABCD, 2), (0x8014_ABCD, 3)] {
@@ -535,6 +314,43 @@ fn generic_calls_have_names() {
     assert_eq!(shown(&file, "%evt.type"), ["rseq", "futex", "rseq"]);
 }
 
+/// The first events of containers had a parameter for each thing.
+#[test]
+fn an_old_container_becomes_json() {
+    let params = [
+        text("3ad7b26ded6d"),
+        word(0),
+        text("a \"b\""),
+        text("busybox"),
+    ];
+    for (count, json) in [
+        (
+            4,
+            r#"{"id":"3ad7b26ded6d","type":0,"name":"a \"b\"","image":"busybox"}"#,
+        ),
+        (2, r#"{"id":"3ad7b26ded6d","type":0}"#),
+        (0, "{}"),
+    ] {
+        // As it is behind another event, and as part of what was known.
+        let file = File::new().event(V2, 203, 10, &[word(5)]);
+        let file = file.event(V1, 228, 10, &params[..count]);
+        assert_eq!(
+            shown(&file, "%evt.num %evt.type %evt.arg.json")[1],
+            format!("2 container {json}")
+        );
+        let file = File::new().event(V1, 228, 10, &params[..count]);
+        let file = file.event(V2, 203, 10, &[word(5)]);
+        assert_eq!(shown(&file, "%evt.num %evt.type"), ["2 getuid"]);
+    }
+    let cut = Body::default().u16(0).u64(TIME).u64(10).u32(30).u16(228);
+    let cut = cut.u32(1).u16(9).u16(0);
+    assert!(
+        error(&File::new().block(V2, &cut))
+            .message
+            .contains("longer")
+    );
+}
+
 #[test]
 fn what_was_known_is_told_by_events_too() {
     let user = |uid: u32, name: &str| {
@@ -572,35 +388,6 @@ fn a_section_knows_nothing_of_the_one_before() {
         shown(&file, "%evt.num %proc.name"),
         ["1 first", "2 second", "3 <NA>"]
     );
-}
-
-#[test]
-fn compressed_files() {
-    let plain = whole();
-    let expected = shown(&plain, "%evt.args");
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    gzip.write_all(&plain.0).expect("memory");
-    let gzip = gzip.finish().expect("memory");
-    assert_eq!(replay(gzip, "%evt.args").expect("gzip"), expected);
-    let level = ruzstd::encoding::CompressionLevel::Fastest;
-    let zstd = ruzstd::encoding::compress_to_vec(&plain.0[..], level);
-    assert_eq!(replay(zstd, "%evt.args").expect("zstd"), expected);
-}
-
-/// Everything before the cut counts, and the cut is no error.
-#[test]
-fn cut_off_at_every_byte() {
-    let file = whole();
-    let all = shown(&file, "%evt.args");
-    // The long event would make this slow: its bytes are all alike.
-    let long = file.0.len() - 69_000;
-    for cut in (4..long).chain(file.0.len() - 20..file.0.len()) {
-        let lines = replay(file.0[..cut].to_vec(), "%evt.args").expect("no error");
-        assert!(all.starts_with(&lines) && lines.len() < all.len(), "{cut}");
-    }
-    for cut in 0..4 {
-        assert!(CaptureSource::new(Cursor::new(file.0[..cut].to_vec())).is_err());
-    }
 }
 
 /// No byte that is another makes more than an error.
@@ -779,6 +566,56 @@ fn lengths_that_lie() {
     }
     println!("{errors} errors, {cut} captures that end early");
     assert!(errors > 0 && cut > 0);
+}
+
+/// Files in a tar archive.
+fn archived(archive: &[u8]) -> Vec<&[u8]> {
+    let mut files = Vec::new();
+    let mut rest = archive;
+    while let Some((header, data)) = rest.split_at_checked(512) {
+        let len = std::str::from_utf8(&header[124..135]).unwrap_or_default();
+        let Ok(len) = usize::from_str_radix(len, 8) else {
+            break;
+        };
+        files.push(&data[..len]);
+        rest = &data[len.next_multiple_of(512)..];
+    }
+    files
+}
+
+/// What the fuzz target `capture` begins with, and what its runs came to: read
+/// here as it is there, so that it stays right without a fuzzer.
+#[test]
+fn inputs_of_the_fuzzer() {
+    let seeds = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/seeds"));
+    let packed = std::fs::File::open(seeds.join("capture.tar.zst")).expect("a corpus");
+    let mut archive = Vec::new();
+    ruzstd::decoding::StreamingDecoder::new(packed)
+        .expect("zstd")
+        .read_to_end(&mut archive)
+        .expect("an archive");
+    let mut inputs: Vec<Vec<u8>> = archived(&archive)
+        .iter()
+        .map(|file| file.to_vec())
+        .collect();
+    for entry in std::fs::read_dir(seeds.join("capture")).expect("seeds") {
+        inputs.push(std::fs::read(entry.expect("an entry").path()).expect("a seed"));
+    }
+    let format = "%evt.num %evt.type %evt.args %fd.name %proc.cmdline %proc.aname %user.name";
+    let mut events = 0;
+    for input in &inputs {
+        let compressed = [&b"\x1F\x8B"[..], b"\x28\xB5\x2F\xFD"];
+        let file = match compressed.iter().any(|magic| input.starts_with(magic)) {
+            true => input.clone(),
+            false => [&File::new().0[..], input].concat(),
+        };
+        events += replay(file, format).map_or(0, |lines| lines.len());
+    }
+    println!(
+        "{} inputs, {events} events of those that are no error",
+        inputs.len()
+    );
+    assert!(inputs.len() > 600 && events > 20);
 }
 
 /// A list of ever the same process cannot fill the memory.

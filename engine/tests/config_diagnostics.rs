@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use falco_engine::config::{
-    self, Config, Diagnostic, Kind, RuleMatching, Support, expand_path, from_text, rules_files,
+    self, Config, Diagnostic, EngineKind, Kind, RuleMatching, Support, expand_path, from_text,
+    rules_files,
 };
 use falco_engine::output::Priority;
 use falco_engine::rules::report::Text;
@@ -139,14 +140,9 @@ fn errors_name_line_column_and_text() {
              not `11`",
         ),
         (
-            "engine: {kind: nodriver}\n",
-            "falco.yaml:1:16: error: engine.kind `nodriver` does not exist; there are `auto`, `kmod`, \
-             `modern_ebpf` and `replay`",
-        ),
-        (
             "engine: {kind: bpf}\n",
-            "falco.yaml:1:16: error: engine.kind must be `auto`, `kmod`, `modern_ebpf` or \
-             `replay`, not `bpf`",
+            "falco.yaml:1:16: error: engine.kind must be one of auto, kmod, modern_ebpf, replay, \
+             nodriver, not `bpf`",
         ),
         (
             "priority: loud\n",
@@ -154,8 +150,8 @@ fn errors_name_line_column_and_text() {
              warning, notice, informational, info, debug, not `loud`",
         ),
         (
-            "rules_files: a.yaml\n",
-            "falco.yaml:1:14: error: rules_files must be a list of texts, not `a.yaml`",
+            "rules_files: {a: b}\n",
+            "falco.yaml:1:14: error: rules_files must be a list of texts, not the map `{a: b}`",
         ),
         (
             "rules_files:\n  - a.yaml\n  - {b: c}\n",
@@ -216,7 +212,7 @@ falco.yaml:2:30: warning: unknown key file_output.file_name
  2 | file_output: {enabled: true, file_name: /x}
    |                              ^^^^^^^^^
   hint: did you mean `file_output.filename`?
-falco.yaml:4:9: error: engine.kind must be `auto`, `kmod`, `modern_ebpf` or `replay`, not `bpf`
+falco.yaml:4:9: error: engine.kind must be one of auto, kmod, modern_ebpf, replay, nodriver, not `bpf`
    |
  4 |   kind: \"bpf\"
    |         ^^^^^
@@ -291,6 +287,84 @@ fn unknown_keys_are_warnings_with_the_nearest_one() {
         ),
     ] {
         assert_eq!(warnings(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn what_works_with_falco_is_no_error() {
+    // One text is a list of one.
+    let text = "rules_files: /x\nload_plugins: container\nbase_syscalls: {custom_set: read}\n";
+    assert_eq!(warnings(text), "");
+    let read = config(text);
+    assert_eq!(read.rules_files[0].value, "/x");
+    assert_eq!(read.base_syscalls.custom_set[0].value, "read");
+    assert_eq!(
+        warnings("load_plugins: json\n"),
+        "falco.yaml:1:15: warning: key load_plugins is not supported yet: plugins are not loaded; \
+         only `container` is built in"
+    );
+    assert_eq!(
+        config("engine: {kind: nodriver}").engine.kind,
+        EngineKind::Nodriver
+    );
+    // Falco has no bounds for these.
+    for (key, value, bound) in [
+        ("webserver.threadiness", 1_000, 64),
+        ("outputs_queue.capacity", 1 << 40, 1 << 24),
+        ("falco_libs.thread_table_size", 1 << 40, 1 << 24),
+        (
+            "falco_libs.thread_table_auto_purging_interval_s",
+            1 << 40,
+            1 << 24,
+        ),
+        (
+            "falco_libs.thread_table_auto_purging_thread_timeout_s",
+            1 << 40,
+            1 << 24,
+        ),
+        ("syscall_event_drops.max_burst", 1 << 40, 1_000_000),
+        ("output_timeout", 0, 1),
+        ("output_timeout", 7_200_000, 3_600_000),
+        ("http_output.max_consecutive_timeouts", 256, 255_u64),
+    ] {
+        let load = |value: u64| from_text("f", "", &[format!("{key}={value}")]).unwrap();
+        let loaded = load(value);
+        let [warning] = &loaded.warnings[..] else {
+            panic!("{key}: {}", lines(loaded.warnings.iter()))
+        };
+        let text = format!("{key} is taken as {bound}: ");
+        assert!(warning.to_string().contains(&text), "{warning}");
+        let at_bound = load(bound);
+        assert!(at_bound.warnings.is_empty());
+        let shown = |mut config: Config| {
+            config.sources.clear();
+            format!("{config:?}")
+        };
+        assert_eq!(shown(loaded.config), shown(at_bound.config), "{key}");
+    }
+}
+
+#[test]
+fn the_schema_has_the_words_of_choices() {
+    let schema = config::reference::json_schema();
+    let words = |path: &str| {
+        let pointer = format!("/properties/{}/enum", path.replace('.', "/properties/"));
+        schema
+            .pointer(&pointer)
+            .and_then(|words| words.as_array())
+            .cloned()
+    };
+    for (key, word) in [
+        ("engine.kind", "nodriver"),
+        ("priority", "debug"),
+        ("priority", "Debug"),
+        ("rule_matching", "all"),
+        ("capture.mode", "all_rules"),
+        ("remote_syslog_output.transport", "TLS"),
+        ("log_level", "info"),
+    ] {
+        let words = words(key).unwrap_or_else(|| panic!("no words of {key}"));
+        assert!(words.contains(&word.into()), "{key}: {words:?}");
     }
 }
 
@@ -452,13 +526,14 @@ fn container_engines_are_those_of_the_plugin() {
 fn every_key_of_the_container_plugin_works_or_is_told_to_have_no_effect() {
     let of = |keys: &str| format!("plugins: [{{name: container, init_config: {{{keys}}}}}]");
     assert_eq!(
-        warnings(&of("label_max_len: 9, with_size: false, hooks: [create]")),
+        warnings(&of("label_max_len: 9, with_size: true, hooks: [create]")),
         ""
     );
+    assert!(config(&of("with_size: true")).engines.wants_sizes());
     let told = warnings(&of(
-        "with_size: true, hooks: [create, start], engine_timeout: 5, log_level: debug",
+        "hooks: [create, start], engine_timeout: 5, log_level: debug",
     ));
-    for key in ["with_size", "hooks", "engine_timeout", "log_level"] {
+    for key in ["hooks", "engine_timeout", "log_level"] {
         let line = format!("warning: plugins.init_config.{key} has no effect: ");
         assert_eq!(told.matches(&line).count(), 1, "{key}: {told}");
     }
@@ -500,7 +575,7 @@ fn other_value<T>(name: &str, kind: &Kind<T>, default: &str) -> String {
         ("webserver.k8s_healthz_endpoint", _) => "/health".into(),
         ("syscall_event_drops.actions", _) => "[alert, exit]".into(),
         (_, Kind::Bool(_)) => (default != "true").to_string(),
-        (_, Kind::Integer { min, .. }) => (min + 7).to_string(),
+        (_, Kind::Integer { min, .. } | Kind::Clamped { min, .. }) => (min + 7).to_string(),
         (_, Kind::Number { .. }) => "0.7".into(),
         (_, Kind::Text(_)) => "/some/thing".into(),
         (_, Kind::Choice { words, .. }) => (*words.last().unwrap()).into(),

@@ -133,7 +133,11 @@ fn options_of_the_manifests_are_known() {
 
 #[test]
 fn a_customization_names_what_is_there() {
-    for directory in ["packaging/kubernetes", "packaging/kubernetes/api-server"] {
+    for directory in [
+        "packaging/kubernetes",
+        "packaging/kubernetes/api-server",
+        "packaging/kubernetes/rootless",
+    ] {
         let file = format!("{directory}/kustomization.yaml");
         let customization = document(&file);
         let mut files: Vec<&Value> = items(&customization["resources"], "resources")
@@ -208,8 +212,8 @@ fn the_pod_mounts_what_the_engine_reads() {
             }
         }
         let needed: &[&str] = match kind {
-            "containers" => &["/dev", "/etc", "/proc", "/run", "/var/lib"],
-            _ => &["/lib/modules", "/usr/src"],
+            "containers" => &["/dev", "/etc", "/proc", "/run", "/var"],
+            _ => &["/lib/modules", "/usr/lib", "/usr/src"],
         };
         assert_eq!(
             seen.iter().map(String::as_str).collect::<Vec<_>>(),
@@ -227,6 +231,29 @@ fn the_pod_mounts_what_the_engine_reads() {
     );
     assert_eq!(rights["capabilities"]["drop"], Value::from(vec!["ALL"]));
     assert!(rights["privileged"].is_null());
+}
+
+#[test]
+fn homes_of_users_are_mounted_where_the_engine_looks() {
+    let customization = document("packaging/kubernetes/rootless/kustomization.yaml");
+    let patch = text(&customization["patches"][0]["patch"], "patch");
+    let patch: Value = serde_yaml::from_str(patch).unwrap();
+    let added = |to: &str| -> BTreeMap<String, Value> {
+        let all = items(&patch, "patch").iter();
+        let of = all.filter(|step| text(&step["path"], "path").ends_with(&format!("/{to}/-")));
+        of.map(|step| {
+            let name = text(&step["value"]["name"], "name");
+            (name.to_owned(), step["value"].clone())
+        })
+        .collect()
+    };
+    let (mounts, volumes) = (added("volumeMounts"), added("volumes"));
+    assert_eq!(mounts.len(), 2);
+    for (name, mount) in mounts {
+        let path = text(&volumes[&name]["hostPath"]["path"], "path");
+        assert_eq!(text(&mount["mountPath"], "place"), format!("/host{path}"));
+        assert_eq!(mount["readOnly"], true);
+    }
 }
 
 #[test]
@@ -310,6 +337,7 @@ fn the_module_is_loaded_or_built_or_missed() {
             .env("HOST_ROOT", path("host"))
             .env("SOURCE", path("source"))
             .env("LOADED", path("none"))
+            .env("USR", path("usr"))
             .envs(variables.iter().copied())
             .output()
             .unwrap();
@@ -340,6 +368,14 @@ fn the_module_is_loaded_or_built_or_missed() {
     let (well, said, _) = run(&[]);
     assert!(!well && said.contains("rust-metadata.sh"), "{said}");
     std::fs::write(headers.join("rust/libkernel.rmeta"), "").unwrap();
+    // What they are built with is named by its place on the node.
+    for directory in [
+        "host/usr/lib/linux-kbuild-7.3/scripts",
+        "usr/src",
+        "usr/lib",
+    ] {
+        std::fs::create_dir_all(path(directory)).unwrap();
+    }
     let (well, said, called) = run(&[]);
     assert!(well && said.contains("built here"), "{said}");
     assert!(
@@ -350,4 +386,10 @@ fn the_module_is_loaded_or_built_or_missed() {
         called.contains("insmod ") && called.contains("falco_kmod.ko"),
         "{called}"
     );
+    for there in ["usr/src/headers/rust", "usr/lib/linux-kbuild-7.3/scripts"] {
+        assert!(path(there).is_dir(), "{there}");
+    }
+    // A container that is started again has it already.
+    let (well, said, _) = run(&[]);
+    assert!(well, "{said}");
 }

@@ -209,12 +209,14 @@ fn json_is_said_to_be_json_and_bodies_are_compressed() {
     let mut settings = settings(&url(&collector));
     settings.format.json = true;
     settings.http.compress = true;
+    settings.http.user_agent = "own/1".into();
     let outputs = Outputs::start(&settings).unwrap();
     outputs.send(&alert("m"));
     outputs.shutdown(LIMIT);
     let request = collector.requests().remove(0);
     assert_eq!(request.headers["content-type"], "application/json");
     assert_eq!(request.headers["content-encoding"], "gzip");
+    assert_eq!(request.headers["user-agent"], "own/1");
     let mut text = String::new();
     GzDecoder::new(&request.body[..])
         .read_to_string(&mut text)

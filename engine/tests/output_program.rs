@@ -216,3 +216,54 @@ fn a_program_that_does_not_exist_is_waited_for() {
         .collect();
     assert_eq!(seen, (0..10).collect::<Vec<_>>());
 }
+
+#[test]
+fn what_nobody_read_is_counted_as_lost_at_the_end() {
+    let outputs = Outputs::start(&settings("exit 0", true)).unwrap();
+    send(&outputs, 0..10);
+    assert_eq!(
+        counts(&outputs.shutdown(Duration::from_millis(300))),
+        (0, 0, 10)
+    );
+}
+
+#[test]
+fn another_program_gets_what_the_one_before_has_not_read() {
+    let place = place();
+    let old = settings("exit 0", true);
+    let new = settings(&format!("exec cat >> {}", place.out.display()), true);
+    let mut outputs = Outputs::start(&old).unwrap();
+    send(&outputs, 0..10);
+    thread::sleep(Duration::from_millis(100));
+    outputs.apply(Outputs::prepare(&old, &new).unwrap());
+    send(&outputs, 10..20);
+    assert_eq!(counts(&outputs.shutdown(LIMIT)), (20, 0, 0));
+    wait_for(|| numbers(&place.out).len() == 20);
+    assert_eq!(numbers(&place.out), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn another_capacity_loses_nothing_that_waits() {
+    let place = place();
+    let program = place.out.with_extension("sh");
+    let mut old = settings(&format!("exec {}", program.display()), true);
+    old.capacity = 400;
+    let mut outputs = Outputs::start(&old).unwrap();
+    send(&outputs, 0..400);
+    let mut new = old.clone();
+    (new.capacity, new.timeout_ms) = (1000, 7000);
+    outputs.apply(Outputs::prepare(&old, &new).unwrap());
+    send(&outputs, 400..1000);
+    assert_eq!(outputs.status()[0].capacity, 1000);
+    // Less room than what waits: that waits on, and what comes is dropped.
+    new.capacity = 5;
+    outputs.apply(Outputs::prepare(&old, &new).unwrap());
+    send(&outputs, 2000..2001);
+    let out = place.out.display();
+    fs::write(&program, format!("#!/bin/sh\nexec cat >> {out}\n")).unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&program, executable).unwrap();
+    wait_for(|| numbers(&place.out).len() == 1000);
+    assert_eq!(counts(&outputs.shutdown(LIMIT)), (1000, 1, 0));
+    assert_eq!(numbers(&place.out), (0..1000).collect::<Vec<_>>());
+}

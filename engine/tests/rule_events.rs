@@ -5,9 +5,9 @@ use falco_abi::syscall::SYSCALLS;
 use falco_engine::filter::events::EventSet;
 use falco_engine::filter::fields::FIELDS;
 use falco_engine::filter::table::FieldTable;
-use falco_engine::rules::{LoadOptions, RuleSource, Ruleset};
+use falco_engine::rules::{Code, LoadOptions, LoadResult, RuleSource, Ruleset};
 
-fn ruleset(condition: &str) -> Ruleset {
+fn load(condition: &str) -> LoadResult {
     let source = RuleSource {
         path: "rules.yaml".to_owned(),
         text: format!(
@@ -16,7 +16,11 @@ fn ruleset(condition: &str) -> Ruleset {
              - {{rule: r, desc: d, condition: {condition:?}, output: o, priority: INFO}}\n"
         ),
     };
-    let loaded = Ruleset::load(&[source], &FieldTable::new(FIELDS), &LoadOptions::default());
+    Ruleset::load(&[source], &FieldTable::new(FIELDS), &LoadOptions::default())
+}
+
+fn ruleset(condition: &str) -> Ruleset {
+    let loaded = load(condition);
     let shown: Vec<_> = loaded.diagnostics.iter().map(ToString::to_string).collect();
     loaded
         .ruleset
@@ -71,6 +75,17 @@ fn events_of_conditions() {
     ] {
         assert_eq!(events(condition), expected, "{condition}");
     }
+}
+
+#[test]
+fn an_event_that_captures_have_no_number_for_is_one() {
+    let never = |condition: &str| {
+        let loaded = load(condition);
+        let mut all = loaded.diagnostics.iter();
+        all.any(|diagnostic| diagnostic.code == Code::NeverMatches)
+    };
+    assert!(!never("evt.type = container_removed"));
+    assert!(never("evt.type = open and evt.type = read"));
 }
 
 #[test]

@@ -3,13 +3,15 @@
 mod runtime;
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use falco_engine::metadata::containerd::api as containerd_api;
 use falco_engine::metadata::cri::api;
-use falco_engine::metadata::engines::Engine;
+use falco_engine::metadata::endpoint::Limits;
+use falco_engine::metadata::engines::{Engine, Engines};
 use falco_engine::metadata::grpc::{frame, unframe};
 use falco_engine::metadata::{Containers, Runtime};
 use runtime::{LIMITS, Manner, PATIENCE, Reply, Socket, pairs, socket, until, wait};
@@ -86,6 +88,9 @@ fn answer(method: &str, request: &[u8]) -> Option<Bytes> {
         "ListContainers" => {
             let request: api::ListContainersRequest = unframe(request).unwrap();
             let id = request.filter.unwrap().id;
+            if id.is_empty() {
+                return Some(frame(&api::ListContainersResponse::default()));
+            }
             Some(frame(&api::ListContainersResponse {
                 containers: vec![api::ListedContainer {
                     id,
@@ -204,30 +209,44 @@ fn others_are_asked_when_one_hangs_or_talks_nonsense() {
     }
 }
 
-/// What was logged as a warning.
-struct Warnings(Mutex<Vec<String>>);
+/// What was logged.
+struct Lines(Mutex<Vec<String>>);
 
-impl log::Log for Warnings {
+impl log::Log for Lines {
     fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.level() <= log::Level::Warn
+        metadata.level() <= log::Level::Info
     }
 
     fn log(&self, record: &log::Record<'_>) {
         if self.enabled(record.metadata()) {
-            self.0.lock().unwrap().push(record.args().to_string());
+            let line = format!("{} {}", record.level(), record.args());
+            self.0.lock().unwrap().push(line);
         }
     }
 
     fn flush(&self) {}
 }
 
-static WARNINGS: Warnings = Warnings(Mutex::new(Vec::new()));
+static LINES: Lines = Lines(Mutex::new(Vec::new()));
+
+fn log_lines() {
+    // Whichever test comes first.
+    let _ = log::set_logger(&LINES);
+    log::set_max_level(log::LevelFilter::Info);
+}
+
+/// The lines of one level about the socket of a name.
+fn logged(level: log::Level, name: &str) -> Vec<String> {
+    let all = LINES.0.lock().unwrap();
+    let of_level = all
+        .iter()
+        .filter(|line| line.starts_with(level.as_str()) && line.contains(&format!("/{name}.sock")));
+    of_level.cloned().collect()
+}
 
 #[test]
 fn trouble_is_told_once() {
-    // Nobody else in this program logs to it.
-    let _ = log::set_logger(&WARNINGS);
-    log::set_max_level(log::LevelFilter::Warn);
+    log_lines();
     for (name, manner) in [
         ("told-hangs", Manner::Hangs),
         ("told-garbage", Manner::Garbage),
@@ -241,9 +260,8 @@ fn trouble_is_told_once() {
             assert!(containers.settle(PATIENCE), "{name}");
             std::thread::sleep(LIMITS.longest_rest);
         }
-        let all = WARNINGS.0.lock().unwrap();
-        let told = all.iter().filter(|line| line.contains(name)).count();
-        assert_eq!(told, 1, "{name}: {all:?}");
+        let told = logged(log::Level::Warn, name);
+        assert_eq!(told.len(), 1, "{name}: {told:?}");
     }
 }
 
@@ -298,9 +316,9 @@ fn nobody_asks_this_interface_for_others() {
     let docker = containers.get("web", Runtime::Docker);
     assert!(containers.settle(PATIENCE));
     assert!(docker.info().is_none());
-    // The version, when the connection was made, and of what was announced the
-    // container and its sandbox.
-    assert!(server.asked.load(Ordering::Relaxed) <= 4);
+    // The version, when the connection was made, what runs, and of what was announced
+    // the container and its sandbox.
+    assert!(server.asked.load(Ordering::Relaxed) <= 6);
 }
 
 #[test]
@@ -322,6 +340,7 @@ fn a_container_is_fetched_when_it_is_announced() {
 
 #[test]
 fn a_runtime_vanishes_and_returns() {
+    log_lines();
     let path = socket("returns");
     let server = serve(&path, Manner::Well);
     let containers = containers(&[&path]);
@@ -339,9 +358,19 @@ fn a_runtime_vanishes_and_returns() {
     let _thread = Arc::clone(&away);
     assert!(containers.settle(PATIENCE));
     assert!(away.info().is_none());
+    until(|| !logged(log::Level::Warn, "returns").is_empty());
+    // However often it is looked for.
+    std::thread::sleep(LIMITS.listen * 5);
+    assert!(logged(log::Level::Info, "returns").is_empty());
     let _server = serve(&path, Manner::Well);
     wait(&away, |c| c.info().is_some());
     wait(&meanwhile, |c| c.info().is_some());
+    let told = logged(log::Level::Warn, "returns");
+    assert_eq!(told.len(), 1, "{told:?}");
+    until(|| !logged(log::Level::Info, "returns").is_empty());
+    let told = logged(log::Level::Info, "returns");
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].ends_with("answers again"), "{told:?}");
     // The first one after the return does not suffer from what was before.
     let first = containers.get("unknown", Runtime::Cri);
     assert!(containers.settle(PATIENCE));
@@ -381,4 +410,226 @@ fn a_runtime_hangs_and_goes_on() {
     }
     let late = begin.elapsed();
     assert!(late < Duration::from_secs(5), "known after {late:?} only");
+}
+
+#[test]
+fn a_socket_that_is_gone_is_missed_by_whoever_listens() {
+    log_lines();
+    // One announces what it makes, one does not.
+    let silent = |path: &Path| {
+        runtime::serve(path, Manner::Well, |method, _, request| match method {
+            "ListPodSandbox" => Reply::Message(frame(&api::ListPodSandboxResponse {
+                items: vec![api::ListedSandbox { id: "sand".into() }],
+            })),
+            _ => answer(method, request).into(),
+        })
+    };
+    for (name, seen) in [("missed", "plain"), ("missed-silent", "sand")] {
+        let path = socket(name);
+        let start = || match name {
+            "missed" => serve(&path, Manner::Well),
+            _ => silent(&path),
+        };
+        let server = start();
+        let containers = containers(&[&path]);
+        until(|| containers.lookup(seen).is_some());
+        server.stop();
+        // Nobody asks about anything.
+        until(|| !logged(log::Level::Warn, name).is_empty());
+        let _server = start();
+        until(|| !logged(log::Level::Info, name).is_empty());
+        let told = logged(log::Level::Warn, name);
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}
+
+#[test]
+fn a_socket_that_was_never_there_is_no_trouble() {
+    log_lines();
+    let path = socket("never");
+    let containers = containers(&[&path]);
+    containers.get("web", Runtime::Cri);
+    assert!(containers.settle(PATIENCE));
+    std::thread::sleep(LIMITS.listen * 5);
+    assert!(logged(log::Level::Warn, "never").is_empty());
+}
+
+#[test]
+fn what_runs_is_known_before_the_first_event() {
+    let path = socket("runs");
+    let _server = runtime::serve(&path, Manner::Well, |method, _, request| match method {
+        "ListContainers" => {
+            let request: api::ListContainersRequest = unframe(request).unwrap();
+            let filter = request.filter.unwrap();
+            match filter.state {
+                None => answer(
+                    method,
+                    &frame(&api::ListContainersRequest {
+                        filter: Some(filter),
+                    }),
+                )
+                .into(),
+                Some(state) => {
+                    assert_eq!(state.state, api::RUNNING);
+                    Reply::Message(frame(&api::ListContainersResponse {
+                        containers: vec![api::ListedContainer {
+                            id: "web".into(),
+                            ..Default::default()
+                        }],
+                    }))
+                }
+            }
+        }
+        "ListPodSandbox" => Reply::Message(frame(&api::ListPodSandboxResponse {
+            items: vec![api::ListedSandbox { id: "sand".into() }],
+        })),
+        // A runtime that announces nothing.
+        _ => answer(method, request).into(),
+    });
+    let containers = containers(&[&path]);
+    // As the start of the engine does; no process of them was seen.
+    assert!(containers.settle(PATIENCE));
+    let name = |id: &str| {
+        let container = containers.lookup(id).expect("it was listed");
+        container.info().map(|info| info.name.clone())
+    };
+    assert_eq!(name("web").as_deref(), Some("nginx"));
+    assert_eq!(name("sand").as_deref(), Some("web-0"));
+    let lookups = containers.lookups();
+    assert_eq!((lookups.asked, lookups.answered), (2, 2), "{lookups:?}");
+}
+
+/// How often it was asked about the container that comes late.
+static ASKED_LATE: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn nobody_is_unknown_while_events_wait() {
+    let path = socket("hold");
+    let _server = runtime::serve(&path, Manner::Well, |method, _, request| {
+        let known = method != "ContainerStatus" || ASKED_LATE.fetch_add(1, Ordering::Relaxed) > 0;
+        known.then(|| answer(method, request)).flatten().into()
+    });
+    let engines = Engines::at(Engine::Cri, vec![path.display().to_string()]);
+    let limits = Limits {
+        hold: PATIENCE,
+        ..LIMITS
+    };
+    let containers = runtime::start_within(limits, Path::new("/"), engines);
+    let web = containers.get("web", Runtime::Cri);
+    // Somebody is in it.
+    let _threads = [Arc::clone(&web), Arc::clone(&web)];
+    // From the first question, which nobody can answer, to the second.
+    until(|| {
+        assert!(web.is_pending() || web.info().is_some(), "it was given up");
+        web.info().is_some()
+    });
+    assert!(ASKED_LATE.load(Ordering::Relaxed) >= 2);
+}
+
+#[test]
+fn one_that_hangs_delays_no_other() {
+    let (hangs, well) = (socket("hangs-first"), socket("well-behind"));
+    let _hangs = runtime::serve(&hangs, Manner::Hangs, |_, _, _| Reply::NotFound);
+    let _well = serve(&well, Manner::Well);
+    let at = |socket: &Socket| serde_json::json!({"sockets": [socket.display().to_string()]});
+    let engines = runtime::engines(&serde_json::json!({"engines": {
+        "docker": at(&hangs),
+        "cri": at(&well),
+        "containerd": {"enabled": false},
+        "podman": {"enabled": false},
+    }}));
+    // Whoever waited for the first one would wait for ever.
+    let limits = Limits {
+        answer: PATIENCE * 10,
+        ..LIMITS
+    };
+    let containers = runtime::start_within(limits, Path::new("/"), engines);
+    let web = containers.get("web", Runtime::Cri);
+    wait(&web, |c| c.info().is_some());
+    assert_eq!(web.info().unwrap().name, "nginx");
+    // The start waits for it no longer than is said.
+    assert!(!containers.settle(Duration::from_millis(50)));
+}
+
+/// Whether the container has been started.
+static IS_STARTED: AtomicUsize = AtomicUsize::new(0);
+
+#[test]
+fn the_time_of_the_start_is_asked_for_again() {
+    let path = socket("starts");
+    let _server = runtime::serve(&path, Manner::Well, |method, _, request| match method {
+        "ContainerStatus" => {
+            let reply = answer(method, request);
+            let Some(bytes) = reply else {
+                return Reply::NotFound;
+            };
+            let mut told: api::ContainerStatusResponse = unframe(&bytes).unwrap();
+            let status = told.status.as_mut().unwrap();
+            status.created_at = 3;
+            if IS_STARTED.load(Ordering::Relaxed) == 0 {
+                status.started_at = 0;
+            }
+            Reply::Message(frame(&told))
+        }
+        "ContainerStats" => Reply::Message(frame(&api::ContainerStatsResponse {
+            stats: Some(api::ContainerStats {
+                writable_layer: Some(api::FilesystemUsage {
+                    used_bytes: Some(api::UInt64Value { value: 4096 }),
+                }),
+            }),
+        })),
+        _ => answer(method, request).into(),
+    });
+    let engines = runtime::engines(&serde_json::json!({"with_size": true, "engines": {
+        "cri": {"sockets": [path.display().to_string()]},
+    }}));
+    let containers = runtime::start(Path::new("/"), engines);
+    let web = containers.get("web", Runtime::Cri);
+    let _threads = [Arc::clone(&web), Arc::clone(&web)];
+    wait(&web, |c| c.info().is_some());
+    assert_eq!(web.info().unwrap().started, 3, "when it was made");
+    assert_eq!(web.info().unwrap().size, Some(4096));
+    IS_STARTED.store(1, Ordering::Relaxed);
+    wait(&web, |c| c.info().unwrap().started == 5);
+    assert_eq!(containers.take_news().len(), 1, "it is news once");
+}
+
+#[test]
+fn the_interface_of_kubernetes_counts_before_containerds_own() {
+    // Both are at one socket; the container was made, and is not started yet.
+    let path = socket("both");
+    let _server = runtime::serve(&path, Manner::Well, |method, namespace, request| {
+        Reply::Message(match method {
+            "List" if namespace.is_empty() => frame(&containerd_api::Namespaces {
+                namespaces: vec![containerd_api::Namespace {
+                    name: "k8s.io".into(),
+                }],
+            }),
+            "Get" => frame(&containerd_api::GotContainer {
+                container: Some(containerd_api::Container {
+                    id: "web".into(),
+                    labels: pairs([("io.kubernetes.pod.name", "less")]),
+                    ..Default::default()
+                }),
+            }),
+            "ContainerStatus" => {
+                let Some(bytes) = answer(method, request) else {
+                    return Reply::NotFound;
+                };
+                let mut told: api::ContainerStatusResponse = unframe(&bytes).unwrap();
+                told.status.as_mut().unwrap().started_at = 0;
+                frame(&told)
+            }
+            _ => return answer(method, request).into(),
+        })
+    });
+    let at = serde_json::json!({"sockets": [path.display().to_string()]});
+    let engines = runtime::engines(&serde_json::json!({"engines": {"cri": at, "containerd": at}}));
+    let containers = runtime::start(Path::new("/"), engines);
+    let web = containers.get("web", Runtime::Containerd);
+    wait(&web, |c| c.info().is_some());
+    let info = web.info().unwrap();
+    assert_eq!(info.image, "docker.io/library/nginx:latest");
+    let pod = info.pod.as_ref().unwrap();
+    assert_eq!((pod.name.as_str(), pod.ip.as_str()), ("web-0", "10.1.2.3"));
 }

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bumpalo::Bump;
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::state::{Purging, State, UNSET};
@@ -282,10 +283,12 @@ fn users_are_those_of_the_container() {
         }
         std::thread::sleep(Duration::from_millis(5));
     }
-    assert_eq!(state.user_name(Some(&container), 33), "web");
-    assert_eq!(state.user_name(Some(&container), 0), "root");
-    assert_eq!(state.user_name(Some(&container), 5), "<NA>");
-    assert_eq!(state.user_name(None, 33), "host");
+    let arena = Bump::new();
+    let name = |container, uid| state.user_name(container, uid, &arena);
+    assert_eq!(name(Some(&*container), 33), "web");
+    assert_eq!(name(Some(&*container), 0), "root");
+    assert_eq!(name(Some(&*container), 5), "<NA>");
+    assert_eq!(name(None, 33), "host");
 }
 
 #[test]
@@ -490,4 +493,316 @@ fn another_machine_has_the_same_limits() {
     }
     assert_eq!(state.threads().len(), 2);
     assert!(state.threads().refused() > 0);
+}
+
+/// Portable bits of the flags of the clone family.
+const FILES: i64 = 1 << 0;
+const THREAD: i64 = 1 << 13;
+const VFORK: i64 = 1 << 27;
+
+/// A call of the clone family returned in thread `tid`.
+fn cloned(tid: u32, pid: u32, res: i64, flags: i64) -> RecordBuilder {
+    RecordBuilder::new(Kind::Clone, tid)
+        .header(|h| h.pid = pid)
+        .number("res", res)
+        .number("flags", flags)
+}
+
+fn unshare(tid: u32, pid: u32) -> RecordBuilder {
+    RecordBuilder::new(Kind::Unshare, tid)
+        .header(|h| h.pid = pid)
+        .number("res", 0)
+        .number("flags", FILES)
+}
+
+fn have<const N: usize>(state: &State, tids: [u32; N], num: u32) -> [bool; N] {
+    tids.map(|tid| name_of(state, tid, num).is_some())
+}
+
+#[test]
+fn a_child_shares_the_table_if_the_call_says_so() {
+    let mut state = state();
+    // What it opened before its maker's call returned is the maker's as well.
+    apply(&mut state, task_new(10, 20, 20, 10));
+    apply(&mut state, cloned(20, 20, 0, FILES));
+    apply(&mut state, opens(20, 7));
+    apply(&mut state, cloned(10, 10, 20, FILES));
+    assert_eq!(have(&state, [10, 20], 7), [true, true]);
+    // The caller's event says it where the child's was lost.
+    apply(&mut state, task_new(10, 21, 21, 10));
+    apply(&mut state, cloned(10, 10, 21, FILES));
+    apply(&mut state, opens(21, 8));
+    assert_eq!(have(&state, [10, 20, 21], 8), [true, true, true]);
+    apply(&mut state, task_new(10, 22, 22, 10));
+    apply(&mut state, cloned(22, 22, 0, 0));
+    apply(&mut state, opens(22, 9));
+    assert_eq!(have(&state, [10, 22], 9), [false, true]);
+}
+
+#[test]
+fn a_child_in_a_pid_namespace_shares_the_table_too() {
+    let mut state = state();
+    let inside = |maker: u32, tid: u32, vtid: i64| {
+        task_new(maker, tid, tid, maker)
+            .number("vtid", vtid)
+            .number("vpid", vtid)
+    };
+    apply(&mut state, inside(10, 20, 2));
+    apply(&mut state, inside(20, 30, 3));
+    apply(&mut state, cloned(30, 30, 0, FILES));
+    apply(&mut state, opens(30, 5));
+    // The caller is told an id of its own namespace.
+    apply(&mut state, cloned(20, 20, 3, FILES));
+    assert_eq!(have(&state, [20, 30], 5), [true, true]);
+}
+
+#[test]
+fn a_program_has_a_table_of_its_own_whoever_made_it() {
+    for child_tells in [true, false] {
+        let mut state = state();
+        let flags = FILES | VFORK;
+        apply(&mut state, task_new(10, 20, 20, 10));
+        if child_tells {
+            apply(&mut state, cloned(20, 20, 0, flags));
+        }
+        apply(&mut state, execve(20, "ls", ""));
+        apply(&mut state, opens(20, 5));
+        // It went on when the child had its program.
+        apply(&mut state, cloned(10, 10, 20, flags));
+        assert_eq!(have(&state, [10, 20], 5), [false, true], "{child_tells}");
+    }
+}
+
+#[test]
+fn threads_have_the_table_of_the_thread_that_made_them() {
+    let mut state = state();
+    apply(&mut state, task_new(10, 11, 10, 1));
+    apply(&mut state, cloned(11, 10, 0, THREAD | FILES));
+    apply(&mut state, opens(11, 3));
+    // One that was made without sharing.
+    apply(&mut state, task_new(10, 12, 10, 1));
+    apply(&mut state, cloned(12, 10, 0, THREAD));
+    apply(&mut state, opens(12, 5));
+    assert_eq!(have(&state, [10, 11, 12], 3), [true, true, true]);
+    assert_eq!(have(&state, [10, 11, 12], 5), [false, false, true]);
+    // One that was made by that one, with sharing.
+    apply(&mut state, task_new(12, 13, 10, 1));
+    apply(&mut state, cloned(13, 10, 0, THREAD | FILES));
+    apply(&mut state, opens(13, 6));
+    assert_eq!(
+        have(&state, [10, 11, 12, 13], 6),
+        [false, false, true, true]
+    );
+    for tid in [11, 12, 13] {
+        apply(&mut state, exit(tid, 10));
+    }
+    assert_eq!(state.threads().all_files().len(), 1);
+}
+
+#[test]
+fn a_program_has_the_table_of_the_thread_that_started_it() {
+    for has_old_id in [true, false] {
+        let mut state = state();
+        apply(&mut state, opens(10, 3));
+        for tid in [11, 12] {
+            apply(&mut state, task_new(10, tid, 10, 1));
+        }
+        apply(&mut state, unshare(11, 10));
+        apply(&mut state, opens(10, 4));
+        apply(&mut state, opens(11, 5));
+        // The others end before it begins.
+        apply(&mut state, exit(12, 10));
+        apply(&mut state, exit(10, 10));
+        let caller = if has_old_id { 11 } else { 10 };
+        apply(&mut state, execve(caller, "new", "").header(|h| h.pid = 10));
+        let known = [3, 4, 5].map(|num| name_of(&state, 10, num).is_some());
+        assert_eq!(known, [true, false, true], "{has_old_id}");
+        assert_eq!(state.threads().thread_count(10), 1);
+        assert_eq!(state.threads().all_files().len(), 1);
+        assert_eq!(ancestors(&state, 10), [1]);
+    }
+}
+
+#[test]
+fn descriptors_end_with_a_program_if_the_call_said_so() {
+    let mut state = state();
+    let timer = |num: i64, flags: i32| {
+        RecordBuilder::new(Kind::TimerfdCreate, 10)
+            .number("res", num)
+            .number("flags", flags.into())
+    };
+    apply(&mut state, timer(3, libc::TFD_NONBLOCK));
+    apply(&mut state, timer(4, libc::TFD_CLOEXEC));
+    assert_eq!(state.threads().all_files().open(), 2);
+    // Captures have the call by which a program was started.
+    let starts = RecordBuilder::new(Kind::Execveat, 10)
+        .number("res", 0)
+        .bytes("exe", b"new")
+        .bytes("comm", b"new");
+    apply(&mut state, starts);
+    assert_eq!(text(state.thread(10).unwrap().comm()), "new");
+    assert_eq!(have(&state, [10], 3), [true]);
+    assert_eq!(have(&state, [10], 4), [false]);
+}
+
+#[test]
+fn who_enters_a_user_namespace_may_do_everything_there() {
+    let mut state = state();
+    let enters = |path: &[u8], kinds: i64| {
+        RecordBuilder::new(Kind::Setns, 10)
+            .number("res", 0)
+            .number("nstype", kinds)
+            .bytes("path", path)
+    };
+    let permitted = |state: &State| state.thread(10).unwrap().caps.permitted;
+    apply(&mut state, enters(b"net:[1]", 0));
+    assert_eq!(permitted(&state), 0);
+    apply(&mut state, enters(b"user:[1]", 0));
+    assert_eq!(permitted(&state), (1 << 41) - 1);
+    let mut state = self::state();
+    // CLONE_NEWUSER.
+    apply(&mut state, enters(b"pidfd", 1 << 20));
+    assert_eq!(permitted(&state), (1 << 41) - 1);
+}
+
+/// A pid namespace with its first process and another one.
+fn namespace(root: &Root) {
+    root.process(1, 1, 0, "init");
+    for (pid, vpid) in [(40, 1), (41, 2)] {
+        root.process(pid, pid, 1, "inside");
+        root.write(
+            &format!("proc/{pid}/status"),
+            &format!("Tgid:\t{pid}\nPPid:\t1\nNStgid:\t{pid}\t{vpid}\nNSpid:\t{pid}\t{vpid}\n"),
+        );
+        let stat = format!("{pid} (inside) S 1 1 1 0 1 0 1 0 1 0 0 0 0 0 20 0 1 0 {pid}00 1 1");
+        root.write(&format!("proc/{pid}/stat"), &stat);
+        root.write(
+            &format!("proc/{pid}/limits"),
+            "Limit            Soft Limit  Hard Limit  Units\nMax open files   512         1024        files\n",
+        );
+        let link = root.0.join(format!("proc/{pid}/ns/pid"));
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("pid:[77]", link).unwrap();
+    }
+}
+
+#[test]
+fn limits_and_namespaces_are_known_from_the_start() {
+    let root = Root::new("namespace");
+    namespace(&root);
+    let mut state = root.state();
+    state.scan();
+    let start = state.thread(40).unwrap().start;
+    for pid in [40, 41] {
+        let thread = state.thread(pid).unwrap();
+        assert_eq!((thread.pidns, thread.pidns_start), (77, start), "{pid}");
+        assert_eq!(thread.usage.fd_limit, 512);
+    }
+    assert_ne!(state.thread(41).unwrap().start, start);
+    // Who enters it from outside did not make it.
+    let enters = |vpid: i64, pidns: i64| {
+        task_new(41, 50, 50, 1)
+            .number("start", 9)
+            .number("vpid", vpid)
+            .number("pidns", pidns)
+    };
+    apply(&mut state, enters(1, 88));
+    assert_eq!(state.thread(50).unwrap().pidns_start, 9);
+    let outside = task_new(50, 60, 60, 1).number("pidns", 77);
+    apply(&mut state, outside.number("vpid", 3).number("start", 10));
+    assert_eq!(state.thread(60).unwrap().pidns_start, start);
+}
+
+#[test]
+fn what_was_open_is_known_when_somebody_may_ask() {
+    let root = Root::new("asked");
+    for pid in [20, 30, 40] {
+        root.process(pid, pid, 1, "old");
+        let link = root.0.join(format!("proc/{pid}/fd/3"));
+        std::fs::create_dir_all(link.parent().unwrap()).unwrap();
+        std::os::unix::fs::symlink("/etc/hosts", link).unwrap();
+    }
+    let mut state = root.state();
+    state.scan();
+    assert!(state.is_reading());
+    let record = RecordBuilder::new(Kind::Poll, 20).number("res", 0).build();
+    let event = Event::decode(&record, 1, 0).unwrap();
+    state.before(&event);
+    assert_eq!(have(&state, [20, 30], 3), [false, false]);
+    state.know_open_files(&event);
+    assert_eq!(have(&state, [20, 30], 3), [true, false]);
+    state.after(&event);
+    // The others have their turn in the pauses, however little each has.
+    while state.is_reading() {
+        state.read_on();
+    }
+    assert_eq!(have(&state, [20, 30, 40], 3), [true, true, true]);
+}
+
+#[test]
+fn orphans_of_a_lost_process_have_the_nearest_reaper() {
+    let root = Root::new("orphans");
+    for (pid, ptid) in [(1, 0), (10, 1), (20, 10), (30, 20)] {
+        root.process(pid, pid, ptid, "process");
+    }
+    let mut state = root.state();
+    state.scan();
+    let reaps = RecordBuilder::new(Kind::Prctl, 10).number("res", 0);
+    apply(&mut state, reaps.number("option", 36).number("arg2_int", 1));
+    std::fs::remove_dir_all(root.0.join("proc/20")).unwrap();
+    state.set_purging(Purging {
+        interval: 1,
+        timeout: 0,
+    });
+    for _ in 0..8 {
+        state.sweep(1);
+    }
+    assert!(state.thread(20).is_none());
+    assert_eq!(ancestors(&state, 30), [10, 1]);
+}
+
+#[test]
+fn users_of_containers_come_and_go() {
+    let root = Root::new("useradd");
+    root.process(9, 9, 1, "web");
+    let passwd = |name: &str| {
+        let line = format!("{name}:x:33:33::/w:/bin/false\n");
+        root.write("proc/9/root/etc/passwd", &line);
+    };
+    passwd("first");
+    let mut state = root.state();
+    state.scan();
+    let container = state.thread(9).unwrap().container.clone().unwrap();
+    let name = |state: &State, uid| {
+        state
+            .user_name(Some(&container), uid, &Bump::new())
+            .to_owned()
+    };
+    // Another thread reads, and looks again once a second.
+    let await_name = |state: &mut State, wanted: &str| {
+        for _ in 0..6000 {
+            state.tick();
+            apply(state, RecordBuilder::new(Kind::Kill, 9));
+            if name(state, 33) == wanted {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} is not {wanted}", name(state, 33));
+    };
+    await_name(&mut state, "first");
+    passwd("another");
+    await_name(&mut state, "another");
+    // As a recorder tells it.
+    let told = |kind, uid: i64| {
+        RecordBuilder::new(kind, 0)
+            .number("uid", uid)
+            .bytes("name", b"told")
+            .bytes("container_id", container.id().as_bytes())
+    };
+    apply(&mut state, told(Kind::Useradded, 44));
+    assert_eq!(name(&state, 44), "told");
+    assert_eq!(state.user_name(None, 44, &Bump::new()), "<NA>");
+    apply(&mut state, told(Kind::Userdeleted, 44));
+    assert_eq!(name(&state, 44), "<NA>");
 }

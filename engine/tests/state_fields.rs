@@ -3,6 +3,10 @@
 mod shown;
 
 use std::collections::HashSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bumpalo::Bump;
 use falco_abi::event::{ALL, Event as Kind, sockaddr};
@@ -805,5 +809,48 @@ fn containers_are_described() {
         ("k8s.pod.sandbox_id", "0123456789ab"), ("k8s.pod.full_sandbox_id", "0123456789abcdef"),
         ("k8s.pod.label[app]", "web"), ("k8s.pod.labels", "app:web"), ("k8s.pod.ip", "10.0.0.1"),
         ("user.name", "root"), ("user.homedir", "/root"),
+    ]);
+}
+
+/// What is known of a process that ran before the first event, without an event
+/// that would tell it.
+#[test]
+fn a_process_that_ran_before_has_its_fields() {
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 333; exec sleep 600"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = child.id();
+    let comm = || std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
+    while comm() != "sleep\n" {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let mut state = State::of_host(Path::new("/"), Arc::default()).unwrap();
+    state.scan();
+    let record = RecordBuilder::new(Kind::Kill, pid).number("res", 0).build();
+    let event = Event::decode(&record, 1, 0).unwrap();
+    state.before(&event);
+    state.know_open_files(&event);
+    let open = std::fs::read_dir(format!("/proc/{pid}/fd"))
+        .unwrap()
+        .count();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Whoever is not root may not see in which namespace that is.
+    let first = state.thread(1).unwrap();
+    let first = match first.pidns {
+        0 => "<NA>".to_owned(),
+        _ => first.start.to_string(),
+    };
+    let usage = open as f64 * 100.0 / 333.0;
+    #[rustfmt::skip]
+    check(&state, &record, &[
+        ("proc.name", "sleep"), ("proc.fdlimit", "333"),
+        ("proc.fdopencount", &open.to_string()), ("proc.fdusage", &usage.to_string()),
+        ("proc.stdin.name", "/dev/null"), ("proc.stdout.type", "file"),
+        ("fd.types[2]", "(file)"), ("proc.pidns_init_start_ts", &first),
     ]);
 }

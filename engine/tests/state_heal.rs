@@ -3,13 +3,13 @@
 
 mod machine;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::time::{Duration, Instant};
 
 use falco_abi::event::Event as Kind;
 use falco_engine::event::{Event, RecordBuilder};
-use falco_engine::state::State;
+use falco_engine::state::{State, Thread};
 use machine::Root;
 
 /// As long as healing may take.
@@ -175,8 +175,47 @@ impl Random {
     }
 }
 
+/// A process as it is.
+#[derive(Clone, Debug, PartialEq)]
+struct Truth {
+    parent: u32,
+    program: String,
+    /// Paths by number.
+    open: BTreeMap<u32, String>,
+}
+
+/// What the state knows of all processes.
+fn known(state: &State) -> BTreeMap<u32, Truth> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let process = |t: &Thread| {
+        let files = state.threads().files(t).into_iter();
+        let open = files.flat_map(|files| files.iter().map(|(num, d)| (num, text(d.name()))));
+        let truth = Truth {
+            parent: t.ptid,
+            program: text(t.comm()),
+            open: open.collect(),
+        };
+        (t.pid, truth)
+    };
+    state.threads().iter().map(process).collect()
+}
+
+/// The parts of it that belong to the process, of which `guessed` is told.
+fn of_process(truth: &Truth) -> (u32, &str) {
+    (truth.parent, &truth.program)
+}
+
+fn guessed(state: &State) -> BTreeSet<u32> {
+    let guessed = state.threads().iter().filter(|t| t.guessed);
+    guessed.map(|t| t.pid).collect()
+}
+
+/// How far a record may come behind one that was made after it.
+const WINDOW: usize = 16;
+
 /// Whatever is lost, and in whichever order the rest comes: afterwards the state
-/// knows the processes that there are, their parents and their programs.
+/// knows the processes that there are, their parents, their programs and what
+/// they have open, and which of them it knows from the proc file system.
 #[test]
 fn any_loss_is_healed() {
     const PROGRAMS: [&str; 4] = ["cat", "ls", "make", "sh"];
@@ -189,54 +228,79 @@ fn any_loss_is_healed() {
         }
         let mut state = root.state();
         state.scan();
-        // What is true: parent and program of each process.
-        let mut truth = BTreeMap::from([(1, (0, "init"))]);
+        let init = Truth {
+            parent: 0,
+            program: "init".to_owned(),
+            open: BTreeMap::new(),
+        };
+        let mut truth = BTreeMap::from([(1, init)]);
         let mut records = Vec::new();
         for tid in 100..250 {
             let alive: Vec<u32> = truth.keys().copied().collect();
             let maker = alive[random.below(alive.len())];
             records.push(fork(&state, maker, tid));
-            truth.insert(tid, (maker, truth[&maker].1));
+            let mut child = Truth {
+                parent: maker,
+                ..truth[&maker].clone()
+            };
             if random.below(3) > 0 {
                 let program = PROGRAMS[random.below(PROGRAMS.len())];
                 records.push(exec(&root, tid, program));
-                truth.insert(tid, (maker, program));
+                program.clone_into(&mut child.program);
             }
+            for _ in 0..random.below(3) {
+                let (num, path) = (random.below(6) as u32, format!("/file/{}", random.below(9)));
+                let opens = RecordBuilder::new(Kind::Openat, tid).number("fd", num.into());
+                records.push(opens.number("dirfd", -100).bytes("name", path.as_bytes()));
+                child.open.insert(num, path);
+            }
+            truth.insert(tid, child);
             if alive.len() > 20 {
                 let dead = alive[1 + random.below(alive.len() - 1)];
                 records.push(exit(dead));
                 truth.remove(&dead);
-                for (parent, _) in truth.values_mut() {
-                    *parent = if *parent == dead { 1 } else { *parent };
+                for process in truth.values_mut().filter(|p| p.parent == dead) {
+                    process.parent = 1;
                 }
             }
         }
+        let arrive = |at: usize, random: &mut Random| at + random.below(WINDOW);
         let mut records: Vec<_> = records
             .into_iter()
-            .filter(|_| random.below(4) > 0)
-            .collect();
-        for at in 1..records.len() {
-            if random.below(3) == 0 {
-                records.swap(at - 1, at);
-            }
-        }
-        for (&pid, &(parent, program)) in truth.iter().skip(1) {
-            process(&root, pid, parent, program);
-        }
-        for record in records {
-            apply(&mut state, record);
-        }
-        lose(&mut state);
-        let known: BTreeMap<u32, (u32, &str)> = state
-            .threads()
-            .iter()
-            .map(|t| {
-                (
-                    t.pid,
-                    (t.ptid, std::str::from_utf8(t.comm()).unwrap_or("?")),
-                )
+            .enumerate()
+            .filter_map(|(at, record)| {
+                (random.below(4) > 0).then(|| (arrive(at, &mut random), record))
             })
             .collect();
-        assert_eq!(known, truth, "seed {seed}");
+        records.sort_by_key(|(at, _)| *at);
+        for (&pid, process) in truth.iter().skip(1) {
+            self::process(&root, pid, process.parent, &process.program);
+            for (num, path) in &process.open {
+                let link = root.0.join(format!("proc/{pid}/fd/{num}"));
+                std::fs::create_dir_all(link.parent().expect("a directory")).expect("one");
+                symlink(path, link).expect("a link");
+            }
+        }
+        for (_, record) in records {
+            apply(&mut state, record);
+        }
+        let before = known(&state);
+        lose(&mut state);
+        let after = known(&state);
+        for (pid, process) in &truth {
+            let found = after.get(pid).map(of_process);
+            assert_eq!(found, Some(of_process(process)), "seed {seed}, {pid}");
+            // Of one that has nothing open nobody can tell whether it may be read.
+            if !process.open.is_empty() {
+                assert_eq!(after[pid].open, process.open, "seed {seed}, {pid}");
+            }
+            let right = before.get(pid).map(of_process) == Some(of_process(process));
+            assert!(
+                right || guessed(&state).contains(pid),
+                "seed {seed}, {pid}: known before as {:?}",
+                before.get(pid)
+            );
+        }
+        assert_eq!(after.len(), truth.len(), "seed {seed}");
     }
 }

@@ -160,6 +160,7 @@ fn announced(namespace: &str, id: &str) -> Bytes {
     let event = containerd_api::OfContainer { id: id.into() };
     frame(&containerd_api::Envelope {
         namespace: namespace.into(),
+        topic: "/containers/create".into(),
         event: Some(containerd_api::Any {
             value: event.encode_to_vec(),
         }),
@@ -192,6 +193,15 @@ fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
         })
     };
     Reply::Message(match method {
+        "List" if namespace == "default" => frame(&containerd_api::Tasks {
+            tasks: [("runs", 2), ("ended", containerd_api::STOPPED)]
+                .map(|(id, status)| containerd_api::Task {
+                    id: id.into(),
+                    status,
+                })
+                .into(),
+        }),
+        "List" if !namespace.is_empty() => frame(&containerd_api::Tasks::default()),
         "List" => frame(&containerd_api::Namespaces {
             namespaces: ["empty", "default"]
                 .map(|name| containerd_api::Namespace { name: name.into() })
@@ -207,7 +217,7 @@ fn containerd(method: &str, namespace: &str, request: &[u8]) -> Reply {
         }
         "Get" if namespace == "default" => match asked(request).as_str() {
             ID => container(ID, "shop-web"),
-            "later" => container("later", "later"),
+            id @ ("later" | "runs") => container(id, id),
             "docker.io/library/nginx:1.27" => frame(&containerd_api::GotImage {
                 image: Some(containerd_api::Image {
                     target: Some(containerd_api::Descriptor {
@@ -242,7 +252,7 @@ fn answer(mut stream: &UnixStream, image: &str, network: &str) {
         "web"
     };
     let body = match request.split(' ').nth(1).unwrap() {
-        "/version" => r#"{"Version":"26.1.5","ApiVersion":"1.45"}"#.to_owned(),
+        "/_ping" => "OK".to_owned(),
         path if path == format!("/containers/{ID}/json") => format!(
             r#"{{"Id":"{ID}","Created":"2026-01-02T03:04:04Z","Name":"/{name}",
             "Image":"sha256:{IMAGE}","State":{{"Status":"running","Pid":7,
@@ -416,7 +426,13 @@ fn containerd_announces_what_nobody_else_does() {
     let later = containers.lookup("later").unwrap();
     assert_eq!(later.info().unwrap().name, "later");
     assert_eq!(later.runtime(), Runtime::Containerd);
-    for others in ["of-a-pod", "of-docker"] {
+    // So does what ran before.
+    until(|| {
+        containers
+            .lookup("runs")
+            .is_some_and(|c| c.info().is_some())
+    });
+    for others in ["of-a-pod", "of-docker", "ended"] {
         assert!(containers.lookup(others).is_none(), "{others}");
     }
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use falco_engine::app::listing::{Format, fields};
 use falco_engine::filter::field::{ArgKind, Cardinality, Field, FieldType};
 use falco_engine::filter::fields::FIELDS;
+use falco_engine::filter::table::FieldTable;
+use falco_engine::filter::template::Template;
 
 /// The reference, beside the repository or where `FALCO_REFERENCE` says.
 fn reference() -> Option<String> {
@@ -70,6 +72,7 @@ fn it_has_every_field_of_the_reference() {
         return;
     };
     let own: BTreeMap<&str, &Field> = FIELDS.iter().map(|field| (field.name, field)).collect();
+    let table = FieldTable::new(FIELDS);
     let mut wrong = Vec::new();
     let mut seen = BTreeSet::new();
     for line in reference.lines().skip(1) {
@@ -77,6 +80,7 @@ fn it_has_every_field_of_the_reference() {
         let [name, ty, arg, is_list, _, _, class, ..] = columns[..] else {
             panic!("{line}");
         };
+        let flags = columns.get(7).copied().unwrap_or_default();
         if is_elsewhere(name, class) {
             continue;
         }
@@ -90,6 +94,17 @@ fn it_has_every_field_of_the_reference() {
         }
         if !has_argument(field, arg) {
             wrong.push(format!("{name} has `{arg}` there, {:?} here", field.arg));
+        }
+        let shown = match field.arg {
+            ArgKind::Key => format!("%{name}[1]"),
+            _ => format!("%{name}"),
+        };
+        // Of a network outputs say that it is one.
+        if flags.split(',').any(|flag| flag == "filter-only")
+            && field.ty != FieldType::Net
+            && Template::compile(&shown, &table).is_ok()
+        {
+            wrong.push(format!("{name} is for conditions alone there"));
         }
         if (field.cardinality == Cardinality::List) != (is_list == "yes") {
             wrong.push(format!("{name} is a list there: {is_list}"));

@@ -3,6 +3,7 @@
 #![no_main]
 
 use std::io::Cursor;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use bumpalo::Bump;
@@ -20,8 +21,12 @@ const SHOWN: &str = "%evt.num %evt.type %evt.args %fd.name %proc.cmdline %proc.a
 /// How gzip and zstd begin.
 const COMPRESSED: [&[u8]; 2] = [b"\x1F\x8B", b"\x28\xB5\x2F\xFD"];
 
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let table = FieldTable::new(FIELDS);
+    Template::compile(SHOWN, &table).expect("a format")
+});
+
 fuzz_target!(|bytes: &[u8]| {
-    let template = Template::compile(SHOWN, &FieldTable::new(FIELDS)).expect("a format");
     let mut file = Vec::new();
     if !COMPRESSED.iter().any(|magic| bytes.starts_with(magic)) {
         // Mutations seldom keep the first block.
@@ -43,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
             state.before(&event);
             let arena = Bump::new();
             let mut line = String::new();
-            template.render(&state.context(&event, &arena), &mut line);
+            TEMPLATE.render(&state.context(&event, &arena), &mut line);
             state.after(&event);
         });
         match batch {

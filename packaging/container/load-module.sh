@@ -5,12 +5,14 @@
 #   - the node has it for its kernel (DKMS, or a package)
 #   - it is built here against the node's headers, and loaded; nothing is left on the node
 #
-# HOST_ROOT is where the node's /lib/modules and /usr/src are; SOURCE where the module's are.
+# HOST_ROOT is where the node's /lib/modules, /usr/src and /usr/lib are; SOURCE where the module's
+# sources are.
 set -eu
 
 root="${HOST_ROOT:-/host}"
 source="${SOURCE:-/usr/src/falco_kmod}"
 loaded="${LOADED:-/sys/module/falco_kmod}"
+usr="${USR:-/usr}"
 kernel="$(uname -r)"
 
 say() { printf 'load-module: %s\n' "$*" >&2; }
@@ -42,6 +44,13 @@ fi
     die "the node has neither falco_kmod nor the headers of its kernel: install falco-kmod-dkms there, or linux-headers-$kernel"
 [ -e "$headers/rust/libkernel.rmeta" ] ||
     die "the headers of $kernel have no Rust metadata: install falco-kmod-dkms on the node, or run kmod/rust-metadata.sh there once"
+
+# Headers name others, and the programs that build (Debian's linux-kbuild), by their places on the
+# node: there they shall be found here as well.
+for there in "$root"/usr/src/* "$root"/usr/lib/linux-kbuild-*; do
+    here="$usr${there#"$root/usr"}"
+    [ ! -e "$there" ] || [ -e "$here" ] || ln -s "$there" "$here"
+done
 
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 //! `/dev/falco`: ioctl numbers, their arguments, and what can be mapped.
 
+use super::event::{Event, CLASSES};
+use super::record::{HEADER_SIZE, MAX_RECORD};
 use super::ring::LOSSES;
 use super::syscall::SYSCALL_WORDS;
 
@@ -24,8 +26,8 @@ pub const IOCTL_VERSION: u32 = number(READ, 0, core::mem::size_of::<Version>());
 pub const IOCTL_SETUP: u32 = number(WRITE, 1, core::mem::size_of::<Setup>());
 /// Takes [`Interest`], attaches and detaches hooks. As often as wanted.
 pub const IOCTL_INTEREST: u32 = number(WRITE, 2, core::mem::size_of::<Interest>());
-/// Reads [`Stats`]. After setup.
-pub const IOCTL_STATS: u32 = number(READ, 3, core::mem::size_of::<Stats>());
+/// Reads [`Stats`] of the CPU that is asked for. After setup.
+pub const IOCTL_STATS: u32 = number(READ | WRITE, 3, core::mem::size_of::<Stats>());
 
 /// What the kernel half was built from.
 #[repr(C)]
@@ -67,12 +69,21 @@ pub struct Setup {
     /// second's are left out; 0: as many as it likes. Process starts, forks and
     /// ends are not counted.
     pub throttle: u32,
+    /// The same for all processes of a control group (of version 2) together.
+    pub throttle_group: u32,
+    /// Bytes to record of a program's arguments, and as many of its environment, at
+    /// most [`STRINGS_MAX`]; 0 for [`STRINGS_DEFAULT`].
+    pub strings: u32,
 }
 
 /// Bytes recorded of data unless something else is asked for.
 pub const SNAPLEN_DEFAULT: u32 = 80;
 /// Most bytes that can be recorded of data.
 pub const SNAPLEN_MAX: u32 = 16 * 1024;
+/// Bytes recorded of arguments and of environment unless something else is asked for.
+pub const STRINGS_DEFAULT: u32 = 4096;
+/// Most bytes that can be recorded of either.
+pub const STRINGS_MAX: u32 = 8000;
 
 /// Which hooks make records.
 #[repr(C)]
@@ -106,17 +117,25 @@ pub mod hook {
     pub const NO_FAILED: u64 = 1 << 63;
 }
 
-/// Sums over all rings since setup.
+/// What became of records since setup.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
+    /// Of which CPU, asked for by the reader; [`ALL_CPUS`]: sums over all of them.
+    pub cpu: u64,
     /// Records written.
     pub records: u64,
-    /// Records lost, by cause ([`super::ring::Loss`]).
-    pub lost: [u64; LOSSES],
-    /// Records lost because their CPU has no ring, which no CPU should be without.
+    /// Records lost, by cause ([`super::ring::Loss`]), then class ([`super::event::Class`]).
+    pub lost: [[u64; CLASSES]; LOSSES],
+    /// Records written that lack a parameter whose memory could not be read, by class.
+    pub faults: [u64; CLASSES],
+    /// Records lost because their CPU has no ring, which no CPU should be without;
+    /// the same whichever CPU is asked for.
     pub lost_no_ring: u64,
 }
+
+/// See [`Stats::cpu`].
+pub const ALL_CPUS: u64 = u64::MAX;
 
 /// What can be mapped; the ring's CPU and the region form the file offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,7 +174,11 @@ pub const fn map_target(offset: u64) -> Option<(u32, Region)> {
 const _: () = {
     use core::mem::size_of;
     assert!(size_of::<Version>() == 24);
-    assert!(size_of::<Setup>() == 40);
+    assert!(size_of::<Setup>() == 48);
     assert!(size_of::<Interest>() == 8 * (SYSCALL_WORDS + 1));
-    assert!(size_of::<Stats>() == 8 * (LOSSES + 2));
+    assert!(size_of::<Stats>() == 8 * (CLASSES * (LOSSES + 1) + 3));
+    // The record of a program has room for both, for four of the longest paths and for a name.
+    let slots = Event::Execve.info().params.len();
+    let rest = HEADER_SIZE + 8 * slots + 4 * 4096 + 16;
+    assert!(rest + 2 * STRINGS_MAX as usize <= MAX_RECORD);
 };

@@ -95,6 +95,8 @@ paths! {
     CredInheritable: "cred.cap_inheritable";
     CredPermitted: "cred.cap_permitted";
     CredEffective: "cred.cap_effective";
+    CredSpace: "cred.user_ns";
+    UserSpaceInum: "user_namespace.ns.inum";
     MmTotal: "mm_struct.total_vm";
     MmArgStart: "mm_struct.arg_start";
     MmArgEnd: "mm_struct.arg_end";
@@ -120,6 +122,7 @@ paths! {
     FilePath: "file.f_path";
     FileInode: "file.f_inode";
     FileMode: "file.f_mode";
+    FileFlags: "file.f_flags";
     FilePrivate: "file.private_data";
     PathMount: "path.mnt";
     PathEntry: "path.dentry";
@@ -214,8 +217,12 @@ pub mod constant {
     pub const TYPED_TASK: usize = 7;
     /// Whether a program that has functions can call another program: not everywhere.
     pub const CHAINS: usize = 8;
+    /// Most records of a control group in a second, or 0.
+    pub const THROTTLE_GROUP: usize = 9;
+    /// Bytes to record of arguments, and of environment.
+    pub const STRINGS: usize = 10;
     /// Number of constants.
-    pub const LEN: usize = 9;
+    pub const LEN: usize = 11;
 }
 
 /// What the table of interest has for calls of 32-bit programs that are several: what
@@ -231,12 +238,16 @@ pub mod foreign {
 pub mod setting {
     /// [`crate::control::hook`] bits.
     pub const HOOKS: usize = 0;
-    /// The reader's process.
+    /// The reader's process, as the first pid namespace counts.
     pub const OWNER: usize = 1;
     /// What turns a boot time into nanoseconds since the epoch.
     pub const EPOCH: usize = 2;
+    /// The reader's process as its own pid namespace counts, for `find_owner`.
+    pub const OWN_PID: usize = 3;
+    /// Inode of that namespace.
+    pub const OWN_SPACE: usize = 4;
     /// Number of settings.
-    pub const LEN: usize = 3;
+    pub const LEN: usize = 5;
 }
 
 /// Scratch buffers of each CPU: how deep probes can preempt each other.
@@ -268,14 +279,16 @@ pub mod counter {
 
     /// Losses by cause, then class.
     pub const LOST: usize = 0;
+    /// Records that lack a parameter whose memory could not be read, by class.
+    pub const FAULTS: usize = LOST + LOSSES * CLASSES;
     /// Not 0: there are losses that no record has told of.
-    pub const BEHIND: usize = LOST + LOSSES * CLASSES;
-    /// Losses that were told, by class.
-    pub const TOLD: usize = BEHIND + 1;
-    /// Lost since the CPU has no ring.
+    pub const BEHIND: usize = FAULTS + CLASSES;
+    /// How many probes tell of losses or want to.
+    pub const TELLERS: usize = BEHIND + 1;
+    /// Losses that were told, by class. They are the one teller's.
+    pub const TOLD: usize = TELLERS + 1;
+    /// Lost since the CPU has no ring, by class.
     pub const NO_RING: usize = TOLD + CLASSES;
-    /// Calls of 32-bit programs that were left out.
-    pub const FOREIGN: usize = NO_RING + 1;
     /// Number of words.
-    pub const LEN: usize = FOREIGN + 1;
+    pub const LEN: usize = NO_RING + CLASSES;
 }

@@ -515,6 +515,8 @@ pub enum Fact {
     Rgid,
     /// Inode of its pid namespace.
     Pidns,
+    /// Inode of its user namespace.
+    Userns,
     /// Start of the first process of its pid namespace.
     PidnsInitStartTs,
 }
@@ -638,18 +640,20 @@ pub enum Class {
     Exit = 2,
     /// A file was opened.
     Open = 3,
-    /// Connections.
-    Net = 4,
+    /// A connection was begun.
+    Connect = 4,
+    /// Other events of sockets.
+    Net = 5,
     /// Names, modes and mounts of files.
-    File = 5,
+    File = 6,
     /// Credentials.
-    Credentials = 6,
+    Credentials = 7,
     /// Everything else.
-    Other = 7,
+    Other = 8,
 }
 
 /// Number of [`Class`]es.
-pub const CLASSES: usize = 8;
+pub const CLASSES: usize = 9;
 
 /// Name of each [`Class`], in order.
 pub const CLASS_NAMES: [&str; CLASSES] = [
@@ -657,6 +661,7 @@ pub const CLASS_NAMES: [&str; CLASSES] = [
     "fork",
     "exit",
     "open",
+    "connect",
     "net",
     "file",
     "credentials",
@@ -874,6 +879,7 @@ events! {
         [+] ruid: Uid, Task(Fact::Ruid);
         [+] rgid: Gid, Task(Fact::Rgid);
         [+] pidns: Uint(8), Task(Fact::Pidns);
+        [+] userns: Uint(8), Task(Fact::Userns);
     }
     /// A failed `execveat`.
     Execveat execveat "execveat" Process Exec priority modifies_state {
@@ -914,6 +920,7 @@ events! {
         [+] ruid: Uid, Task(Fact::Ruid);
         [+] rgid: Gid, Task(Fact::Rgid);
         [+] pidns: Uint(8), Task(Fact::Pidns);
+        [+] userns: Uint(8), Task(Fact::Userns);
     }
     /// `clone` returned, in the parent (the child's id) or in the child (0).
     Clone clone "clone" Process Fork priority modifies_state {
@@ -1087,7 +1094,7 @@ events! {
         [+] real: Path, Source::OpenedPath;
     }
     /// A connection was begun.
-    Connect connect "connect" Net Net uses_fd modifies_state {
+    Connect connect "connect" Net Connect uses_fd modifies_state {
         res: Errno, Return;
         tuple: SockTuple, Source::SockTuple(0);
         fd: Fd, Signed(0);
@@ -2319,22 +2326,25 @@ events! {
         arg5: Dyn(&KEYCTL_ARGUMENTS), Source::Keyctl(4);
     }
     /// Records were lost since the last of these on the same ring: how many of
-    /// each class. Written once there is room again.
-    Lost lost "lost" Internal Other internal {
+    /// each class, but for those that are left out on purpose. The first record after
+    /// a loss.
+    Lost lost "lost" Internal Other priority internal {
         exec: Uint(8), Hook;
         fork: Uint(8), Hook;
         exit: Uint(8), Hook;
         open: Uint(8), Hook;
+        connect: Uint(8), Hook;
         net: Uint(8), Hook;
         file: Uint(8), Hook;
         credentials: Uint(8), Hook;
         other: Uint(8), Hook;
     }
-    /// A process makes more records than it may; those that follow within the
-    /// same second are left out and counted.
+    /// A process, or all processes of its control group together, make more records
+    /// than they may; those that follow within the same second are left out and counted.
     Throttled throttled "throttled" Internal Other internal {
         pid: Pid, Hook;
         limit: Uint(4), Hook;
+        group: Uint(8), Hook;
     }
     /// A container is gone; its description as JSON.
     ContainerRemoved container_removed "container_removed" Process Other large_payload {

@@ -51,6 +51,10 @@ pub mod open {
     /// On a lower layer of an overlay.
     pub const FD_LOWER_LAYER: u32 = 1 << 16;
 
+    /// Bits of the kernel that are not those of the call in an open file: they count while
+    /// it is opened, or for its descriptor, or are set for every file.
+    pub const OPENING: u32 = 0o200_1700 | LARGEFILE_KERNEL;
+
     /// Pairs of the kernel's bit and the portable bit. `TMPFILE` and `SYNC`
     /// hold bits of others in the kernel's encoding, so all bits must be there.
     pub const KERNEL: &[(u32, u32)] = &[

@@ -40,6 +40,7 @@ layout! {
     "ProducerPage.committed" = offset_of!(ProducerPage, committed);
     "ProducerPage.records" = offset_of!(ProducerPage, records);
     "ProducerPage.lost" = offset_of!(ProducerPage, lost);
+    "ProducerPage.faults" = offset_of!(ProducerPage, faults);
     "ConsumerPage" = size_of::<ConsumerPage>();
     "ConsumerPage.consumed" = offset_of!(ConsumerPage, consumed);
     "Version" = size_of::<Version>();
@@ -55,10 +56,14 @@ layout! {
     "Setup.port_first" = offset_of!(Setup, port_first);
     "Setup.port_last" = offset_of!(Setup, port_last);
     "Setup.throttle" = offset_of!(Setup, throttle);
+    "Setup.throttle_group" = offset_of!(Setup, throttle_group);
+    "Setup.strings" = offset_of!(Setup, strings);
     "Interest" = size_of::<Interest>();
     "Interest.hooks" = offset_of!(Interest, hooks);
     "Stats" = size_of::<Stats>();
+    "Stats.records" = offset_of!(Stats, records);
     "Stats.lost" = offset_of!(Stats, lost);
+    "Stats.faults" = offset_of!(Stats, faults);
     "Stats.lost_no_ring" = offset_of!(Stats, lost_no_ring);
     "IOCTL_VERSION" = super::control::IOCTL_VERSION;
     "IOCTL_SETUP" = super::control::IOCTL_SETUP;

@@ -51,7 +51,8 @@ pub const NO_SYSCALL: u32 = u32::MAX;
 
 /// Bits of [`RecordHeader::flags`].
 pub mod flag {
-    /// Some user memory could not be read; the parameters concerned are missing.
+    /// Some user memory could not be read; the parameters concerned are missing, or end
+    /// there.
     pub const FAULT: u16 = 1 << 0;
     /// Some parameter was longer than its limit and was cut.
     pub const TRUNCATED: u16 = 1 << 1;

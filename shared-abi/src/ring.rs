@@ -37,15 +37,47 @@ pub enum Loss {
     NoMemory = 2,
     /// The reader's position made no sense.
     Invalid = 3,
-    /// Its process makes too many ([`super::control::Setup::throttle`]).
+    /// Its process or control group makes too many ([`super::control::Setup::throttle`]).
     Throttled = 4,
+    /// The arguments of a call lie in memory that could not be read.
+    Fault = 5,
+    /// A call of a 32-bit program, on a machine where there is no table of these.
+    Compat = 6,
 }
 
+impl Loss {
+    /// Whether a record tells the reader of it, who doubts then what it knows. What is left
+    /// out on purpose it knows of.
+    #[inline]
+    pub const fn is_told(self) -> bool {
+        !matches!(self, Self::Throttled | Self::Compat)
+    }
+}
+
+/// All [`Loss`] causes, in order.
+pub const ALL_LOSSES: [Loss; 7] = [
+    Loss::Full,
+    Loss::Nested,
+    Loss::NoMemory,
+    Loss::Invalid,
+    Loss::Throttled,
+    Loss::Fault,
+    Loss::Compat,
+];
+
 /// Number of [`Loss`] causes.
-pub const LOSSES: usize = 5;
+pub const LOSSES: usize = ALL_LOSSES.len();
 
 /// Name of each [`Loss`] cause, in order.
-pub const LOSS_NAMES: [&str; LOSSES] = ["full", "nested", "no_memory", "invalid", "throttled"];
+pub const LOSS_NAMES: [&str; LOSSES] = [
+    "full",
+    "nested",
+    "no_memory",
+    "invalid",
+    "throttled",
+    "fault",
+    "compat",
+];
 
 /// The page that the kernel writes and the reader maps read-only.
 #[repr(C, align(64))]
@@ -66,6 +98,8 @@ pub struct ProducerPage {
     _producer: [u64; 5],
     /// Records lost, by cause and by class.
     pub lost: [[AtomicU64; CLASSES]; LOSSES],
+    /// Records written that lack a parameter whose memory could not be read, by class.
+    pub faults: [AtomicU64; CLASSES],
 }
 
 impl ProducerPage {
@@ -83,6 +117,7 @@ impl ProducerPage {
             records: zero(),
             _producer: [0; 5],
             lost: core::array::from_fn(|_| core::array::from_fn(|_| zero())),
+            faults: core::array::from_fn(|_| zero()),
         }
     }
 }
@@ -192,4 +227,12 @@ pub const fn split(position: u64, len: usize, size: u64) -> (usize, usize, usize
 pub fn count_loss(producer: &ProducerPage, loss: Loss, class: usize) {
     let counter = &producer.lost[loss as usize][class];
     counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Counts a record that was written without a parameter whose memory could not be read.
+/// Only the ring's own CPU calls this.
+#[cfg(target_has_atomic = "64")]
+#[inline]
+pub fn count_fault(producer: &ProducerPage, class: usize) {
+    producer.faults[class].fetch_add(1, Ordering::Relaxed);
 }

@@ -34,13 +34,21 @@ esac
 # Waits until a command succeeds: `within SECONDS COMMAND...`. The clock is the node's: what
 # is slow because it is emulated is given its time.
 within() {
-    tries=$(($1 * 5 * patience))
+    # What is left is kept among the arguments: the command may wait for something itself.
+    left=$(($1 * 5 * patience))
     shift
-    while ! "$@"; do
-        tries=$((tries - 1))
-        [ $tries -gt 0 ] || return 1
+    set -- "$left" "$@"
+    while ! behind_first "$@"; do
+        left=$(($1 - 1))
+        shift
+        set -- "$left" "$@"
+        [ "$1" -gt 0 ] || return 1
         sleep 0.2
     done
+}
+behind_first() {
+    shift
+    "$@"
 }
 
 # The module must leave exactly two marks on the kernel: out of tree, and not signed.
@@ -51,11 +59,13 @@ taint_is_ours() {
 }
 
 # Memory of the kernel that nobody has any more, where it keeps account of that: the debug kernel.
-# What is younger than five seconds does not count there.
+# What is younger than five seconds does not count there, and what was found once is reported when
+# it is found again.
 no_memory_is_lost() {
     [ -d /sys/kernel/debug/tracing ] || mount -t debugfs debugfs /sys/kernel/debug
     [ -e /sys/kernel/debug/kmemleak ] || return 0
     sleep 6
+    echo scan >/sys/kernel/debug/kmemleak
     echo scan >/sys/kernel/debug/kmemleak
     cat /sys/kernel/debug/kmemleak >/tmp/kmemleak
     cat /tmp/kmemleak

@@ -12,7 +12,7 @@ step "building the virtual node (minutes the first time, then nothing)"
 "$NODE_DIR/build.sh" >/dev/null &
 node=$!
 step "building the engine"
-cargo build --release --locked --package falco-engine --bin falco-engine --example cri-pod --example latency
+packaging/build.sh --example cri-pod --example collector --example latency
 wait "$node"
 FALCO_EXAMPLES="$TOP/target/release/examples" "$NODE_DIR/job.sh" scenario "$TOP/target/job/run"
 touch "$TOP/target/job/run/show"

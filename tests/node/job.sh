@@ -77,7 +77,7 @@ latency)
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 scenario)
-    cp "$examples"/{cri-pod,latency} "$job/"
+    cp "$examples"/{collector,cri-pod,latency} "$job/"
     cp "$NODE_DIR/latency/rules.yaml" "$job/latency.yaml"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.

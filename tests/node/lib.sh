@@ -82,11 +82,14 @@ debian_mirror() {
 }
 
 # Runs apt with a suite of Debian as its only source, so that nothing of this machine's is changed:
-# `debian SUITE COMMAND...`.
-debian() {
-    local state="$FALCO_CACHE/apt-$1"
+# `debian SUITE COMMAND...`. The same with the suite's packages of sources: `debian_sources`.
+debian() { debian_of deb "$FALCO_CACHE/apt-$1" "$@"; }
+debian_sources() { debian_of deb-src "$FALCO_CACHE/apt-source-$1" "$@"; }
+debian_of() {
+    local kind="$1" state="$2"
+    shift 2
     mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
-    printf 'deb [signed-by=%s] %s %s main\n' \
+    printf '%s [signed-by=%s] %s %s main\n' "$kind" \
         /usr/share/keyrings/debian-archive-keyring.gpg "$(debian_mirror)" "$1" \
         >"$state/sources.list"
     "$2" -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \

@@ -1,78 +1,168 @@
 //! What system calls cost on this machine itself while eBPF programs watch, in one
 //! table of nanoseconds: `syscall_cost native`. Whatever else runs adds to some
 //! measurements; the least of many counts.
+//!
+//! `FALCO_SCAP_OPEN` names the program that runs Falco's own eBPF programs (see
+//! `tests/falco-ebpf.sh`), which are measured beside ours then. `FALCO_ENGINE` names the
+//! engine whose share of a processor is told, if it is not beside this program's directory.
 
-use std::process::{Child, Command, Stdio};
+mod falco;
+mod flood;
+
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
-use falco_abi::control::{Setup, hook};
+use anyhow::ensure;
+use falco_abi::control::Setup;
 use falco_engine::source::{Source, interest, live};
-use nix::sys::resource::{UsageWho, getrusage};
 
 use super::{Things, WORKS, Work, made_calls, number, read_all, write_program};
+use falco::Falco;
+pub(super) use flood::make_calls;
 
 /// Measurements of one state, and rounds of all states: what a machine does meanwhile
 /// hits all of them.
-const BATCHES: u32 = 40;
+const BATCHES: u32 = 200;
 const ROUNDS: u32 = 5;
-/// How long the flood is.
-const FLOOD: Duration = Duration::from_secs(3);
+/// Between batches, where another process reads the records.
+const PAUSE: Duration = Duration::from_millis(2);
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
-/// Nanoseconds of a call in each state: nobody watches, programs are attached for another
-/// call, every call makes a record.
+/// Most that may be added to a call that is not of interest.
+const IDLE_GOAL: f64 = 130.0;
+/// Most that may be added to each captured call: nanoseconds, or else a share of what
+/// Falco adds.
+const GETPID_GOAL: f64 = 230.0;
+const SHARE_GOAL: f64 = 0.8;
+
+/// Who watches.
 #[derive(Clone, Copy)]
-struct Row {
-    nobody: f64,
-    idle: f64,
-    captured: f64,
+enum State {
+    Nobody,
+    /// Attached for another call.
+    Idle,
+    /// Every call makes a record, but for what does not return.
+    Captured,
+    /// That too, for which entries are looked at.
+    WithExits,
+    FalcoIdle,
+    FalcoCaptured,
+}
+
+const STATES: [State; 6] = [
+    State::Nobody,
+    State::Idle,
+    State::Captured,
+    State::WithExits,
+    State::FalcoIdle,
+    State::FalcoCaptured,
+];
+
+/// Nanoseconds of a call in each state; infinite where that was not measured.
+type Row = [f64; STATES.len()];
+
+/// What a state adds.
+fn added(row: &Row, state: State) -> f64 {
+    row[state as usize] - row[State::Nobody as usize]
 }
 
 pub(super) fn table() -> anyhow::Result<()> {
+    if let Err(error) = live(Some("ebpf"), Setup::default()) {
+        let text = format!("{error:#}");
+        // This machine's fault, not that of the programs.
+        ensure!(
+            text.contains("does not allow") || text.contains("eBPF needs"),
+            text
+        );
+        println!("skipped: {text}");
+        return Ok(());
+    }
     let things = Things::new()?;
     write_program()?;
-    let mut rows = WORKS.map(|_| Row {
-        nobody: f64::MAX,
-        idle: f64::MAX,
-        captured: f64::MAX,
-    });
+    let falco = Falco::new()?;
+    let mut rows = WORKS.map(|_| [f64::INFINITY; STATES.len()]);
     for _ in 0..ROUNDS {
-        for (row, work) in rows.iter_mut().zip(WORKS) {
-            row.nobody = row.nobody.min(least(work, &things, None)?);
-        }
-        // Attached and detached each time, so that all states see the same machine.
-        let mut source = live(Some("ebpf"), Setup::default())?;
-        // As a 32-bit program counts, it has the number of getpid.
-        source.set_interest(&interest(number("mkdir")))?;
-        for (row, work) in rows.iter_mut().zip(WORKS) {
-            row.idle = row.idle.min(least(work, &things, None)?);
-        }
-        source.set_interest(&interest(made_calls()))?;
-        for (row, work) in rows.iter_mut().zip(WORKS) {
-            let each = least(work, &things, Some(&mut *source))?;
-            row.captured = row.captured.min(each);
+        for state in STATES {
+            measure(state, &things, falco.as_ref(), &mut rows)?;
         }
     }
-    println!("ns\tnobody\tidle +\tcaptured +\tin programs");
+    println!(
+        "ns\tnobody\tidle +\tcaptured +\tand exits +\tin programs\tFalco idle +\tFalco captured +\tgoals"
+    );
     for (row, work) in rows.iter().zip(WORKS) {
         let inside = in_programs(work, &things)?;
+        let shown = |value: f64| match value.is_finite() {
+            true => format!("{value:.0}"),
+            false => "-".to_owned(),
+        };
         println!(
-            "{}\t{:.0}\t{:.0}\t{:.0}\t{inside}",
+            "{}\t{}\t{}\t{}\t{}\t{inside}\t{}\t{}\t{}",
             work.0,
-            row.nobody,
-            row.idle - row.nobody,
-            row.captured - row.nobody
+            shown(row[State::Nobody as usize]),
+            shown(added(row, State::Idle)),
+            shown(added(row, State::Captured)),
+            shown(added(row, State::WithExits)),
+            shown(added(row, State::FalcoIdle)),
+            shown(added(row, State::FalcoCaptured)),
+            goals(work.0, row)
         );
     }
-    flood()
+    match &falco {
+        Some(falco) => println!("Falco's programs are those of {}", falco.version()),
+        None => println!("skipped: Falco's programs, for FALCO_SCAP_OPEN is not set"),
+    }
+    flood::rates()?;
+    flood::engine()
+}
+
+/// Attaches, measures and detaches each time, so that all states see the same machine.
+fn measure(
+    state: State,
+    things: &Things,
+    falco: Option<&Falco>,
+    rows: &mut [Row],
+) -> anyhow::Result<()> {
+    let calls = || made_calls().filter(|&call| Some(call) != number("exit_group"));
+    // As a 32-bit program counts, it has the number of getpid.
+    let other = number("mkdir");
+    let wanted = match state {
+        State::Idle => Some(interest(other)),
+        State::Captured => Some(interest(calls())),
+        State::WithExits => Some(interest(made_calls())),
+        _ => None,
+    };
+    let mut source = None;
+    if let Some(wanted) = &wanted {
+        source
+            .insert(live(Some("ebpf"), Setup::default())?)
+            .set_interest(wanted)?;
+    }
+    let other_program = match (state, falco) {
+        (State::FalcoIdle, Some(falco)) => Some(falco.watch(&["mkdir"])?),
+        (State::FalcoCaptured, Some(falco)) => Some(falco.watch(falco::CALLS)?),
+        (State::FalcoIdle | State::FalcoCaptured, None) => return Ok(()),
+        _ => None,
+    };
+    let captured = matches!(state, State::Captured | State::WithExits);
+    for (row, work) in rows.iter_mut().zip(WORKS) {
+        let between = || match source.as_deref_mut() {
+            Some(source) if captured => read_all(source, |_| {}),
+            _ if other_program.is_some() => {
+                std::thread::sleep(PAUSE);
+                Ok(())
+            }
+            _ => Ok(()),
+        };
+        let each = least(work, things, between)?;
+        row[state as usize] = row[state as usize].min(each);
+    }
+    Ok(())
 }
 
 /// The least that a call took.
 fn least(
     (_, times, work): Work,
     things: &Things,
-    mut source: Option<&mut dyn Source>,
+    mut between: impl FnMut() -> anyhow::Result<()>,
 ) -> anyhow::Result<f64> {
     let mut least = Duration::MAX;
     for _ in 0..BATCHES {
@@ -81,11 +171,27 @@ fn least(
             work(things)?;
         }
         least = least.min(start.elapsed());
-        if let Some(source) = &mut source {
-            read_all(*source, |_| {})?;
-        }
+        between()?;
     }
     Ok(least.as_nanos() as f64 / f64::from(times))
+}
+
+/// Which goals there are for a call, and whether they are met.
+fn goals(name: &str, row: &Row) -> String {
+    let met = |what: &str, is: bool| format!("{what} {}", if is { "met" } else { "missed" });
+    if name == "getpid" {
+        let idle = met("idle", added(row, State::Idle) <= IDLE_GOAL);
+        let captured = met("captured", added(row, State::Captured) <= GETPID_GOAL);
+        return format!("{idle}, {captured}");
+    }
+    let share = added(row, State::Captured) / added(row, State::FalcoCaptured);
+    match added(row, State::FalcoCaptured).is_finite() {
+        true => met(
+            &format!("{:.0} % of Falco:", 100.0 * share),
+            share <= SHARE_GOAL,
+        ),
+        false => "not known without Falco".to_owned(),
+    }
 }
 
 /// Nanoseconds in the programs for each call, as the kernel counts them, which costs some
@@ -108,64 +214,4 @@ fn in_programs((_, times, work): Work, things: &Things) -> anyhow::Result<String
     let spent = sum(&*source)? - start;
     std::fs::write(STATISTICS, before.trim())?;
     Ok(format!("{:.0}", spent as f64 / f64::from(times)))
-}
-
-/// Another process that makes calls without end.
-struct Flooder(Child);
-
-impl Drop for Flooder {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// Makes calls without end, for [`flood`].
-pub(super) fn make_calls() -> anyhow::Result<()> {
-    let things = Things::new()?;
-    loop {
-        for (_, times, work) in WORKS.into_iter().take(3) {
-            for _ in 0..times {
-                work(&things)?;
-            }
-        }
-    }
-}
-
-/// Events in a second that are read while a process makes as many as it can, how many of
-/// them are lost, and what the reader takes of a processor.
-fn flood() -> anyhow::Result<()> {
-    let mut source = live(Some("ebpf"), Setup::default())?;
-    let mut wanted = interest(made_calls());
-    wanted.hooks |= hook::NO_OWN;
-    source.set_interest(&wanted)?;
-    let program = std::env::current_exe()?;
-    let mut flooder = Command::new(program);
-    flooder.arg("flood").stdin(Stdio::null());
-    let flooder = Flooder(flooder.spawn().context("cannot start myself")?);
-    let before = getrusage(UsageWho::RUSAGE_SELF)?;
-    let start = Instant::now();
-    let (mut records, mut bytes) = (0u64, 0u64);
-    while start.elapsed() < FLOOD {
-        source.read(Duration::from_millis(20), &mut |_, record| {
-            records += 1;
-            bytes += record.len() as u64;
-        })?;
-    }
-    let passed = start.elapsed();
-    drop(flooder);
-    let after = getrusage(UsageWho::RUSAGE_SELF)?;
-    let time = |usage: nix::sys::resource::Usage| {
-        let (user, system) = (usage.user_time(), usage.system_time());
-        let micros = (user.tv_sec() + system.tv_sec()) * 1_000_000;
-        (micros + user.tv_usec() + system.tv_usec()) as f64 / 1e6
-    };
-    println!(
-        "a flood: {:.0} records of {} bytes in a second, {} lost; the reader has {:.0} % of a processor",
-        records as f64 / passed.as_secs_f64(),
-        bytes / records.max(1),
-        source.counters()?.lost(),
-        100.0 * (time(after) - time(before)) / passed.as_secs_f64(),
-    );
-    Ok(())
 }

@@ -15,6 +15,7 @@ use std::thread;
 use anyhow::{Context as _, ensure};
 use falco_abi::control::Setup;
 use falco_abi::event::{Event as Kind, connect, creat, execve, open, openat, openat2};
+use falco_abi::flags::open as open_bits;
 use falco_engine::event::Event;
 use falco_engine::state::address::Address;
 use nix::libc;
@@ -105,6 +106,8 @@ fn by_creat(path: *const AtomicU8) -> i64 {
 /// A path whose last letter changes. What was opened is known by its inode.
 pub(crate) fn paths() -> anyhow::Result<()> {
     const TURNS: u32 = 10_000;
+    /// Most rounds of turns until some path was changed in time.
+    const ROUNDS: u32 = 20;
     // The call, its event, and where that has the name, the path it found, and the inode.
     let calls: [(&str, Opens, Kind, [usize; 3]); 4] = [
         ("open", by_open, Kind::Open, {
@@ -133,35 +136,42 @@ pub(crate) fn paths() -> anyhow::Result<()> {
     for (name, opens, kind, [slot_name, slot_real, slot_ino]) in calls {
         let mut source = super::source(setup(), &[name], 0)?;
         let path = shared(format!("{DIRECTORY}/fileA\0").as_bytes())?;
-        while_changing(&path[path.len() - 2], *b"AB", || {
-            for _ in 0..TURNS {
-                let fd = opens(path.as_ptr());
-                if fd >= 0 {
-                    // SAFETY: Just opened, and nobody else has it.
-                    drop(unsafe { OwnedFd::from_raw_fd(fd as i32) });
-                }
-            }
-        });
         let me = std::process::id();
-        let (mut seen, mut hidden, mut changed) = (0u32, 0u32, 0u32);
-        super::drain(&mut source, |event| {
-            if event.kind != kind || event.header.pid != me {
-                return;
+        let (mut hidden, mut changed) = (0u32, 0u32);
+        for round in 1..=ROUNDS {
+            while_changing(&path[path.len() - 2], *b"AB", || {
+                for _ in 0..TURNS {
+                    let fd = opens(path.as_ptr());
+                    if fd >= 0 {
+                        // SAFETY: Just opened, and nobody else has it.
+                        drop(unsafe { OwnedFd::from_raw_fd(fd as i32) });
+                    }
+                }
+            });
+            let mut seen = 0u32;
+            super::drain(&mut source, |event| {
+                if event.kind != kind || event.header.pid != me {
+                    return;
+                }
+                let name = event.bytes(slot_name).unwrap_or_default();
+                if !name.starts_with(DIRECTORY.as_bytes()) {
+                    return;
+                }
+                seen += 1;
+                let real = event.bytes(slot_real);
+                let opened = event.number(slot_ino).and_then(|ino| inodes.get(&ino));
+                let told = real.unwrap_or(name);
+                changed += u32::from(real.is_some());
+                hidden += u32::from(opened.is_none_or(|path| path.as_os_str().as_bytes() != told));
+            })?;
+            println!("{name}: {seen} calls, {changed} of changed paths, {hidden} hidden");
+            ensure!(seen == TURNS, "{seen} records of {TURNS} calls of {name}");
+            ensure!(hidden == 0, "{name} hid {hidden} files");
+            if changed > 0 {
+                break;
             }
-            let name = event.bytes(slot_name).unwrap_or_default();
-            if !name.starts_with(DIRECTORY.as_bytes()) {
-                return;
-            }
-            seen += 1;
-            let real = event.bytes(slot_real);
-            let opened = event.number(slot_ino).and_then(|ino| inodes.get(&ino));
-            let told = real.unwrap_or(name);
-            changed += u32::from(real.is_some());
-            hidden += u32::from(opened.is_none_or(|path| path.as_os_str().as_bytes() != told));
-        })?;
-        println!("{name}: {seen} calls, {changed} of changed paths, {hidden} hidden");
-        ensure!(seen == TURNS, "{seen} records of {TURNS} calls of {name}");
-        ensure!(hidden == 0, "{name} hid {hidden} files");
+            super::must_race(round < ROUNDS, name)?;
+        }
     }
     Ok(())
 }
@@ -237,6 +247,7 @@ pub(crate) fn addresses() -> anyhow::Result<()> {
     println!("connect: {seen} calls, {changed} of changed addresses, {hidden} hidden");
     ensure!(seen == TURNS, "{seen} records of {TURNS} calls");
     ensure!(hidden == 0, "{hidden} connections were hidden");
+    super::must_race(changed > 0, "addresses")?;
     Ok(())
 }
 
@@ -259,8 +270,106 @@ fn dial(address: &[AtomicU8]) -> anyhow::Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
+/// Flags of `openat2` in memory that change. What the kernel took is known by the file.
+pub(crate) fn flags() -> anyhow::Result<()> {
+    const TURNS: usize = 5_000;
+    fs::create_dir_all(DIRECTORY)?;
+    let path = CString::new(format!("{DIRECTORY}/flags"))?;
+    File::create(Path::new(DIRECTORY).join("flags"))?;
+    let mut source = super::source(setup(), &["openat2"], 0)?;
+    // `struct open_how`: flags, mode, resolve.
+    let how = shared(&[0; 24])?;
+    let mut taken = Vec::new();
+    while_changing(&how[0], [libc::O_RDONLY as u8, libc::O_RDWR as u8], || {
+        for _ in 0..TURNS {
+            // SAFETY: A string with a NUL, and a structure as long as that; the kernel may
+            // see either of the flags.
+            let fd = unsafe {
+                libc::syscall(
+                    libc::SYS_openat2,
+                    libc::AT_FDCWD,
+                    path.as_ptr(),
+                    how.as_ptr(),
+                    how.len(),
+                )
+            };
+            // SAFETY: Any number is allowed.
+            taken.push(unsafe { libc::fcntl(fd as i32, libc::F_GETFL) } & libc::O_ACCMODE);
+            if fd >= 0 {
+                // SAFETY: Just opened, and nobody else has it.
+                drop(unsafe { OwnedFd::from_raw_fd(fd as i32) });
+            }
+        }
+    });
+    let me = std::process::id();
+    let mut told = Vec::new();
+    super::drain(&mut source, |event| {
+        if event.kind == Kind::Openat2 && event.header.pid == me {
+            let flags = event.number(openat2::Slot::flags as usize).unwrap_or(0) as u32;
+            told.push(match flags & open_bits::RDWR {
+                open_bits::RDONLY => libc::O_RDONLY,
+                open_bits::RDWR => libc::O_RDWR,
+                _ => -1,
+            });
+        }
+    })?;
+    let writing = taken.iter().filter(|&&mode| mode == libc::O_RDWR).count();
+    let hidden = told
+        .iter()
+        .zip(&taken)
+        .filter(|(told, taken)| told != taken);
+    let hidden = hidden.count();
+    println!(
+        "openat2: {} calls, {writing} to write, {hidden} hidden",
+        told.len()
+    );
+    ensure!(
+        told.len() == TURNS,
+        "{} records of {TURNS} calls",
+        told.len()
+    );
+    super::must_race((1..TURNS).contains(&writing), "the flags")?;
+    ensure!(
+        hidden == 0,
+        "the flags of {hidden} calls are not those taken"
+    );
+    Ok(())
+}
+
+/// Starts a program by its path, and comes back only if that fails.
+type Starts = unsafe fn(*const libc::c_char, *const *const libc::c_char);
+
+unsafe fn by_execve(path: *const libc::c_char, arguments: *const *const libc::c_char) {
+    // SAFETY: By the caller's word there are two; the last, which is none, is all there is of
+    // the environment.
+    let environment = unsafe { arguments.add(1) };
+    // SAFETY: By the caller's word.
+    unsafe { libc::execve(path, arguments, environment) };
+}
+
+unsafe fn by_execveat(path: *const libc::c_char, arguments: *const *const libc::c_char) {
+    // SAFETY: As above.
+    let environment = unsafe { arguments.add(1) };
+    // SAFETY: As above.
+    unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            libc::AT_FDCWD,
+            path,
+            arguments,
+            environment,
+            0,
+        )
+    };
+}
+
 /// A program whose path changes. What was started is known by its inode.
 pub(crate) fn programs() -> anyhow::Result<()> {
+    started("execve", by_execve)?;
+    started("execveat", by_execveat)
+}
+
+fn started(call: &str, starts: Starts) -> anyhow::Result<()> {
     const TURNS: u32 = 100;
     fs::create_dir_all(DIRECTORY)?;
     let mut inodes: BTreeMap<u64, PathBuf> = BTreeMap::new();
@@ -269,7 +378,7 @@ pub(crate) fn programs() -> anyhow::Result<()> {
         fs::copy("/bin/busybox", &path)?;
         inodes.insert(fs::metadata(&path)?.ino(), path);
     }
-    let mut source = super::source(setup(), &["execve"], 0)?;
+    let mut source = super::source(setup(), &[call], 0)?;
     let path = shared(format!("{DIRECTORY}/progA\0").as_bytes())?;
     let name = CString::new("true")?;
     let arguments = [name.as_ptr(), std::ptr::null()];
@@ -279,9 +388,8 @@ pub(crate) fn programs() -> anyhow::Result<()> {
             // SAFETY: The child does nothing but become another program, or end.
             let child = unsafe { libc::fork() };
             if child == 0 {
-                let environment = arguments[1..].as_ptr();
                 // SAFETY: Strings with a NUL; the kernel may see either letter.
-                unsafe { libc::execve(path.as_ptr().cast(), arguments.as_ptr(), environment) };
+                unsafe { starts(path.as_ptr().cast(), arguments.as_ptr()) };
                 // SAFETY: Ends the child as it is.
                 unsafe { libc::_exit(127) };
             }
@@ -308,7 +416,7 @@ pub(crate) fn programs() -> anyhow::Result<()> {
         });
         hidden += u32::from(!right);
     })?;
-    println!("execve: {seen} programs, {hidden} hidden");
+    println!("{call}: {seen} programs, {hidden} hidden");
     ensure!(seen == TURNS, "{seen} records of {TURNS} programs");
     ensure!(hidden == 0, "{hidden} programs were hidden");
     Ok(())

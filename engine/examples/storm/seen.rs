@@ -81,6 +81,13 @@ pub(crate) struct Seen {
     pub(crate) told: u64,
     /// The last turn of each thread.
     turns: HashMap<u32, u32>,
+    /// The processors of threads that stay on one.
+    pub(crate) staying: HashMap<u32, u16>,
+    /// Calls of these that were not read, by processor, and opens of whoever it was that were
+    /// told to be lost there.
+    missing: HashMap<u16, (u64, u64)>,
+    /// Records that came before a record told of what was lost before them.
+    pub(crate) early: u64,
 }
 
 impl Seen {
@@ -99,6 +106,7 @@ impl Seen {
         if event.kind == Kind::Lost {
             let opens = event.int(lost::Slot::open as usize).unwrap_or(0);
             self.told += opens.cast_unsigned();
+            self.missing.entry(event.header.cpu).or_default().1 += opens.cast_unsigned();
         }
         if event.kind != Kind::Openat2 || event.header.pid != std::process::id() {
             return;
@@ -114,6 +122,12 @@ impl Seen {
             self.torn += 1;
         }
         let last = self.turns.insert(call.thread, call.turn);
+        if self.staying.get(&call.thread) == Some(&event.header.cpu) {
+            let expected = last.map_or(0, |last| last + 1);
+            let (missing, told) = self.missing.entry(event.header.cpu).or_default();
+            *missing += u64::from(call.turn.saturating_sub(expected));
+            self.early += u64::from(*missing > *told);
+        }
         if last.is_some_and(|last| last >= call.turn) {
             self.repeated += 1;
         }

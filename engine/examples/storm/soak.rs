@@ -1,22 +1,32 @@
 //! Rounds of calls, each with a reader of its own, for as long as one likes.
 //!
 //! The threads never rest. Between rounds they make calls that nobody records, so
-//! that the module's probes come and go under them; which calls belong to a round is
+//! that the source's probes come and go under them; which calls belong to a round is
 //! known exactly all the same, since a thread says when it has seen that the round is
 //! over.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use falco_abi::control::DEVICE_PATH;
+use falco_abi::control::Setup;
 use falco_abi::ring::RING_MIN;
-use falco_engine::source::{Batch, Source, kmod::KmodSource};
+use falco_engine::source::{Batch, Source, live};
 
 use crate::seen::{Call, Seen, lost_opens, watch};
+
+/// A source, by its name, with rings of so many bytes.
+fn source(by: Option<&str>, ring_bytes: u64) -> anyhow::Result<Box<dyn Source>> {
+    let setup = Setup {
+        ring_bytes,
+        ..Setup::default()
+    };
+    let mut source = live(by, setup)?;
+    watch(source.as_mut())?;
+    Ok(source)
+}
 
 /// The argument that makes this program a reader to be killed.
 pub(crate) const READER: &str = "reader";
@@ -164,11 +174,16 @@ struct Sum {
     plugged: u64,
 }
 
-/// Runs for about that long.
+/// Runs for about that long; processors go and come if `plugs`.
 ///
 /// # Errors
 /// A round that does not add up.
-pub(crate) fn run(length: Duration, threads: u32) -> anyhow::Result<()> {
+pub(crate) fn run(
+    length: Duration,
+    threads: u32,
+    by: Option<&str>,
+    plugs: bool,
+) -> anyhow::Result<()> {
     let shared = Shared {
         round: AtomicU32::new(0),
         over: AtomicBool::new(false),
@@ -183,7 +198,7 @@ pub(crate) fn run(length: Duration, threads: u32) -> anyhow::Result<()> {
         for number in 0..threads {
             scope.spawn(move || shared.work(number));
         }
-        let plugger = scope.spawn(|| shared.plug());
+        let plugger = scope.spawn(move || if plugs { shared.plug() } else { Ok(()) });
         let mut rounds = || {
             for at in (0..PHASES.len()).cycle() {
                 if begin.elapsed() >= length && sums.len() == PHASES.len() {
@@ -191,7 +206,7 @@ pub(crate) fn run(length: Duration, threads: u32) -> anyhow::Result<()> {
                 }
                 let phase = &PHASES[at];
                 let sum = sums.entry(at).or_default();
-                round(shared, phase, sum).with_context(|| phase.name.to_owned())?;
+                round(shared, phase, by, sum).with_context(|| phase.name.to_owned())?;
             }
             anyhow::Ok(())
         };
@@ -218,20 +233,22 @@ pub(crate) fn run(length: Duration, threads: u32) -> anyhow::Result<()> {
         read + lost
     );
     ensure!(read > 0 && lost > 0, "not everything has happened");
-    ensure!(all(|s| s.plugged) > 1, "no processor came and went");
+    ensure!(
+        !plugs || all(|s| s.plugged) > 1,
+        "no processor came and went"
+    );
     Ok(())
 }
 
-/// One reader, from its opening of the device to its closing.
-fn round(shared: &Shared, phase: &Phase, sum: &mut Sum) -> anyhow::Result<()> {
+/// One reader, from the opening of its source to the closing.
+fn round(shared: &Shared, phase: &Phase, by: Option<&str>, sum: &mut Sum) -> anyhow::Result<()> {
     let plugged = shared.plugged.load(Ordering::Relaxed);
     shared.plug.store(phase.plug, Ordering::Relaxed);
     let before = shared.made();
     if phase.kill {
-        killed(shared)?;
+        killed(shared, by)?;
     } else {
-        let mut source = KmodSource::open(Path::new(DEVICE_PATH), phase.ring)?;
-        watch(&mut source)?;
+        let mut source = source(by, phase.ring)?;
         let mut seen = Seen::new(shared.next());
         let begin = Instant::now();
         let mut after = None;
@@ -261,10 +278,11 @@ fn round(shared: &Shared, phase: &Phase, sum: &mut Sum) -> anyhow::Result<()> {
 }
 
 /// A reader that is killed in the middle: what it read nobody knows, but the next one
-/// must find the device free.
-fn killed(shared: &Shared) -> anyhow::Result<()> {
+/// must find the source free.
+fn killed(shared: &Shared, by: Option<&str>) -> anyhow::Result<()> {
     let mut reader = Command::new("/proc/self/exe")
         .arg(READER)
+        .args(by)
         .stdout(Stdio::piped())
         .spawn()?;
     let said = reader.stdout.take().context("no pipe")?;
@@ -285,10 +303,9 @@ fn killed(shared: &Shared) -> anyhow::Result<()> {
 /// What that reader does.
 ///
 /// # Errors
-/// What goes wrong with the device.
-pub(crate) fn read_until_killed() -> anyhow::Result<()> {
-    let mut source = KmodSource::open(Path::new(DEVICE_PATH), 0)?;
-    watch(&mut source)?;
+/// What goes wrong with the source.
+pub(crate) fn read_until_killed(by: Option<&str>) -> anyhow::Result<()> {
+    let mut source = source(by, 0)?;
     println!("reading");
     loop {
         source.read(Duration::from_millis(20), &mut |_, _| {})?;

@@ -45,6 +45,16 @@ fn options(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|arg| !arg.is_hide_set())
 }
 
+/// What it can do instead of watching.
+fn commands(command: &Command) -> impl Iterator<Item = &Command> {
+    command.get_subcommands().filter(|sub| !sub.is_hide_set())
+}
+
+fn about(command: &Command) -> String {
+    let about = command.get_about().map(ToString::to_string);
+    about.unwrap_or_default()
+}
+
 fn help(arg: &Arg) -> String {
     arg.get_help().map(ToString::to_string).unwrap_or_default()
 }
@@ -77,13 +87,37 @@ fn head(name: &str, section: u8, about: &str) -> String {
 
 fn man(command: &Command) -> String {
     let mut text = head("falco-engine", 8, "alerts on what processes do");
-    text.push_str(".SH SYNOPSIS\n.B falco\\-engine\n[\\fIOPTION\\fR]...\n.SH DESCRIPTION\n");
-    let about = command.get_about().map(ToString::to_string);
-    let _ = writeln!(text, "{}", roff(&about.unwrap_or_default()));
+    text.push_str(".SH SYNOPSIS\n.B falco\\-engine\n[\\fIOPTION\\fR]...\n");
+    for sub in commands(command) {
+        let name = roff(sub.get_name());
+        let _ = write!(text, ".br\n.B falco\\-engine {name}\n[\\fIOPTION\\fR]...");
+        for arg in options(sub).filter(|arg| arg.is_positional()) {
+            let _ = write!(text, " [\\fI{}\\fR]", roff(&value(arg).unwrap_or_default()));
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, ".SH DESCRIPTION\n{}", roff(&about(command)));
     text.push_str(
         ".PP\nWithout an option that only prints something, it runs until it gets SIGINT or SIGTERM.\n\
          .SH OPTIONS\n",
     );
+    man_options(&mut text, command);
+    text.push_str(".SH COMMANDS\n");
+    for sub in commands(command) {
+        let _ = writeln!(text, ".SS {}", roff(sub.get_name()));
+        let long = sub.get_long_about().map(ToString::to_string);
+        let _ = writeln!(text, "{}", paragraphs(&long.unwrap_or_else(|| about(sub))));
+        man_options(&mut text, sub);
+    }
+    text.push_str(MAN_TAIL);
+    text
+}
+
+fn paragraphs(text: &str) -> String {
+    roff(text).replace("\n\n", "\n.sp\n")
+}
+
+fn man_options(text: &mut String, command: &Command) {
     for arg in options(command) {
         let short = arg.get_short().map(|short| format!("-{short}"));
         let long = arg.get_long().map(|long| format!("--{long}"));
@@ -92,18 +126,16 @@ fn man(command: &Command) -> String {
             .chain(long)
             .map(|name| roff(&name))
             .collect();
-        let value = value(arg).map(|name| format!(" \\fI{}\\fR", roff(&name)));
-        let value = value.unwrap_or_default();
-        let _ = writeln!(text, ".TP\n\\fB{}\\fR{value}", names.join("\\fR, \\fB"));
+        let names = match names.is_empty() {
+            true => String::new(),
+            false => format!("\\fB{}\\fR ", names.join("\\fR, \\fB")),
+        };
+        let value = value(arg).map(|name| format!("\\fI{}\\fR", roff(&name)));
+        let head = names + &value.unwrap_or_default();
+        let _ = writeln!(text, ".TP\n{}", head.trim_end());
         let long = arg.get_long_help().map(ToString::to_string);
-        let _ = writeln!(
-            text,
-            "{}",
-            roff(&long.unwrap_or_else(|| help(arg))).replace("\n\n", "\n.sp\n")
-        );
+        let _ = writeln!(text, "{}", paragraphs(&long.unwrap_or_else(|| help(arg))));
     }
-    text.push_str(MAN_TAIL);
-    text
 }
 
 const MAN_TAIL: &str = r".SH SIGNALS
@@ -189,35 +221,92 @@ fn names(command: &Command) -> Vec<String> {
     all
 }
 
+/// The names of the commands in one line.
+fn command_names(command: &Command) -> String {
+    let names: Vec<_> = commands(command).map(Command::get_name).collect();
+    names.join(" ")
+}
+
 fn bash(command: &Command) -> String {
-    format!(
-        "_falco_engine() {{\n    local word=\"${{COMP_WORDS[COMP_CWORD]}}\"\n    COMPREPLY=()\n    \
-         if [[ $word == -* ]]; then\n        mapfile -t COMPREPLY < <(compgen -W \"{}\" -- \
-         \"$word\")\n    else\n        mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n    fi\n}}\n\
-         complete -o filenames -F _falco_engine falco-engine\n",
+    let mut text = format!(
+        "_falco_engine() {{\n    local word=\"${{COMP_WORDS[COMP_CWORD]}}\" options first=\n    \
+         COMPREPLY=()\n    case ${{COMP_WORDS[1]}} in\n    *) options=\"{}\" ;;&\n",
         names(command).join(" ")
-    )
+    );
+    for sub in commands(command) {
+        let options = names(sub).join(" ");
+        let _ = writeln!(text, "    {}) options=\"{options}\" ;;", sub.get_name());
+    }
+    let _ = write!(
+        text,
+        "    esac\n    [[ $COMP_CWORD != 1 ]] || first=\"{}\"\n    if [[ $word == -* ]]; then\n        \
+         mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n    else\n        mapfile -t \
+         COMPREPLY < <(compgen -W \"$first\" -f -- \"$word\")\n    fi\n}}\ncomplete -o filenames -F \
+         _falco_engine falco-engine\n",
+        command_names(command)
+    );
+    text
 }
 
 fn zsh(command: &Command) -> String {
-    let mut text = "#compdef falco-engine\n_arguments \\\n".to_owned();
+    let mut text = "#compdef falco-engine\ncase $words[2] in\n".to_owned();
+    for sub in commands(command) {
+        let _ = writeln!(
+            text,
+            "{})\n    shift words; (( CURRENT-- ))",
+            sub.get_name()
+        );
+        zsh_options(&mut text, sub, "*:file:_files");
+        text.push_str("    ;;\n");
+    }
+    text.push_str("*)\n");
+    let first = format!("1::command:({})", command_names(command));
+    zsh_options(&mut text, command, &first);
+    text.push_str("    ;;\nesac\n");
+    text
+}
+
+fn zsh_options(text: &mut String, command: &Command, operand: &str) {
+    text.push_str("    _arguments \\\n");
     for arg in options(command) {
         let help = help(arg).replace('\'', "").replace(['[', ']', ':'], " ");
         let value = value(arg).map_or_else(String::new, |name| format!(":{name}:_files"));
         let short = arg.get_short().map(|short| format!("-{short}"));
         let long = arg.get_long().map(|long| format!("--{long}"));
         for name in short.into_iter().chain(long) {
-            let _ = writeln!(text, "    '*{name}[{help}]{value}' \\");
+            let _ = writeln!(text, "        '*{name}[{help}]{value}' \\");
         }
     }
-    text.push_str("    && return 0\n");
-    text
+    let _ = writeln!(text, "        '{operand}'");
 }
 
 fn fish(command: &Command) -> String {
     let mut text = String::new();
-    for arg in options(command) {
-        text.push_str("complete -c falco-engine");
+    for sub in commands(command) {
+        let about = quoted(&about(sub));
+        let name = sub.get_name();
+        let _ = writeln!(
+            text,
+            "complete -c falco-engine -n __fish_use_subcommand -a {name} -d '{about}'"
+        );
+        fish_options(
+            &mut text,
+            sub,
+            &format!("'__fish_seen_subcommand_from {name}'"),
+        );
+    }
+    fish_options(&mut text, command, "__fish_use_subcommand");
+    text
+}
+
+/// Text inside of single quotes, for fish.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('\'', "\\'")
+}
+
+fn fish_options(text: &mut String, command: &Command, when: &str) {
+    for arg in options(command).filter(|arg| !arg.is_positional()) {
+        let _ = write!(text, "complete -c falco-engine -n {when}");
         if let Some(short) = arg.get_short() {
             let _ = write!(text, " -s {short}");
         }
@@ -227,21 +316,26 @@ fn fish(command: &Command) -> String {
         if value(arg).is_some() {
             text.push_str(" -r");
         }
-        let help = help(arg).replace('\\', "\\\\").replace('\'', "\\'");
-        let _ = writeln!(text, " -d '{help}'");
+        let _ = writeln!(text, " -d '{}'", quoted(&help(arg)));
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::filter::operand::Transformer;
 
     #[test]
     fn every_option_is_in_every_document() {
         let command = Cli::command();
-        let names = names(&command);
+        let mut names = names(&command);
         assert!(names.len() > 30);
+        let subs: Vec<_> = commands(&command).map(Command::get_name).collect();
+        assert_eq!(subs, ["top", "print", "record"]);
+        for sub in commands(&command) {
+            names.push(sub.get_name().to_owned());
+            names.extend(super::names(sub));
+        }
         for which in [Document::Man, Document::Bash, Document::Zsh] {
             let text = document(which);
             for name in &names {
@@ -253,7 +347,28 @@ mod tests {
             }
         }
         let fish = document(Document::Fish);
-        assert_eq!(fish.lines().count(), options(&command).count());
+        let named = |command: &Command| options(command).filter(|arg| !arg.is_positional()).count();
+        let of_subs: usize = commands(&command).map(|sub| 1 + named(sub)).sum();
+        assert_eq!(fish.lines().count(), named(&command) + of_subs);
+    }
+
+    #[test]
+    fn every_key_of_rules_is_in_the_manual() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../packaging/man/falco-rules.5"
+        );
+        let page = std::fs::read_to_string(path).unwrap();
+        let schema: serde_json::Value =
+            serde_json::from_str(&crate::app::listing::rule_schema()).unwrap();
+        let keys = schema["definitions"]["FalcoRule"]["properties"]
+            .as_object()
+            .unwrap();
+        assert!(keys.len() > 15);
+        let transformers = Transformer::ALL.map(Transformer::name);
+        for name in keys.keys().map(String::as_str).chain(transformers) {
+            assert!(page.contains(&format!("\\fB{}\\fR", roff(name))), "{name}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub(super) struct Duty {
     /// Alerts of other threads.
     alerts: Receiver<Alert>,
     reloads: Receiver<Prepared>,
-    answers: Sender<Answer>,
+    answers: Sender<anyhow::Result<Answer>>,
     events: u64,
     status: Instant,
 }
@@ -48,7 +48,7 @@ pub(super) struct Duty {
 pub(super) struct Lines {
     pub(super) alerts: Receiver<Alert>,
     pub(super) reloads: Receiver<Prepared>,
-    pub(super) answers: Sender<Answer>,
+    pub(super) answers: Sender<anyhow::Result<Answer>>,
 }
 
 impl Duty {
@@ -92,6 +92,11 @@ impl Duty {
             .map_or(wait, |limit| limit.min(wait))
     }
 
+    /// The loop works, also in the middle of a batch.
+    pub(super) fn is_alive(&mut self) {
+        self.watchdog.kick();
+    }
+
     /// Does what is due.
     ///
     /// # Errors
@@ -103,7 +108,7 @@ impl Duty {
         }
         self.send_alerts(pipeline);
         if let Ok(prepared) = self.reloads.try_recv() {
-            self.swap(pipeline, prepared)?;
+            self.swap(pipeline, prepared);
         }
         if self.loss.is_due() {
             return self.every_second(pipeline);
@@ -118,17 +123,19 @@ impl Duty {
         }
     }
 
-    fn swap(&mut self, pipeline: &mut Pipeline, prepared: Prepared) -> anyhow::Result<()> {
+    fn swap(&mut self, pipeline: &mut Pipeline, prepared: Prepared) {
         let begun = Instant::now();
-        self.loss.configure(&prepared.config.drops);
-        self.silence.configure(prepared.config.max_timeouts);
-        let old = pipeline.swap(prepared)?;
-        // Dropped there, since that takes its time too.
-        let _ = self.answers.send(Answer {
+        let config = Arc::clone(&prepared.config);
+        let swapped = pipeline.swap(prepared).map(|old| Answer {
             old,
             took: begun.elapsed(),
         });
-        Ok(())
+        if swapped.is_ok() {
+            self.loss.configure(&config.drops);
+            self.silence.configure(config.max_timeouts);
+        }
+        // The old rules are dropped there, since that takes its time too.
+        let _ = self.answers.send(swapped);
     }
 
     fn every_second(&mut self, pipeline: &mut Pipeline) -> anyhow::Result<Next> {

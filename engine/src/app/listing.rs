@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::filter::field::{ArgKind, Cardinality, Field, FieldType};
 use crate::filter::fields::FIELDS;
-use crate::source::capture::events::{EVENT_TYPES, EventType, Kind as TypeKind};
+use crate::source::capture::events::{EVENT_TYPES, EventType};
 use crate::source::capture::syscalls::NAMES;
 
 /// Form of a listing.
@@ -102,7 +102,7 @@ fn field_class<'f>(
     );
     for field in rows {
         let about = field.about;
-        let kind = type_of(field);
+        let kind = shown_type(field);
         let _ = writeln!(text, "{:<42}{about} (Type: {kind})", shown(field));
     }
     text.push('\n');
@@ -126,7 +126,7 @@ fn field_table<'f>(
             "" => String::new(),
             example => format!("`{}`", plain(example)),
         };
-        let (name, kind, since) = (plain(&shown(field)), type_of(field), field.since);
+        let (name, kind, since) = (plain(&shown(field)), shown_type(field), field.since);
         let _ = writeln!(text, "`{name}` | {kind} | {about} | {example} | {since}");
     }
     text.push('\n');
@@ -160,6 +160,14 @@ fn argument(arg: ArgKind) -> &'static str {
         ArgKind::Dotted => ".NAME",
         ArgKind::OptionalDotted => "[.NAME]",
         ArgKind::IndexOrDotted => "[N]|.NAME",
+    }
+}
+
+/// The type, and whether there are several values of it.
+fn shown_type(field: &Field) -> String {
+    match field.cardinality {
+        Cardinality::List => format!("LIST({})", type_of(field)),
+        _ => type_of(field).to_owned(),
     }
 }
 
@@ -300,8 +308,8 @@ fn row(direction: char, name: &'static str, info: &EventInfo) -> Row {
 fn syscall_rows() -> Vec<Row> {
     let is_call = |info: &EventInfo| {
         let of_capture = EVENT_TYPES.iter().find(|ty| ty.name == info.name);
-        let is_exit = |ty: &EventType| !matches!(ty.kind, TypeKind::Hook | TypeKind::Large);
-        SYSCALLS.iter().any(|call| call.name == info.name) || of_capture.is_some_and(is_exit)
+        SYSCALLS.iter().any(|call| call.name == info.name)
+            || of_capture.is_some_and(|ty| ty.kind.is_call())
     };
     let infos = ALL.iter().map(|kind| kind.info());
     let infos = infos.filter(|info| !info.internal && !info.name.is_empty());
@@ -326,9 +334,7 @@ fn syscall_rows() -> Vec<Row> {
 
 /// Other events: those that are `listed`, or those that are not.
 fn other_rows(names: &[&str], listed: bool) -> Vec<Row> {
-    let is_other = |ty: &&EventType| {
-        matches!(ty.kind, TypeKind::Hook | TypeKind::Large) && names.contains(&ty.name) == listed
-    };
+    let is_other = |ty: &&EventType| !ty.kind.is_call() && names.contains(&ty.name) == listed;
     let mut rows: Vec<Row> = Vec::new();
     for ty in EVENT_TYPES.iter().filter(is_other) {
         let infos = ALL.iter().map(|kind| kind.info());
@@ -404,6 +410,15 @@ mod tests {
         let expected = FIELDS.iter().filter(|field| !field.hidden).count();
         assert_eq!(count, expected);
         assert_eq!(fields(Format::Text, true).lines().count(), expected);
+        let all = fields(Format::Text, false);
+        assert!(all.contains("\nfd.types[?N] ") && all.contains(" (Type: LIST(CHARBUF))\n"));
+        assert_eq!(
+            all.matches("(Type: LIST(").count(),
+            FIELDS
+                .iter()
+                .filter(|f| f.cardinality == Cardinality::List)
+                .count()
+        );
     }
 
     #[test]

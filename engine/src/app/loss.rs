@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use falco_abi::event::throttled;
-use log::{error, warn};
+use log::{error, info, warn};
 
 use crate::config::{DropAction, Drops};
 use crate::event::Event;
-use crate::metrics::losses::{BUFFER_KINDS, by_cause, no_room};
+use crate::metrics::losses::{BUFFER_KINDS, by_bug, by_cause, by_fault, no_room};
 use crate::output::{Alert, FieldValue};
 use crate::source::{Counters, Lost};
 use crate::state::State;
@@ -103,12 +103,21 @@ impl Watch {
     pub(super) fn look(&mut self, now: &Counters, time: u64) -> Verdict {
         self.looked = Instant::now();
         let records = now.records - self.last.records;
-        let lost = difference(&self.last.lost, &now.lost);
+        let new = Counters {
+            lost: difference(&self.last.lost, &now.lost),
+            faults: difference(&self.last.faults, &now.faults),
+            ..Counters::default()
+        };
+        let lost = &new.lost;
         self.last = now.clone();
-        let count: u64 = lost.iter().map(|lost| lost.count).sum();
+        let count = new.lost();
         if count > 0 {
-            let details = details(&lost);
+            let details = details(lost);
             warn!("{count} records lost, {records} received since the last look:{details}");
+        }
+        if !new.faults.is_empty() {
+            let details = details(&new.faults);
+            info!("records lack parameters in memory that could not be read:{details}");
         }
         let all = count + records;
         let share = count as f64 / (all.max(1)) as f64;
@@ -125,7 +134,7 @@ impl Watch {
         for action in &self.settings.actions {
             match action {
                 DropAction::Log => warn!("{RULE}: {count} of {all} events lost"),
-                DropAction::Alert => verdict.alert = Some(alert(time, all, &lost, self.ebpf)),
+                DropAction::Alert => verdict.alert = Some(alert(time, all, &new, self.ebpf)),
                 DropAction::Exit => {
                     error!("{RULE}: {count} of {all} events lost; the configuration says to end");
                     verdict.exit = true;
@@ -179,8 +188,8 @@ fn details(lost: &[Lost]) -> String {
     text
 }
 
-fn alert(time: u64, events: u64, lost: &[Lost], ebpf: bool) -> Alert {
-    let count: u64 = lost.iter().map(|lost| lost.count).sum();
+fn alert(time: u64, events: u64, new: &Counters, ebpf: bool) -> Alert {
+    let (lost, count) = (&new.lost, new.lost());
     let mut numbers = vec![
         ("n_evts".to_owned(), events),
         ("n_drops".to_owned(), count),
@@ -199,8 +208,8 @@ fn alert(time: u64, events: u64, lost: &[Lost], ebpf: bool) -> Alert {
         "n_drops_scratch_map".to_owned(),
         by_cause(lost, "no_memory"),
     ));
-    numbers.push(("n_drops_page_faults".to_owned(), by_cause(lost, "invalid")));
-    numbers.push(("n_drops_bug".to_owned(), by_cause(lost, "nested")));
+    numbers.push(("n_drops_page_faults".to_owned(), by_fault(new)));
+    numbers.push(("n_drops_bug".to_owned(), by_bug(lost)));
     numbers.push(("ebpf_enabled".to_owned(), ebpf.into()));
     // Texts, as Falco has them here.
     let fields = numbers.into_iter().map(|(name, number)| {
@@ -214,7 +223,7 @@ fn alert(time: u64, events: u64, lost: &[Lost], ebpf: bool) -> Alert {
     }
 }
 
-/// Names the processes that make more records than they may.
+/// Names the processes and control groups that make more records than they may.
 #[derive(Default)]
 pub(super) struct Floods {
     told: Option<Instant>,
@@ -222,7 +231,7 @@ pub(super) struct Floods {
 }
 
 impl Floods {
-    /// A process is held back for the rest of the second. One line in a second is
+    /// A process or a group is held back for the rest of the second. One line in a second is
     /// enough, however many there are.
     pub(super) fn tell(&mut self, event: &Event<'_>, state: &State) {
         use throttled::Slot;
@@ -238,9 +247,13 @@ impl Floods {
         let name = thread.map_or("unknown".into(), |thread| {
             String::from_utf8_lossy(thread.comm())
         });
-        let mut line = format!(
-            "process {pid} ({name}) makes more than {limit} records a second; the others are left out"
-        );
+        let process = format!("process {pid} ({name})");
+        let who = match event.number(Slot::group as usize) {
+            None | Some(0) => process,
+            Some(group) => format!("control group {group}, which {process} is in,"),
+        };
+        let mut line =
+            format!("{who} makes more than {limit} records a second; the others are left out");
         if self.untold > 0 {
             let _ = write!(line, " (so do {} that were not named)", self.untold);
         }
@@ -303,6 +316,7 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::FAULT;
 
     fn counters(records: u64, count: u64) -> Counters {
         Counters {
@@ -381,10 +395,46 @@ mod tests {
     }
 
     #[test]
+    fn a_burst_is_as_long_as_the_key_says() {
+        let text = "syscall_event_drops: {max_burst: 3, rate: 0, simulate_drops: true}";
+        let drops = crate::config::from_text("f", text, &[])
+            .unwrap()
+            .config
+            .drops;
+        let mut watch = Watch::new(&drops, false);
+        let alerts = (0..10).filter(|&n| watch.look(&counters(n, 0), n).alert.is_some());
+        assert_eq!(alerts.count(), 3);
+    }
+
+    #[test]
     fn what_was_lost_is_told_in_detail() {
         let new = difference(&counters(0, 5).lost, &counters(0, 8).lost);
         assert_eq!(details(&new), " cpu=1 cause=full class=open count=3");
         assert!(difference(&counters(0, 5).lost, &counters(0, 5).lost).is_empty());
+    }
+
+    #[test]
+    fn what_lacks_a_parameter_is_counted_and_not_lost() {
+        let mut watch = Watch::new(&drops(&[DropAction::Alert], 1), false);
+        let mut now = counters(10, 0);
+        now.lost.clear();
+        now.faults.push(Lost {
+            cpu: Some(0),
+            cause: FAULT,
+            class: "open",
+            count: 7,
+        });
+        // Nothing is lost, so there is nothing to do.
+        assert_eq!(watch.look(&now, 0), Verdict::default());
+        now.faults[0].count = 9;
+        now.lost = counters(0, 90).lost;
+        let alert = watch.look(&now, 0).alert.unwrap();
+        let shown = format!("{:?}", alert.fields);
+        assert!(shown.contains(r#"("n_drops", Text("90"))"#), "{shown}");
+        assert!(
+            shown.contains(r#"("n_drops_page_faults", Text("2"))"#),
+            "{shown}"
+        );
     }
 
     #[test]

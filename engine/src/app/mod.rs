@@ -51,8 +51,14 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(done) => return done,
     };
-    if let Some(Action::Top { address, rounds }) = &cli.action {
-        return ended(top::top(address, *rounds));
+    if let Some(Action::Top {
+        address,
+        config,
+        rounds,
+    }) = &cli.action
+    {
+        let target = top::Target::new(address.as_deref(), config);
+        return ended(target.and_then(|target| top::top(&target, *rounds)));
     }
     logging::start();
     match &cli.action {
@@ -118,10 +124,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     if cli.support {
         return Ok(printed(&support::support(cli, &config)?));
     }
-    logging::configure(&config);
-    if cli.verbose {
-        log::set_max_level(log::LevelFilter::Debug);
-    }
+    logging::configure(&config, cli.verbose);
     info!("falco-engine {}", env!("CARGO_PKG_VERSION"));
     for warning in warnings {
         warn!("{warning}");
@@ -154,7 +157,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     let (signals, hangup) = signals::watch()?;
     let notify = Notify::from_env();
     hosts::start();
-    let (source, state) = startup::open_source(&config, &rules.ruleset, device)?;
+    let wanted = startup::wanted(&config, &rules.ruleset);
+    let (source, state) = startup::open_source(&config, &rules.ruleset, &wanted, device)?;
     let board = Arc::new(Board::new(
         Identity::new(startup::kind(&config).name()),
         metrics::Loaded::new(&config, &rules.ruleset, &rules.files),
@@ -177,12 +181,20 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         watch: Watch::new(hangup),
         notify: notify.clone(),
         services,
+        preparer: source.preparer(),
         board: Arc::clone(&board),
         alerts,
     })?;
     notify.ready(&format!("{} rules are active", rules.active));
     let mut duty = Duty::new(&config, signals, notify, board, lines);
-    let mut pipeline = Pipeline::new(source, state, rules.ruleset, outputs, &config, own_alerts);
+    let mut pipeline = Pipeline::new(
+        (source, wanted),
+        state,
+        rules.ruleset,
+        outputs,
+        &config,
+        own_alerts,
+    );
     pipeline
         .capture(&config.capture)
         .context("cannot start a thread")?;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bumpalo::Bump;
 use crossbeam_channel::Sender;
+use falco_abi::control::Interest;
 use falco_abi::event::Event as Kind;
 use log::{error, info};
 
@@ -33,16 +34,24 @@ use crate::state::{State, Thread};
 const IDLE: Duration = Duration::from_secs(1);
 /// How long it sleeps at most while the state is mended after a loss.
 const HEALING: Duration = Duration::from_millis(20);
+/// How long it sleeps at most while there is something to read of processes that
+/// ran before.
+const READING: Duration = Duration::from_millis(5);
 /// How long it sleeps at most while an event waits for its container.
 const HOLDING: Duration = Duration::from_millis(5);
 /// Containers that ended and are yet to be known, at most.
 const MOST_ENDED: usize = 512;
+/// After so many records of a batch, which can have all that a ring has room for, the
+/// manager of services hears that the loop works.
+const ALIVE: u64 = 1024;
 /// Records that cannot be read are logged one by one up to this many.
 const BROKEN_LOGGED: u64 = 10;
 
 /// Everything that the loop moves.
 pub(super) struct Pipeline {
     source: Box<dyn Source>,
+    /// What the source makes records of.
+    interest: Interest,
     rest: Rest,
     /// For alerts of other threads.
     alerts: Sender<Alert>,
@@ -93,16 +102,19 @@ fn meter(config: &Config) -> Meter {
 }
 
 impl Pipeline {
+    /// A loop over a source that makes records of what the interest says.
     pub(super) fn new(
-        source: Box<dyn Source>,
+        source: (Box<dyn Source>, Interest),
         state: State,
         ruleset: Ruleset,
         outputs: Outputs,
         config: &Config,
         alerts: Sender<Alert>,
     ) -> Self {
+        let (source, interest) = source;
         Self {
             source,
+            interest,
             alerts,
             rest: Rest {
                 state,
@@ -140,6 +152,8 @@ impl Pipeline {
         while !duty.is_over() {
             let mut wait = if !self.rest.waiting.is_empty() {
                 HOLDING
+            } else if self.rest.state.is_reading() {
+                READING
             } else if self.rest.state.is_healing() {
                 HEALING
             } else {
@@ -156,10 +170,14 @@ impl Pipeline {
             let epoch_offset = source.epoch_offset();
             let batch = source.read(duty.patience(wait), &mut |num, record| {
                 rest.take(num, record, epoch_offset);
+                if num.is_multiple_of(ALIVE) {
+                    duty.is_alive();
+                }
             })?;
             rest.release_held();
             rest.tell_news();
             rest.state.heal_on();
+            rest.state.read_on();
             if duty.after_batch(self)? == Next::Fail {
                 return Ok(false);
             }
@@ -191,9 +209,16 @@ impl Pipeline {
     /// meets neither rules, none meets both.
     ///
     /// # Errors
-    /// When the kernel does not take the new interest.
+    /// When the kernel does not take the new interest. Then all goes on as before.
     pub(super) fn swap(&mut self, prepared: Prepared) -> anyhow::Result<Ruleset> {
-        self.source.set_interest(&prepared.interest)?;
+        if let Err(error) = self.source.set_interest(&prepared.interest) {
+            // It may have taken a part of it.
+            if let Err(error) = self.source.set_interest(&self.interest) {
+                error!("the kernel does not take the interest of before either: {error:#}");
+            }
+            return Err(error.context("the kernel does not record what the new rules need"));
+        }
+        self.interest = prepared.interest;
         let queries = startup::wants_queries(&prepared.config, &prepared.ruleset);
         self.source.leave_out_queries(!queries);
         self.rest.waiting.configure(prepared.config.holding);
@@ -218,6 +243,7 @@ impl Pipeline {
             source,
             rest,
             alerts,
+            ..
         } = self;
         match &mut rest.captures {
             Some(captures) => captures.configure(settings),
@@ -321,6 +347,7 @@ impl Rest {
         self.state.before(&event);
         let mut until = None;
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {
+            self.state.know_open_files(&event);
             let thread = self.state.thread_of(&event);
             if !self.waiting.hold(&event, record, thread, epoch_offset) {
                 let captures = self.captures.as_ref();
@@ -353,9 +380,10 @@ impl Rest {
         let (lookups, held) = (containers.lookups(), self.waiting.counts());
         if lookups.asked > 0 {
             info!(
-                "{} containers were asked about, {} known, {} too many; \
+                "{} containers were asked about, {} times again, {} known, {} too many; \
                  {} events waited for that, {} in vain, {} found no room",
                 lookups.asked,
+                lookups.again,
                 lookups.answered,
                 lookups.refused,
                 held.held,
@@ -383,10 +411,12 @@ impl Rest {
     /// what its recorder told.
     fn tell_removed(&mut self, event: &Event<'_>) {
         let thread = self.state.thread_of(event);
-        let first = thread.filter(|thread| thread.vpid == 1 && thread.vtid == 1);
+        let first = thread
+            .filter(|thread| thread.vpid == 1 && thread.vtid == 1 && !self.is_made_inside(thread));
         if let Some(container) = first.and_then(|thread| thread.container.clone())
             && self.state.containers().are_asked_for()
         {
+            container.end();
             // It may have been faster than the answer.
             if container.is_pending() && self.ended.len() < MOST_ENDED {
                 self.ended.push((container, event.time));
@@ -394,6 +424,17 @@ impl Rest {
                 self.tell(Kind::ContainerRemoved, &container, event.time);
             }
         }
+    }
+
+    /// Whether a process of the same container made this one, with a namespace of
+    /// its own: the container goes on when it ends.
+    fn is_made_inside(&self, thread: &Thread) -> bool {
+        let parent = self.state.thread(thread.ptid);
+        parent.is_some_and(|parent| {
+            let [of_parent, own] =
+                [parent, thread].map(|thread| thread.container.as_deref().map(Container::full_id));
+            of_parent == own && parent.vpid != parent.pid
+        })
     }
 
     /// An event about a container, which no thread made, if a rule wants it.
@@ -478,5 +519,103 @@ impl Evaluator {
     fn send(&mut self, alert: &Alert) {
         self.statistics.record(alert);
         self.outputs.send(alert);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use falco_abi::control::hook;
+
+    use super::*;
+    use crate::filter::fields::FIELDS;
+    use crate::filter::table::FieldTable;
+    use crate::rules::{LoadOptions, RuleSource};
+
+    /// Refuses one interest, and keeps what it was told.
+    struct Stubborn {
+        refused: u64,
+        told: Arc<Mutex<Vec<u64>>>,
+    }
+
+    impl Source for Stubborn {
+        fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
+            self.told.lock().unwrap().push(interest.hooks);
+            anyhow::ensure!(interest.hooks != self.refused, "no memory");
+            Ok(())
+        }
+
+        fn read(&mut self, _: Duration, _: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+            Ok(Batch::End)
+        }
+
+        fn counters(&self) -> anyhow::Result<Counters> {
+            Ok(Counters::default())
+        }
+
+        fn epoch_offset(&self) -> i64 {
+            0
+        }
+    }
+
+    fn ruleset(name: &str) -> Ruleset {
+        let text = format!(
+            "- {{rule: {name}, desc: d, condition: evt.type = open, output: o, priority: INFO}}"
+        );
+        let (fields, path) = (FieldTable::new(FIELDS), "rules".to_owned());
+        let loaded = Ruleset::load(
+            [RuleSource { path, text }],
+            &fields,
+            &LoadOptions::default(),
+        );
+        loaded.ruleset.unwrap()
+    }
+
+    fn interest(hooks: u64) -> Interest {
+        Interest {
+            hooks,
+            ..Interest::default()
+        }
+    }
+
+    #[test]
+    fn rules_that_the_kernel_refuses_leave_the_old_ones() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = config::defaults();
+        config.outputs.file.enabled = true;
+        config.outputs.file.filename = directory.path().join("alerts");
+        let told = Arc::default();
+        let source = Stubborn {
+            refused: hook::SWITCH,
+            told: Arc::clone(&told),
+        };
+        let mut pipeline = Pipeline::new(
+            (Box::new(source), interest(hook::EXEC)),
+            State::new(),
+            ruleset("old"),
+            Outputs::start(&config.outputs).unwrap(),
+            &config,
+            crossbeam_channel::bounded(1).0,
+        );
+        let config = Arc::new(config);
+        let mut swap = |name: &str, hooks| {
+            pipeline.swap(Prepared {
+                config: Arc::clone(&config),
+                ruleset: ruleset(name),
+                interest: interest(hooks),
+                open_files: false,
+                outputs: Outputs::prepare(&config.outputs, &config.outputs).unwrap(),
+            })
+        };
+        let error = swap("refused", hook::SWITCH).err().unwrap();
+        assert_eq!(
+            format!("{error:#}"),
+            "the kernel does not record what the new rules need: no memory"
+        );
+        let old = swap("new", hook::FORK).unwrap();
+        assert!(old.rules().next().is_some_and(|rule| &*rule.name == "old"));
+        let told = told.lock().unwrap();
+        assert_eq!(*told, [hook::SWITCH, hook::EXEC, hook::FORK]);
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn print(options: &Options) -> anyhow::Result<()> {
         terminal,
         marked: options.format.is_none(),
         coloured: match options.color {
-            Colour::Auto => terminal && std::env::var_os("NO_COLOR").is_none(),
+            Colour::Auto => terminal && !is_set("NO_COLOR"),
             Colour::Always => true,
             Colour::Never => false,
         },
@@ -129,6 +129,11 @@ pub(super) fn print(options: &Options) -> anyhow::Result<()> {
         Err(error) if is_closed(&error) => Ok(()),
         ended => ended,
     }
+}
+
+/// Whether a variable is there and not empty.
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
 }
 
 fn is_closed(error: &anyhow::Error) -> bool {

@@ -1,17 +1,18 @@
 //! `falco-engine record`: events into a capture.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
 use falco_abi::event::traits;
 
 use super::signals;
 use super::stream::{Sink, Stream, Taken};
 use crate::filter::field::Context;
-use crate::recording::{Compression, Options as Written, Writer};
+use crate::recording::{self, Compression, Options as Written, Writer};
 use crate::source::capture::Machine;
 use crate::state::State;
 
@@ -26,7 +27,11 @@ pub struct Options {
     /// Which events.
     pub taken: Taken,
 
-    /// Write to FILE; - is standard output
+    /// Write to FILE, which its owner alone can read; - is standard output
+    ///
+    /// What is there by that name is replaced, a link as well. Programs with the
+    /// libraries of today's Falco read the capture; Debian's sysdig is older and
+    /// needs --old-readers.
     #[arg(short = 'w', value_name = "FILE")]
     pub write: PathBuf,
 
@@ -45,7 +50,8 @@ pub struct Options {
     /// Write for programs with older libraries of Falco, such as Debian's sysdig
     ///
     /// The entry of each call is written too, by which they know descriptors, and
-    /// no kind of descriptors in the list at the start that they would refuse.
+    /// no parameter and no kind of descriptors that they would refuse. Falco and
+    /// this program read such captures as well.
     #[arg(long)]
     pub old_readers: bool,
 }
@@ -91,6 +97,28 @@ fn numbered(path: &Path, number: u64) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(number.to_string());
     name.into()
+}
+
+/// Whether a file is the one from which events are taken.
+fn is_read(taken: &Taken, path: &Path) -> bool {
+    let read = match taken.read.as_deref() {
+        Some(read) if read == Path::new("-") => Path::new("/proc/self/fd/0"),
+        Some(read) => read,
+        None => return false,
+    };
+    let file = |path| {
+        let meta = fs::metadata(path).ok()?;
+        Some((meta.dev(), meta.ino()))
+    };
+    file(read).is_some_and(|read| file(path) == Some(read))
+}
+
+/// Makes a file. Pipes and devices are written to as they are.
+fn create(path: &Path) -> io::Result<File> {
+    match fs::symlink_metadata(path).map(|meta| meta.file_type()) {
+        Ok(kind) if !kind.is_file() && !kind.is_symlink() => File::options().write(true).open(path),
+        _ => recording::create(path),
+    }
 }
 
 impl<'o> Recorder<'o> {
@@ -139,7 +167,10 @@ impl<'o> Recorder<'o> {
         let out: Box<dyn Write + Send> = match path.as_os_str() == "-" {
             true => Box::new(io::stdout()),
             false => {
-                let file = File::create(&path);
+                if is_read(&self.options.taken, &path) {
+                    bail!("{} is the capture that is read", path.display());
+                }
+                let file = create(&path);
                 Box::new(file.with_context(|| format!("cannot write {}", path.display()))?)
             }
         };

@@ -27,6 +27,7 @@ use crate::logging;
 use crate::metrics::{Board, Loaded};
 use crate::output::{Alert, Change, Outputs, Priority};
 use crate::rules::{Diagnostic, Ruleset, Severity};
+use crate::source::Preparer;
 
 /// The rule of the alert about a reload that failed.
 const FAILURE: &str = "Falco internal: hot restart failure";
@@ -58,10 +59,12 @@ pub(super) struct Reloader {
     watch: Watch,
     notify: Notify,
     services: Services,
+    preparer: Option<Preparer>,
     board: Arc<Board>,
     alerts: Sender<Alert>,
     reloads: Sender<Prepared>,
-    answers: Receiver<Answer>,
+    /// An error: the loop could not take it, and goes on as before.
+    answers: Receiver<anyhow::Result<Answer>>,
 }
 
 /// What the thread starts with.
@@ -71,6 +74,8 @@ pub(super) struct Start {
     pub(super) watch: Watch,
     pub(super) notify: Notify,
     pub(super) services: Services,
+    /// What the source wants to be told before the loop tells it.
+    pub(super) preparer: Option<Preparer>,
     pub(super) board: Arc<Board>,
     /// Alerts that other threads send through the same line.
     pub(super) alerts: (Sender<Alert>, Receiver<Alert>),
@@ -92,6 +97,7 @@ pub(super) fn start(start: Start) -> anyhow::Result<Lines> {
         watch: start.watch,
         notify: start.notify,
         services: start.services,
+        preparer: start.preparer,
         board: start.board,
         alerts: alert_sender,
         reloads: reload_sender,
@@ -234,8 +240,17 @@ impl Reloader {
         if config.engine != self.config.engine {
             warn!("changes in the section `engine` need a restart");
         }
+        if config.engines != self.config.engines {
+            warn!("changes in `plugins[].init_config` of container need a restart");
+        }
+        if config.kubernetes != self.config.kubernetes {
+            warn!("changes in the section `kubernetes` need a restart");
+        }
         if config.privileges != self.config.privileges {
             warn!("changes in the section `privileges` need a restart");
+        }
+        if let Some(prepare) = &mut self.preparer {
+            prepare(&interest)?;
         }
         let shown = Loaded::new(&config, &rules.ruleset, &rules.files);
         let active = rules.active;
@@ -247,15 +262,26 @@ impl Reloader {
             open_files,
             outputs,
         };
-        // The loop ends before it takes it: then so does everything.
-        if self.reloads.send(prepared).is_err() {
-            bail!("the program ends");
-        }
-        let answer = self.answers.recv().context("the program ends")?;
+        // Before the rules, since they can be had back.
+        let answer = self.services.configure(&config).and_then(|()| {
+            // The loop ends before it takes it: then so does everything.
+            if self.reloads.send(prepared).is_err() {
+                bail!("the program ends");
+            }
+            self.answers.recv().context("the program ends")?
+        });
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                if let Err(error) = self.services.configure(&self.config) {
+                    error!("the services of before cannot be had back: {error:#}");
+                }
+                return Err(error);
+            }
+        };
         drop(answer.old);
-        logging::configure(&config);
+        logging::configure(&config, self.cli.verbose);
         self.board.reloaded(shown);
-        self.services.configure(&config);
         self.config = config;
         Ok(format!(
             "Reloaded in {} ms, {active} rules are active; events waited for {} µs",

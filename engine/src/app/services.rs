@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::Context as _;
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-use log::error;
+use log::{error, warn};
 
 use crate::config::{Config, Metrics, WebServer};
 use crate::metrics::{Board, snapshot};
@@ -49,38 +49,61 @@ impl Services {
     }
 
     /// Goes on by another configuration. What is the same goes on as it is.
-    pub(super) fn configure(&mut self, config: &Config) {
-        if self.web_settings != config.web
-            && let Err(error) = self.start_web(&config.web)
-        {
-            error!("{error:#}");
+    ///
+    /// # Errors
+    /// When something cannot be started. What was there in its place goes on.
+    pub(super) fn configure(&mut self, config: &Config) -> anyhow::Result<()> {
+        if self.web_settings != config.web {
+            self.start_web(&config.web)?;
         }
-        if self.metrics_settings != config.metrics
-            && let Err(error) = self.start_metrics(&config.metrics)
-        {
-            error!("{error:#}");
-        }
-    }
-
-    fn start_web(&mut self, settings: &WebServer) -> anyhow::Result<()> {
-        // First, since the new one may want the same address.
-        self.web = None;
-        self.web_settings = settings.clone();
-        let page = settings.enabled && settings.status_page;
-        self.board.recent().want(page);
-        if settings.enabled {
-            self.web = Some(Server::start(settings, Arc::clone(&self.board))?);
+        if self.metrics_settings != config.metrics {
+            self.start_metrics(&config.metrics)?;
         }
         Ok(())
     }
 
+    fn start_web(&mut self, settings: &WebServer) -> anyhow::Result<()> {
+        let start = |old: Option<&Server>| Server::start(settings, Arc::clone(&self.board), old);
+        let new = match settings.enabled {
+            false => None,
+            true => match start(self.web.as_ref()) {
+                Ok(new) => Some(new),
+                // One port on all addresses and on one of them: not at the same time.
+                Err(_) if self.is_in_the_way_of(settings) => {
+                    self.web = None;
+                    match start(None) {
+                        Ok(new) => Some(new),
+                        Err(error) => {
+                            let old = (&self.web_settings, Arc::clone(&self.board));
+                            self.web = Some(Server::start(old.0, old.1, None)?);
+                            return Err(error);
+                        }
+                    }
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        self.web = new;
+        self.web_settings = settings.clone();
+        let page = settings.enabled && settings.status_page;
+        self.board.recent().want(page);
+        Ok(())
+    }
+
+    /// Whether what listens now is on the same port, but not the same address.
+    fn is_in_the_way_of(&self, settings: &WebServer) -> bool {
+        let now = &self.web_settings;
+        self.web.is_some() && settings.port == now.port && settings.address != now.address
+    }
+
     fn start_metrics(&mut self, settings: &Metrics) -> anyhow::Result<()> {
-        self.metrics = None;
-        self.metrics_settings = settings.clone();
         let wanted = settings.output_rule || settings.output_file.is_some();
         if !settings.enabled || !wanted {
+            self.metrics = None;
+            self.metrics_settings = settings.clone();
             return Ok(());
         }
+        let kept = settings.clone();
         let (stop, stopped) = bounded::<()>(0);
         let (settings, board) = (settings.clone(), Arc::clone(&self.board));
         let alerts = self.alerts.clone();
@@ -88,6 +111,7 @@ impl Services {
             let mut last = snapshot::Last::default();
             let mut number = 0;
             let mut failed = false;
+            let mut missed = 0_u64;
             while stopped.recv_timeout(settings.interval) == Err(RecvTimeoutError::Timeout) {
                 number += 1;
                 let (fields, next) = snapshot::fields(&board, &last);
@@ -101,9 +125,10 @@ impl Services {
                     }
                     failed = result.is_err();
                 }
-                if settings.output_rule {
-                    // The loop takes them; if it does not, nobody does.
-                    let _ = alerts.try_send(snapshot::alert(fields));
+                // The loop takes them, unless it stands still.
+                if settings.output_rule && alerts.try_send(snapshot::alert(fields)).is_err() {
+                    missed += 1;
+                    warn!("metrics: no room for the alert of a snapshot; {missed} are missing");
                 }
             }
         };
@@ -111,7 +136,9 @@ impl Services {
             .name("metrics".into())
             .spawn(run)
             .context("metrics: cannot start a thread")?;
+        // The one before ends by this.
         self.metrics = Some(stop);
+        self.metrics_settings = kept;
         Ok(())
     }
 }

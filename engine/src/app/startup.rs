@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, Setup, hook};
+use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, STRINGS_MAX, Setup, hook};
 use falco_abi::event::{Event as Kind, traits};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
 use log::{error, info, warn};
@@ -27,6 +27,7 @@ use crate::rules::{
 };
 use crate::source::capture::CaptureSource;
 use crate::source::ebpf::{self, EbpfSource};
+use crate::source::nodriver::Nodriver;
 use crate::source::{Source, interest, kmod::KmodSource};
 use crate::state::{Purging, State};
 use crate::yaml::Node;
@@ -204,11 +205,15 @@ pub(super) fn read_rules(
     }
 }
 
-/// Where events really come from.
+/// Where events really come from. What `auto` stands for is decided once: the device may
+/// come later, and does not change where they come from.
 pub(super) fn kind(config: &Config) -> EngineKind {
+    static FOUND: OnceLock<EngineKind> = OnceLock::new();
     match config.engine.kind {
-        EngineKind::Auto if device_path().exists() => EngineKind::Kmod,
-        EngineKind::Auto => EngineKind::ModernEbpf,
+        EngineKind::Auto => *FOUND.get_or_init(|| match device_path().exists() {
+            true => EngineKind::Kmod,
+            false => EngineKind::ModernEbpf,
+        }),
         kind => kind,
     }
 }
@@ -219,6 +224,10 @@ pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<Box<dyn Sour
     let chosen = config.engine.kind == EngineKind::Auto;
     let source = match kind(config) {
         EngineKind::Replay => return Ok(None),
+        EngineKind::Nodriver => {
+            warn!("engine.kind is `nodriver`: no system call is looked at");
+            Box::new(Nodriver)
+        }
         EngineKind::ModernEbpf if chosen => {
             info!("there is no {DEVICE_PATH}: events come from eBPF programs");
             open_ebpf(config).with_context(|| {
@@ -245,19 +254,22 @@ pub(super) fn open_device(config: &Config) -> anyhow::Result<Option<Box<dyn Sour
 pub(super) fn open_source(
     config: &Config,
     ruleset: &Ruleset,
+    wanted: &Interest,
     device: Option<Box<dyn Source>>,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
     let engine = &config.engine;
-    let wanted = wanted(config, ruleset);
     match device {
-        Some(source) => attach(config, source, &wanted, needs_files(config, ruleset)),
+        Some(source) => attach(config, source, wanted, needs_files(config, ruleset)),
         None => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
             }
             info!("reading the capture {}", engine.capture_file.display());
             let mut source = CaptureSource::open(&engine.capture_file)?;
-            source.set_interest(&wanted)?;
+            if engine.replay_speed > 0.0 {
+                source.set_speed(engine.replay_speed);
+            }
+            source.set_interest(wanted)?;
             source.leave_out_queries(!wants_queries(config, ruleset));
             let mut state = State::new();
             state.keep_open_files(needs_files(config, ruleset));
@@ -299,6 +311,9 @@ fn setup(config: &Config, ring_bytes: u32) -> Setup {
     if limits.snaplen.max(limits.port_snaplen) > SNAPLEN_MAX {
         warn!("falco_libs.snaplen: no more than {SNAPLEN_MAX} bytes are kept");
     }
+    if limits.strings > STRINGS_MAX {
+        warn!("falco_libs.args_and_env_bytes: no more than {STRINGS_MAX} bytes are kept");
+    }
     Setup {
         ring_bytes: ring_bytes.into(),
         snaplen: limits.snaplen.min(SNAPLEN_MAX),
@@ -306,6 +321,8 @@ fn setup(config: &Config, ring_bytes: u32) -> Setup {
         port_first: limits.port_first,
         port_last: limits.port_last,
         throttle: limits.throttle,
+        throttle_group: limits.throttle_group,
+        strings: limits.strings.min(STRINGS_MAX),
         ..Setup::default()
     }
 }
@@ -363,9 +380,14 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
         // A capture of a capture has all that is in it.
         return interest(0..SYSCALL_MAX as u32);
     }
-    let mut wanted = match needs_files(config, ruleset) {
-        true => interest(state_syscalls().chain(descriptor_syscalls())),
-        false => interest(state_syscalls()),
+    let (added, removed) = custom_syscalls(&config.base_syscalls.custom_set);
+    // As Falco has it: what is named stands for what the state needs.
+    let mut wanted = match added.is_empty() || config.base_syscalls.repair {
+        true if needs_files(config, ruleset) => {
+            interest(state_syscalls().chain(descriptor_syscalls()))
+        }
+        true => interest(state_syscalls()),
+        false => interest([]),
     };
     let rules = ruleset.interest();
     for (ours, rules) in wanted.syscalls.iter_mut().zip(rules.syscalls) {
@@ -373,23 +395,14 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     }
     // What we do ourselves is no news.
     wanted.hooks |= rules.hooks | hook::NO_OWN;
-    for name in &config.base_syscalls.custom_set {
-        let (name_only, add) = match name.value.strip_prefix('!') {
-            Some(name) => (name, false),
-            None => (name.value.as_str(), true),
-        };
-        let Some(call) = SYSCALLS.iter().find(|s| s.name == name_only) else {
-            let message = format!("no system call is called `{name_only}`");
-            let warning = config::Diagnostic::warning(name.origin.clone(), message);
-            warn!("{warning}");
-            continue;
-        };
-        let number = usize::from(call.number());
-        if call.number() != NONE {
-            let bit = 1 << (number % 64);
-            let word = &mut wanted.syscalls[number / 64];
-            *word = if add { *word | bit } else { *word & !bit };
-        }
+    let bit = |number: u32| (number as usize / 64, 1_u64 << (number % 64));
+    for number in added {
+        let (word, bit) = bit(number);
+        wanted.syscalls[word] |= bit;
+    }
+    for number in removed {
+        let (word, bit) = bit(number);
+        wanted.syscalls[word] &= !bit;
     }
     let drop_failed_exit = match kind(config) {
         EngineKind::ModernEbpf => config.engine.ebpf.drop_failed_exit,
@@ -401,10 +414,31 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     wanted
 }
 
+/// Numbers that `base_syscalls.custom_set` adds, and those that it removes.
+fn custom_syscalls(names: &[config::Text]) -> (Vec<u32>, Vec<u32>) {
+    let (mut added, mut removed) = (Vec::new(), Vec::new());
+    for name in names {
+        let (name_only, list) = match name.value.strip_prefix('!') {
+            Some(name) => (name, &mut removed),
+            None => (name.value.as_str(), &mut added),
+        };
+        match SYSCALLS.iter().find(|call| call.name == name_only) {
+            // It may be one of another architecture.
+            Some(call) => list.extend(Some(call.number()).filter(|&n| n != NONE).map(u32::from)),
+            None => {
+                let message = format!("no system call is called `{name_only}`");
+                let warning = config::Diagnostic::warning(name.origin.clone(), message);
+                warn!("{warning}");
+            }
+        }
+    }
+    (added, removed)
+}
+
 /// System calls that change what the state knows. Process exec, fork and exit
 /// have hooks of their own.
 fn state_syscalls() -> impl Iterator<Item = u32> {
-    const STATE: [&str; 19] = [
+    const STATE: [&str; 20] = [
         "setuid",
         "setgid",
         "setreuid",
@@ -422,6 +456,7 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
         "prctl",
         "capset",
         "unshare",
+        "setns",
         "setrlimit",
         "prlimit64",
     ];
@@ -433,7 +468,14 @@ fn state_syscalls() -> impl Iterator<Item = u32> {
 
 /// System calls that change what a process has open.
 fn descriptor_syscalls() -> impl Iterator<Item = u32> {
-    const CHANGE: [&str; 5] = ["fcntl", "connect", "bind", "recvmsg", "close_range"];
+    const CHANGE: [&str; 6] = [
+        "fcntl",
+        "connect",
+        "bind",
+        "recvmsg",
+        "recvmmsg",
+        "close_range",
+    ];
     const MADE: u16 = traits::CREATES_FD | traits::DESTROYS_FD;
     SYSCALLS
         .iter()
@@ -459,7 +501,10 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
     Runtimes::start(
         &host_root,
         config.engines.clone(),
-        Limits::default(),
+        Limits {
+            hold: config.holding.time,
+            ..Limits::default()
+        },
         &containers,
     )
     .context("cannot start asking container runtimes")?;
@@ -486,4 +531,114 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
         warn!("some container runtime has not answered yet; names of its containers come later");
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::RuleSource;
+
+    /// The names of what is wanted, with these settings and a rule about `openat`.
+    fn names(settings: &str) -> Vec<&'static str> {
+        let rules = "- {rule: r, desc: d, condition: evt.type = openat, output: o, priority: INFO}";
+        let fields = FieldTable::new(FIELDS);
+        let sources = [RuleSource {
+            path: "rules".into(),
+            text: rules.into(),
+        }];
+        let ruleset = Ruleset::load(sources, &fields, &LoadOptions::default());
+        let config = config::from_text("falco.yaml", settings, &[])
+            .unwrap()
+            .config;
+        let wanted = wanted(&config, &ruleset.ruleset.unwrap());
+        assert_eq!(wanted.hooks & hook::EXIT, hook::EXIT);
+        let is_wanted = |number: u16| {
+            number != NONE && wanted.syscalls[usize::from(number) / 64] & 1 << (number % 64) != 0
+        };
+        let calls = SYSCALLS.iter().filter(|call| is_wanted(call.number()));
+        calls.map(|call| call.name).collect()
+    }
+
+    #[test]
+    fn base_syscalls_change_what_is_recorded() {
+        let usual = names("");
+        assert!(usual.contains(&"openat") && usual.contains(&"setuid"));
+        assert!(!usual.contains(&"read") && !usual.contains(&"nanosleep"));
+        // Names stand for what the state needs, and are beside it with `repair`.
+        assert_eq!(
+            names("base_syscalls: {custom_set: [read]}"),
+            ["read", "openat"]
+        );
+        let mut repaired = names("base_syscalls: {custom_set: [read], repair: true}");
+        repaired.retain(|name| *name != "read");
+        assert_eq!(repaired, usual);
+        assert_eq!(names("base_syscalls: {repair: true}"), usual);
+        // What is not wanted goes from what the rules want, too.
+        let without = names("base_syscalls: {custom_set: ['!openat', '!setuid']}");
+        let mut expected = usual;
+        expected.retain(|name| !["openat", "setuid"].contains(name));
+        assert_eq!(without, expected);
+        // None of the rules' calls is left out for its volume.
+        let mut loud = names("base_syscalls: {all: true}");
+        loud.retain(|name| !["openat", "setuid"].contains(name));
+        assert_eq!(loud, expected);
+    }
+
+    #[test]
+    fn failed_calls_are_left_out_in_the_kernel() {
+        let hooks = |settings: &str| {
+            let config = config::from_text("falco.yaml", settings, &[])
+                .unwrap()
+                .config;
+            let ruleset = Ruleset::load(
+                Vec::<RuleSource>::new(),
+                &FieldTable::new(FIELDS),
+                &LoadOptions::default(),
+            );
+            wanted(&config, &ruleset.ruleset.unwrap()).hooks & hook::NO_FAILED
+        };
+        for (kind, other) in [("kmod", "modern_ebpf"), ("modern_ebpf", "kmod")] {
+            let key = |kind: &str, of: &str| {
+                format!("engine: {{kind: {kind}, {of}: {{drop_failed_exit: true}}}}")
+            };
+            assert_eq!(hooks(&key(kind, kind)), hook::NO_FAILED);
+            assert_eq!(hooks(&key(kind, other)), 0);
+        }
+    }
+
+    #[test]
+    fn keys_of_the_source_arrive() {
+        let config = |text: &str| config::from_text("falco.yaml", text, &[]).unwrap().config;
+        let rings = |text: &str| config(text).engine.ebpf.cpus_for_each_buffer;
+        assert_eq!(rings(""), 2);
+        assert_eq!(rings("engine: {modern_ebpf: {cpus_for_each_buffer: 5}}"), 5);
+        let table = config(
+            "falco_libs: {thread_table_size: 7, thread_table_auto_purging_interval_s: 8, \
+             thread_table_auto_purging_thread_timeout_s: 9, snaplen: 10}",
+        );
+        let engine = &table.engine;
+        assert_eq!((engine.threads, engine.purging_interval), (7, 8));
+        assert_eq!((engine.purging_timeout, setup(&table, 1).snaplen), (9, 10));
+        let holding = config("containers: {hold_ms: 11, hold_mib: 12}").holding;
+        assert_eq!((holding.time.as_millis(), holding.bytes), (11, 12 << 20));
+    }
+
+    #[test]
+    fn the_state_hears_of_what_it_keeps() {
+        fn has(mut calls: impl Iterator<Item = u32>, name: &str) -> bool {
+            let call = SYSCALLS.iter().find(|call| call.name == name);
+            let number = u32::from(call.expect("a call").number());
+            calls.any(|call| call == number)
+        }
+        for name in ["clone3", "unshare", "setns", "prlimit64"] {
+            assert!(has(state_syscalls(), name), "{name}");
+        }
+        for name in ["openat", "dup3", "recvmsg", "recvmmsg", "close_range"] {
+            assert!(has(descriptor_syscalls(), name), "{name}");
+        }
+        assert!(!has(
+            state_syscalls().chain(descriptor_syscalls()),
+            "getpid"
+        ));
+    }
 }

@@ -63,7 +63,8 @@ pub struct Taken {
     pub filter: Vec<String>,
 }
 
-fn factor(text: &str) -> Result<f64, String> {
+/// A speed.
+pub(crate) fn factor(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if factor > 0.0 && factor.is_finite() => Ok(factor),
         _ => Err("must be a number above 0".to_owned()),

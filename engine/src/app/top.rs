@@ -3,12 +3,19 @@
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
+
+use crate::config::{self, DEFAULT_FILE};
+use crate::tls::{self, Trust};
 
 /// How often it looks.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -22,22 +29,74 @@ const MAX_ANSWER: u64 = 8 << 20;
 /// Rows of the lists and of the alerts.
 const ROWS: usize = 8;
 
-/// Shows the state of the engine at `address` again and again, or `rounds`
-/// times.
+/// The web server that is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    /// `host:port`.
+    address: String,
+    tls: bool,
+}
+
+impl Target {
+    /// The one that is named, else that of the configuration.
+    ///
+    /// # Errors
+    /// When the configuration is needed and cannot be read.
+    pub(super) fn new(named: Option<&str>, file: &Path) -> anyhow::Result<Self> {
+        if let Some(named) = named {
+            let (tls, address) = match named.split_once("://") {
+                Some(("https", address)) => (true, address),
+                Some(("http", address)) => (false, address),
+                Some(_) => bail!("{named}: only http and https can be asked"),
+                None => (false, named),
+            };
+            return Ok(Self {
+                address: address.trim_end_matches('/').to_owned(),
+                tls,
+            });
+        }
+        let web = match file == Path::new(DEFAULT_FILE) && !file.exists() {
+            true => config::defaults().web,
+            false => config::load(file, &[])?.config.web,
+        };
+        // Who listens on all addresses listens on the loopback, too.
+        let host = match web.address {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+            address => address,
+        };
+        Ok(Self {
+            address: SocketAddr::new(host, web.port).to_string(),
+            tls: web.tls,
+        })
+    }
+}
+
+/// Shows the state of the engine again and again, or `rounds` times. An engine
+/// that is away after it has answered is waited for.
 ///
 /// # Errors
-/// When the engine cannot be asked.
-pub(super) fn top(address: &str, rounds: Option<u64>) -> anyhow::Result<()> {
+/// When the engine cannot be asked at first.
+pub(super) fn top(target: &Target, rounds: Option<u64>) -> anyhow::Result<()> {
+    let mut known = false;
     let mut out = io::stdout();
     let terminal = out.is_terminal();
     let mut left = rounds;
     while left != Some(0) {
-        let status = ask(address)?;
+        let status = match ask(target) {
+            Err(error) if !known => return Err(error),
+            answer => answer,
+        };
+        known = true;
         let (columns, rows) = match rustix::termios::tcgetwinsize(&out) {
             Ok(size) if terminal => (usize::from(size.ws_col), usize::from(size.ws_row)),
             _ => (120, usize::MAX),
         };
-        let lines = render(&status, columns.max(40));
+        let columns = columns.max(40);
+        let lines = match status {
+            Ok(status) => render(&status, columns),
+            Err(error) => vec![format!("{error:#}").chars().take(columns).collect()],
+        };
         let text: Vec<_> = lines
             .iter()
             .take(rows.saturating_sub(1))
@@ -64,22 +123,40 @@ pub(super) fn top(address: &str, rounds: Option<u64>) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn ask(address: &str) -> anyhow::Result<Value> {
+fn ask(target: &Target) -> anyhow::Result<Value> {
+    let address = &target.address;
     let hint = || format!("cannot ask {address}: is `webserver.enabled` set?");
-    let mut stream = TcpStream::connect(address).with_context(hint)?;
+    let stream = TcpStream::connect(address).with_context(hint)?;
     stream.set_read_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream
-        .take(MAX_ANSWER)
-        .read_to_string(&mut answer)
-        .with_context(hint)?;
+    let answer = match target.tls {
+        true => {
+            let config = tls::client(&Trust::Anybody, None).map_err(anyhow::Error::msg)?;
+            let name = ServerName::try_from("localhost")?;
+            let connection = ClientConnection::new(Arc::new(config), name)?;
+            exchange(StreamOwned::new(connection, stream))
+        }
+        false => exchange(stream),
+    };
+    let answer = answer.with_context(hint)?;
     let (head, body) = answer.split_once("\r\n\r\n").with_context(hint)?;
     let status = head.lines().next().unwrap_or_default();
     if !status.contains(" 200 ") {
         bail!("{address} answers {status}: is `webserver.status_page_enabled` set?");
     }
     serde_json::from_str(body).with_context(hint)
+}
+
+fn exchange(mut stream: impl io::Read + io::Write) -> io::Result<String> {
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
+        // The other side has ended without a word; what is missing shows.
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+        result => {
+            result?;
+        }
+    }
+    String::from_utf8(answer).map_err(|_| io::ErrorKind::InvalidData.into())
 }
 
 /// The lines of a picture, none longer than `columns`.
@@ -190,6 +267,26 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn whom_to_ask() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("falco.yaml");
+        let of = |named, text: &str| {
+            std::fs::write(&file, text).unwrap();
+            let target = Target::new(named, &file).unwrap();
+            (target.address, target.tls)
+        };
+        assert_eq!(of(None, ""), ("127.0.0.1:8765".into(), false));
+        let text = "webserver: {listen_port: 99, listen_address: 0.0.0.0, ssl_enabled: true}";
+        assert_eq!(of(None, text), ("127.0.0.1:99".into(), true));
+        let text = "webserver: {listen_address: '::'}";
+        assert_eq!(of(None, text), ("[::1]:8765".into(), false));
+        assert_eq!(of(Some("h:1"), text), ("h:1".into(), false));
+        assert_eq!(of(Some("https://h:1/"), text), ("h:1".into(), true));
+        assert!(Target::new(Some("ftp://h"), &file).is_err());
+        assert!(Target::new(None, Path::new("/none")).is_err());
+    }
 
     #[test]
     fn a_picture() {

@@ -180,14 +180,13 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "engine.kind",
-        Kind::Special {
-            form: "`auto`, `kmod`, `modern_ebpf` or `replay`",
-            schema: TEXT_SCHEMA,
-            set: engine_kind,
+        Kind::Choice {
+            words: &["auto", "kmod", "modern_ebpf", "replay", "nodriver"],
+            set: |c, v| c.engine.kind = engine_kind(v),
         },
         "kmod",
         "Source of events: kmod, the kernel module; modern_ebpf, eBPF programs; auto, the module if \
-         it is loaded, else eBPF programs.",
+         it is loaded, else eBPF programs; replay, a capture; nodriver, none.",
     ),
     full(
         "engine.kmod.buf_size_preset",
@@ -247,12 +246,23 @@ pub static KEYS: &[Key<Config>] = &[
         "",
         "Capture to replay; `-` is standard input.",
     ),
+    full(
+        "engine.replay.speed",
+        Kind::Number {
+            min: 0.0,
+            max: f64::INFINITY,
+            set: |c, v| c.engine.replay_speed = v,
+        },
+        "0",
+        "Replay as fast as it was recorded, times this number; 0: as fast as possible. Not known to \
+         Falco.",
+    ),
     other(
         "load_plugins",
         TEXTS,
         "",
         pending(
-            &["[]", "[container]"],
+            &["[]", "[container]", "container"],
             "plugins are not loaded; only `container` is built in",
         ),
         "Plugins to load.",
@@ -266,7 +276,7 @@ pub static KEYS: &[Key<Config>] = &[
         },
         "[]",
         "Plugins that may be loaded. Of `container`, which is built in, init_config counts: \
-         label_max_len, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
+         label_max_len, with_size, and engines (docker, podman, cri, containerd, lxc, libvirt_lxc, nspawn, \
          bpm), each with enabled and sockets, or static, the one container that all is in.",
     ),
     other(
@@ -280,23 +290,25 @@ pub static KEYS: &[Key<Config>] = &[
         "base_syscalls.custom_set",
         Kind::Texts(|c, v| c.base_syscalls.custom_set = v),
         "[]",
-        "System calls to collect beside those of the rules, or with ! in front, not to.",
+        "System calls to collect beside those of the rules, instead of those by which users, directories \
+         and descriptors of processes are known; or with ! in front, not to.",
     ),
     full(
         "base_syscalls.repair",
         Kind::Bool(|c, v| c.base_syscalls.repair = v),
         "false",
-        "Nothing to do: only what the rules and the state need is collected anyway.",
+        "Collect what is needed to know processes even if custom_set names system calls. Without such \
+         names that is so anyway, and no more than the rules need.",
     ),
     full(
         "base_syscalls.all",
         Kind::Bool(|c, v| c.base_syscalls.all = v),
         "false",
-        "Nothing to do: what the rules need is collected, whatever its volume.",
+        "Nothing to do: what the rules need is collected anyway, whatever its volume.",
     ),
     full(
         "falco_libs.thread_table_size",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.threads = usize::try_from(v).unwrap_or(0),
@@ -306,7 +318,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "falco_libs.thread_table_auto_purging_interval_s",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.purging_interval = v,
@@ -316,7 +328,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "falco_libs.thread_table_auto_purging_thread_timeout_s",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| c.engine.purging_timeout = v,
@@ -376,6 +388,28 @@ pub static KEYS: &[Key<Config>] = &[
         "Most records that one process may make in a second; the rest of that second's are left out, counted \
          as lost (`throttled`) and told in the log. Starts, forks and ends of processes are never left out. \
          0: as many as it likes. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.throttle_cgroup",
+        Kind::Integer {
+            min: 0,
+            max: 1 << 30,
+            set: |c, v| c.engine.limits.throttle_group = narrow(v),
+        },
+        "0",
+        "The same for all processes of a control group (of version 2) together: those of a container, as a \
+         rule. Not known to Falco.",
+    ),
+    full(
+        "falco_libs.args_and_env_bytes",
+        Kind::Integer {
+            min: 0,
+            max: 65_535,
+            set: |c, v| c.engine.limits.strings = narrow(v),
+        },
+        "4096",
+        "Bytes kept of the arguments of a program that is started, and as many of its environment, up to 8000; \
+         0 stands for 4096. Not known to Falco.",
     ),
     // Containers.
     full(
@@ -521,7 +555,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "outputs_queue.capacity",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1 << 24,
             set: |c, v| {
@@ -554,7 +588,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "output_timeout",
-        Kind::Integer {
+        Kind::Clamped {
             min: 1,
             max: 3_600_000,
             set: |c, v| c.outputs.timeout_ms = v,
@@ -623,8 +657,7 @@ pub static KEYS: &[Key<Config>] = &[
             set: |c, v| c.capture.before_events = v,
         },
         "0",
-        "So many events before the alert are kept for its capture, perhaps twice as many, but no \
-         more than 16 MiB.",
+        "So many events before the alert are kept for its capture, or more, but no more than 16 MiB.",
     ),
     // Output channels.
     full(
@@ -797,7 +830,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "http_output.max_consecutive_timeouts",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 255,
             set: |c, v| c.outputs.http.retries = u8::try_from(v).unwrap_or(u8::MAX),
@@ -894,13 +927,13 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "webserver.threadiness",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 64,
             set: |c, v| c.web.threads = usize::try_from(v).unwrap_or(0),
         },
         "0",
-        "Threads that serve; 0 stands for one, which is enough for what there is.",
+        "Threads that serve; 0 stands for one, which is enough for what there is. (In Falco: for one of each processor.)",
     ),
     full(
         "webserver.listen_port",
@@ -998,7 +1031,7 @@ pub static KEYS: &[Key<Config>] = &[
     ),
     full(
         "syscall_event_drops.max_burst",
-        Kind::Integer {
+        Kind::Clamped {
             min: 0,
             max: 1_000_000,
             set: |c, v| c.drops.max_burst = v,
@@ -1352,8 +1385,12 @@ const ACTION_NAMES: [&str; 4] = ["ignore", "log", "alert", "exit"];
 
 fn drop_actions(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
     const NAME: &str = "syscall_event_drops.actions";
-    let yaml::Kind::Sequence(items) = &node.kind else {
-        return reader.mismatch(NAME, "a list of ignore, log, alert, exit", node);
+    let items: Vec<&Node> = match &node.kind {
+        yaml::Kind::Sequence(items) => items.iter().map(Rc::as_ref).collect(),
+        yaml::Kind::Scalar(_) => vec![node],
+        yaml::Kind::Map(_) => {
+            return reader.mismatch(NAME, "a list of ignore, log, alert, exit", node);
+        }
     };
     let mut ignore = false;
     let mut actions = Vec::new();
@@ -1391,22 +1428,13 @@ fn preset(preset: u64) -> u32 {
     BUFFER_MIB.get(index).map_or(0, |mib| mib << 20)
 }
 
-fn engine_kind(config: &mut Config, node: &Node, reader: &mut Reader<'_>) {
-    match node.text() {
-        Some("auto") => config.engine.kind = EngineKind::Auto,
-        Some("kmod") => config.engine.kind = EngineKind::Kmod,
-        Some("modern_ebpf") => config.engine.kind = EngineKind::ModernEbpf,
-        Some("replay") => config.engine.kind = EngineKind::Replay,
-        Some("nodriver") => reader.error(
-            node.place,
-            "engine.kind `nodriver` does not exist; there are `auto`, `kmod`, `modern_ebpf` and \
-             `replay`",
-        ),
-        _ => reader.mismatch(
-            "engine.kind",
-            "`auto`, `kmod`, `modern_ebpf` or `replay`",
-            node,
-        ),
+fn engine_kind(word: &str) -> EngineKind {
+    match word {
+        "auto" => EngineKind::Auto,
+        "modern_ebpf" => EngineKind::ModernEbpf,
+        "replay" => EngineKind::Replay,
+        "nodriver" => EngineKind::Nodriver,
+        _ => EngineKind::Kmod,
     }
 }
 

@@ -89,6 +89,8 @@ pub enum EngineKind {
     Auto,
     /// A capture, from its beginning to its end.
     Replay,
+    /// Nowhere.
+    Nodriver,
 }
 
 impl EngineKind {
@@ -99,12 +101,13 @@ impl EngineKind {
             Self::ModernEbpf => "modern_ebpf",
             Self::Auto => "auto",
             Self::Replay => "replay",
+            Self::Nodriver => "nodriver",
         }
     }
 }
 
 /// The section `engine`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Engine {
     /// Where events come from.
     pub kind: EngineKind,
@@ -125,6 +128,9 @@ pub struct Engine {
     pub purging_timeout: u64,
     /// The capture to replay; empty if none was named.
     pub capture_file: PathBuf,
+    /// How many times as fast as it was recorded it is replayed; 0: as fast as
+    /// possible.
+    pub replay_speed: f64,
     /// How much is recorded.
     pub limits: RecordLimits,
 }
@@ -144,6 +150,11 @@ pub struct RecordLimits {
     pub port_last: u16,
     /// Most records of a process in a second, from `throttle`; 0: any number.
     pub throttle: u32,
+    /// The same of a control group, from `throttle_cgroup`.
+    pub throttle_group: u32,
+    /// Bytes of a program's arguments, and of its environment, from `args_and_env_bytes`;
+    /// 0: as many as it records by itself.
+    pub strings: u32,
 }
 
 /// The section `engine.modern_ebpf`.
@@ -187,11 +198,12 @@ pub struct Privileges {
 /// The section `base_syscalls`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BaseSyscalls {
-    /// Names to add, or with `!` in front to leave out.
+    /// Names to collect instead of those that the state needs, or with `!` in front
+    /// to leave out.
     pub custom_set: Vec<Text>,
-    /// Only what the rules need for their state.
+    /// What the state needs, beside the names to collect.
     pub repair: bool,
-    /// Even the high-volume reads and writes.
+    /// Also calls of the rules that are made very often, which here is always so.
     pub all: bool,
 }
 
@@ -428,7 +440,7 @@ pub struct Metrics {
 pub struct WebServer {
     /// Serve at all.
     pub enabled: bool,
-    /// Threads; 0: as many as processors.
+    /// Threads; 0: one.
     pub threads: usize,
     /// Address.
     pub address: IpAddr,

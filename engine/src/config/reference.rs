@@ -113,8 +113,17 @@ fn of_kind<T>(kind: &Kind<T>) -> Value {
             false => json!({ "type": "number", "minimum": min, "maximum": max }),
         },
         Kind::Text(_) => json!({ "type": "string" }),
-        // Of either case, which an enumeration cannot say.
-        Kind::Choice { .. } => json!({ "type": "string" }),
+        Kind::Clamped { .. } => json!({ "type": "integer", "minimum": 0 }),
+        // Letters of either case are accepted: the three ways in which people write.
+        Kind::Choice { words, .. } => {
+            let upper = |word: &&str| word.to_uppercase();
+            let title = |word: &&str| word[..1].to_uppercase() + &word[1..];
+            let all = words.iter().map(|word| (*word).to_owned());
+            let all = all
+                .chain(words.iter().map(title))
+                .chain(words.iter().map(upper));
+            json!({ "enum": all.collect::<Vec<_>>() })
+        }
         Kind::Texts(_) => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Special { schema, .. } => schema(),
     }

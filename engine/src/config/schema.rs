@@ -51,6 +51,16 @@ pub enum Kind<T: 'static> {
         /// Stores it.
         set: fn(&mut T, u64),
     },
+    /// A whole number for which there are bounds here that Falco does not have: what is
+    /// beyond one is taken for it, with a warning.
+    Clamped {
+        /// Smallest value.
+        min: u64,
+        /// Largest value.
+        max: u64,
+        /// Stores it.
+        set: fn(&mut T, u64),
+    },
     /// Any number.
     Number {
         /// Smallest value.
@@ -91,6 +101,9 @@ impl<T> Kind<T> {
                 min, max: u64::MAX, ..
             } => format!("a whole number, {min} or more"),
             Self::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Self::Clamped { min, max, .. } => {
+                format!("a whole number from {min} to {max}, beyond which the bound counts")
+            }
             Self::Number { min, max, .. } if max.is_infinite() => {
                 format!("a number, {min} or more")
             }
@@ -288,6 +301,18 @@ impl<'s> Reader<'s> {
                     return set(target, value);
                 }
             }
+            Kind::Clamped { min, max, set } => {
+                if let Some(value) = node.text().and_then(|text| text.parse().ok()) {
+                    let clamped = u64::clamp(value, *min, *max);
+                    if clamped != value {
+                        self.warning(
+                            node.place,
+                            format!("{name} is taken as {clamped}: {min} to {max} are possible"),
+                        );
+                    }
+                    return set(target, clamped);
+                }
+            }
             Kind::Number { min, max, set } => {
                 if let Some(value) = node.text().and_then(|text| text.parse().ok())
                     && (*min..=*max).contains(&value)
@@ -308,8 +333,13 @@ impl<'s> Reader<'s> {
                 }
             }
             Kind::Texts(set) => {
-                if let yaml::Kind::Sequence(items) = &node.kind {
-                    return set(target, self.texts(name, items));
+                match &node.kind {
+                    yaml::Kind::Sequence(items) => return set(target, self.texts(name, items)),
+                    // A list of one, as Falco has it.
+                    yaml::Kind::Scalar(_) => {
+                        return set(target, self.text(node).into_iter().collect());
+                    }
+                    yaml::Kind::Map(_) => {}
                 }
             }
             Kind::Special { set, .. } => return set(target, node, self),

@@ -3,14 +3,14 @@
 
 use std::sync::LazyLock;
 
-use falco_abi::event::{EVENTS, ParamType};
+use falco_abi::event::{ALL, EVENTS, Event, ParamType};
 use rustc_hash::FxHashSet;
 
 use super::ast::FieldRef;
 use super::error::{Error, ErrorKind, nearest};
 use super::events::EventSet;
 use super::field::{Field, FieldType};
-use crate::source::capture::events::EVENT_TYPES;
+use crate::source::capture::events::{EVENT_TYPES, EventType, Kind, event_type};
 
 /// Names of all parameters of all events, those of captures included.
 static PARAMETERS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
@@ -25,7 +25,7 @@ pub(super) fn fits(field: &Field, key: &str) -> bool {
     match field.name {
         "evt.arg" => PARAMETERS.contains(key),
         "evt.rawarg" => raw_type(key).is_some(),
-        "evt.type.is" => EventSet::of_type(key).is_some(),
+        "evt.type.is" => EventSet::of_type(key).is_some() || event_number(field, key).is_some(),
         "evt.abspath" => matches!(key, "src" | "dst"),
         "evt.around" => key.parse::<u64>().is_ok(),
         _ => true,
@@ -65,6 +65,24 @@ pub(super) fn check(field: &Field, key: &str, reference: &FieldRef) -> Result<()
 fn begins_with_parameter(key: &str) -> bool {
     let starts = key.char_indices().map(|(at, _)| &key[..at]);
     starts.into_iter().any(|start| PARAMETERS.contains(start))
+}
+
+/// The number of the event that a field names by the number that captures have for
+/// it. No rule sees where a call was entered.
+pub(super) fn event_number(field: &Field, key: &str) -> Option<u32> {
+    const NEVER: u32 = u32::MAX;
+    if field.name != "evt.type.is" {
+        return None;
+    }
+    let EventType { kind, name, .. } = *event_type(key.parse().ok()?)?;
+    if matches!(kind, Kind::Enter | Kind::Early) {
+        return Some(NEVER);
+    }
+    let named = |event: &&Event| match **event {
+        Event::Syscall => name == "syscall",
+        event => event.info().name == name && !event.info().internal,
+    };
+    ALL.iter().find(named).map(|event| *event as u32)
 }
 
 /// Type of the first parameter with this name over all events.

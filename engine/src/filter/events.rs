@@ -7,7 +7,7 @@ use falco_abi::event::{ALL, Event as Kind};
 use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_WORDS, SYSCALLS, Syscall};
 
 use crate::event::Event;
-use crate::source::capture::events::{EVENT_TYPES, Kind as TypeKind};
+use crate::source::capture::events::EVENT_TYPES;
 use crate::source::capture::syscalls::NAMES;
 
 const KIND_WORDS: usize = ALL.len().div_ceil(64);
@@ -295,9 +295,9 @@ static CODES: LazyLock<Vec<usize>> = LazyLock::new(|| {
 fn codes_of(name: &str) -> usize {
     let own = EVENT_TYPES.iter().filter(|ty| ty.name == name);
     let mut pairs: Vec<_> = own
-        .map(|ty| match ty.kind {
-            TypeKind::Hook | TypeKind::Large => (ty.code, 1),
-            _ => (ty.code / 2 * 2, 2),
+        .map(|ty| match ty.kind.is_call() {
+            false => (ty.code, 1),
+            true => (ty.code / 2 * 2, 2),
         })
         .collect();
     pairs.dedup();

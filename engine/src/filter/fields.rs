@@ -115,7 +115,7 @@ pub static FIELDS: &[Field] = &[
     row("evt.hostname", Text, "name of the machine, or FALCO_HOSTNAME", "node-1", evt::hostname),
     row("evt.dir", Text, "deprecated: always <", "<", evt::dir),
     row("evt.type", Text, "name of the event, which is nearly always that of a system call", "openat", evt::kind),
-    row("evt.type.is", Uint, "1 for events of the named type, else 0", "1", evt::type_is).arg(Dotted),
+    row("evt.type.is", Uint, "1 for events of the type with this name, or with the number that captures have for it, else 0", "1", evt::type_is).arg(Dotted),
     row("syscall.type", Text, "name of the system call", "openat", evt::syscall),
     row("evt.category", Text, "group of the event: file, net, process, …", "file", io::category),
     row("evt.cpu", Int, "processor on which it happened", "1", evt::cpu),

@@ -141,7 +141,10 @@ impl FieldTable {
             && field.arg.is_none()
         {
             self.note(found);
-            let arg = FieldArg::Key(key.into());
+            let arg = match arguments::event_number(found, key) {
+                Some(event) => FieldArg::Index(event),
+                None => FieldArg::Key(key.into()),
+            };
             return Ok(BoundField { field: found, arg });
         }
         let kind = ErrorKind::UnknownField(field.name.clone());
@@ -199,7 +202,8 @@ fn may_name_files(field: &Field) -> bool {
     field.open_files || cwd || !(other || EVENTS.contains(&field.name))
 }
 
-/// Length of the parts with dots between them at the start of the text.
+/// Length of the parts with dots between them at the start of the text. The last
+/// may be a number.
 fn name_length(text: &str) -> usize {
     let mut end = 0;
     let mut at = 0;
@@ -208,6 +212,10 @@ fn name_length(text: &str) -> usize {
         let len = part
             .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
             .unwrap_or(part.len());
+        let is_number = len > 0 && part[..len].bytes().all(|b| b.is_ascii_digit());
+        if is_number && end > 0 {
+            return at + len;
+        }
         if len == 0 || !part.starts_with(|c: char| c.is_ascii_alphabetic()) {
             return end;
         }

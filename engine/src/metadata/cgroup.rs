@@ -8,11 +8,13 @@
 //! | containerd, systemd, Kubernetes | `cri-containerd-ID.scope` |
 //! | containerd, cgroupfs | `kubepods/…/podUID/ID`, `k8s.io/ID`, `default/ID` |
 //! | CRI-O | `crio-ID.scope` or `crio-ID` |
-//! | containerd without Kubernetes | `default/NAME` |
+//! | containerd without Kubernetes | `default/NAME`, `NAMESPACE/ID` |
 //! | LXC | `lxc/NAME`, `lxc.payload.NAME`, `lxc.payload/NAME` |
 //! | LXC through libvirt | `NAME.libvirt-lxc`, `machine-lxc\x2dNUMBER\x2dNAME.scope`, `libvirt/lxc/NAME` |
 //! | systemd-nspawn | `machine-NAME.scope`, `systemd-nspawn@NAME.service` |
 //! | BPM | `bpm/NAME`, `bpm-NAME` |
+
+use std::borrow::Cow;
 
 /// Kind of a runtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +61,7 @@ impl Runtime {
 
 /// The container of the first control group that is of one. `groups` are
 /// `subsystem=path`, each followed by a NUL.
-pub fn container(groups: &[u8]) -> Option<(&str, Runtime)> {
+pub fn container(groups: &[u8]) -> Option<(Cow<'_, str>, Runtime)> {
     crate::state::thread::strings(groups).find_map(|group| {
         let path = match group.iter().position(|&b| b == b'=') {
             Some(equals) => &group[equals + 1..],
@@ -70,16 +72,18 @@ pub fn container(groups: &[u8]) -> Option<(&str, Runtime)> {
 }
 
 /// The container that the path of a control group is of.
-pub fn of_path(path: &str) -> Option<(&str, Runtime)> {
+pub fn of_path(path: &str) -> Option<(Cow<'_, str>, Runtime)> {
     let mut below = None;
     // The innermost container: a part that names one, or an id whose parent
     // tells who made it.
     for part in path.rsplit('/') {
-        if let Some(found) = below.take().and_then(|id| of_plain(part, id, path)) {
-            return Some(found);
-        }
-        if let Some(found) = of_part(part) {
-            return Some(found);
+        let plain = below.take().and_then(|id| of_plain(part, id, path));
+        if let Some((id, runtime)) = plain.or_else(|| of_part(part)) {
+            // What systemd registers has a name that is part of a unit's.
+            return Some(match runtime {
+                Runtime::Nspawn | Runtime::LibvirtLxc => (unescaped(id), runtime),
+                _ => (id.into(), runtime),
+            });
         }
         if is_id(part) || is_lxc_name(part) {
             below = Some(part);
@@ -133,20 +137,45 @@ fn of_part(part: &str) -> Option<(&str, Runtime)> {
 }
 
 /// A machine as systemd registers it, which may be a virtual one. It writes `-`
-/// in names as `\x2d`.
+/// in names as `\x2d`. libvirt puts its driver and a number in front.
 fn of_machine(name: &str) -> Option<(&str, Runtime)> {
     const DASH: &str = r"\x2d";
-    match name.split_once(DASH) {
+    let numbered = name.split_once(DASH).and_then(|(driver, rest)| {
+        let (number, name) = rest.split_once(DASH)?;
+        let is_number = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+        is_number.then_some((driver, name))
+    });
+    match numbered {
         Some(("qemu", _)) => None,
-        Some(("lxc", rest)) => {
-            let name = match rest.split_once(DASH) {
-                Some((number, name)) if number.bytes().all(|b| b.is_ascii_digit()) => name,
-                _ => rest,
-            };
-            Some((name, Runtime::LibvirtLxc))
-        }
+        Some(("lxc", name)) => Some((name, Runtime::LibvirtLxc)),
         _ => (!name.is_empty()).then_some((name, Runtime::Nspawn)),
     }
+}
+
+/// A name without what systemd writes for characters that have a meaning in names
+/// of units: `\x2d` for `-`.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    if !name.contains('\\') {
+        return name.into();
+    }
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name;
+    while let Some((before, after)) = rest.split_once(r"\x") {
+        bytes.extend_from_slice(before.as_bytes());
+        let code = after.get(..2);
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.extend_from_slice(br"\x");
+                rest = after;
+            }
+        }
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).map_or_else(|_| name.into(), Cow::Owned)
 }
 
 /// An id, or a name, in the group `parent`.
@@ -166,9 +195,17 @@ fn of_plain<'a>(parent: &str, id: &'a str, path: &str) -> Option<(&'a str, Runti
         // `docker run --cgroup-parent` and ECS put the id below a name of
         // their own.
         _ if path.starts_with("/ecs/") || path.starts_with("/docker/") => Runtime::Docker,
+        // containerd makes a group for each of its namespaces.
+        _ if is_at_top(parent, id, path) => Runtime::Containerd,
         _ => return None,
     };
     Some((id, runtime))
+}
+
+/// Whether the path begins with this group and that below it.
+fn is_at_top(parent: &str, id: &str, path: &str) -> bool {
+    let mut parts = path.split('/');
+    parts.next() == Some("") && parts.next() == Some(parent) && parts.next() == Some(id)
 }
 
 /// 64 lower-case hexadecimal digits, or ECS's 32 with a number behind.
@@ -243,6 +280,9 @@ mod tests {
             (format!("/k8s.io/{ID}"), Some(Containerd)),
             (format!("/system.slice/containerd.service/k8s.io/{ID}"), Some(Containerd)),
             (format!("/default/{ID}"), Some(Containerd)),
+            // `ctr -n build`, `nerdctl -n build`.
+            (format!("/build/{ID}"), Some(Containerd)),
+            (format!("/build/{ID}/init.scope"), Some(Containerd)),
             (format!("/system.slice/nerdctl-{ID}.scope"), Some(Containerd)),
             (format!("/user.slice/user-1000.slice/user@1000.service/user.slice/nerdctl-{ID}.scope"), Some(Containerd)),
             // k3s, RKE2, k0s, MicroK8s, GKE, EKS, Bottlerocket, kind.
@@ -274,51 +314,81 @@ mod tests {
             (format!("/kubepods.slice/{slice}"), None),
             ("/docker/short".into(), None),
             (format!("/docker/{}", ID.to_uppercase()), None),
-            (format!("/home/{ID}"), None),
+            (format!("/home/ann/{ID}"), None),
+            (format!("/{ID}"), None),
             (format!("/system.slice/docker-{}.scope", &ID[..63]), None),
             (format!("/system.slice/other-{ID}.scope"), None),
         ];
         for (path, runtime) in cases {
-            assert_eq!(of_path(path), runtime.map(|r| (ID, r)), "{path}");
+            let found = of_path(path);
+            let found = found.as_ref().map(|(id, runtime)| (&**id, *runtime));
+            assert_eq!(found, runtime.map(|r| (ID, r)), "{path}");
         }
-        assert_eq!(of_path("/lxc/web"), Some(("web", Lxc)));
-        assert_eq!(of_path("/lxc.payload.web/system.slice"), Some(("web", Lxc)));
-        assert_eq!(of_path("/lxc.payload/web"), Some(("web", Lxc)));
+        let of_path = |path| of_path(path).map(|(id, runtime)| (id.into_owned(), runtime));
+        let name = |name: &str, runtime| Some((name.to_owned(), runtime));
+        assert_eq!(of_path("/lxc/web"), name("web", Lxc));
+        assert_eq!(of_path("/lxc.payload.web/system.slice"), name("web", Lxc));
+        assert_eq!(of_path("/lxc.payload/web"), name("web", Lxc));
         assert_eq!(of_path("/lxc.monitor.web"), None);
-        assert_eq!(of_path("/lxc/101/ns"), Some(("101", Lxc)));
+        assert_eq!(of_path("/lxc/101/ns"), name("101", Lxc));
         let unprivileged = "/user.slice/user-1000.slice/session-1.scope/lxc.payload.web";
-        assert_eq!(of_path(unprivileged), Some(("web", Lxc)));
+        assert_eq!(of_path(unprivileged), name("web", Lxc));
         // Bottlerocket's own.
-        assert_eq!(of_path("/default/admin"), Some(("admin", Containerd)));
+        assert_eq!(of_path("/default/admin"), name("admin", Containerd));
         for path in [
             "/machine/web.libvirt-lxc",
             r"/machine.slice/machine-lxc\x2d4021\x2dweb.scope",
             "/libvirt/lxc/web",
         ] {
-            assert_eq!(of_path(path), Some(("web", Runtime::LibvirtLxc)), "{path}");
+            assert_eq!(of_path(path), name("web", Runtime::LibvirtLxc), "{path}");
         }
         for path in [
             "/machine.slice/machine-web.scope/payload",
             "/machine.slice/systemd-nspawn@web.service/payload/init.scope",
         ] {
-            assert_eq!(of_path(path), Some(("web", Runtime::Nspawn)), "{path}");
+            assert_eq!(of_path(path), name("web", Runtime::Nspawn), "{path}");
         }
-        assert_eq!(of_path("/default/web"), Some(("web", Runtime::Containerd)));
+        assert_eq!(of_path("/default/web"), name("web", Runtime::Containerd));
         assert_eq!(of_path("/x/default/web"), None);
-        assert_eq!(of_path("/bpm/web"), Some(("web", Runtime::Bpm)));
+        assert_eq!(of_path("/bpm/web"), name("web", Runtime::Bpm));
         assert_eq!(
             of_path(r"/machine.slice/machine-qemu\x2d1\x2dweb.scope/libvirt"),
             None
         );
         assert_eq!(of_path("/machine.slice"), None);
         let task = "0123456789abcdef0123456789abcdef-1234567890";
-        assert_eq!(of_path(&format!("/ecs/x/{task}")), Some((task, Docker)));
+        for (path, machine) in [
+            (r"/machine.slice/machine-my\x2dbox.scope/payload", "my-box"),
+            (
+                r"/machine.slice/systemd-nspawn@my\x2dbox.service/payload",
+                "my-box",
+            ),
+            (
+                r"/machine.slice/machine-lxc\x2dfoo.scope/payload",
+                "lxc-foo",
+            ),
+            (
+                r"/machine.slice/machine-qemu\x2dfoo.scope/payload",
+                "qemu-foo",
+            ),
+            (r"/machine.slice/machine-a\x5cb\xzz\x.scope", r"a\b\xzz\x"),
+            // No text: as it is.
+            (r"/machine.slice/machine-a\xff.scope", r"a\xff"),
+        ] {
+            assert_eq!(of_path(path), name(machine, Runtime::Nspawn), "{path}");
+        }
+        assert_eq!(
+            of_path(r"/machine.slice/machine-lxc\x2d4021\x2dmy\x2dbox.scope"),
+            name("my-box", Runtime::LibvirtLxc)
+        );
+        assert_eq!(of_path(&format!("/ecs/x/{task}")), name(task, Docker));
     }
 
     #[test]
     fn the_first_group_with_a_container_counts() {
         let groups = format!("cpuset=/\0cpu=/docker/{ID}\0memory=/\0");
-        assert_eq!(container(groups.as_bytes()), Some((ID, Runtime::Docker)));
+        let found = container(groups.as_bytes());
+        assert_eq!(found, Some((ID.into(), Runtime::Docker)));
         assert_eq!(container(b"cpu=/\0memory=/\xff\0"), None);
         assert_eq!(container(b""), None);
     }

@@ -11,7 +11,7 @@ use prost::Message as _;
 use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::oci::Spec;
-use super::{Info, Runtime, Told};
+use super::{Announced, Info, Runtime, Told};
 
 /// A daemon that answers.
 pub(super) struct Containerd {
@@ -27,7 +27,7 @@ impl Api for Containerd {
         Ok(daemon)
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
+    async fn ask(&self, id: &str, _with_size: bool) -> Result<Option<Told>, Error> {
         let request = api::GetContainer { id: id.to_owned() };
         for namespace in self.namespaces().await? {
             let get = "containerd.services.containers.v1.Containers/Get";
@@ -50,6 +50,24 @@ impl Api for Containerd {
         Ok(None)
     }
 
+    async fn list(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let list = "containerd.services.tasks.v1.Tasks/List";
+        for namespace in self.namespaces().await? {
+            if is_others(&namespace.name) {
+                continue;
+            }
+            let header = Some(("containerd-namespace", namespace.name.as_str()));
+            let request = api::ListTasks {};
+            let answer = self.channel.call_with(list, &request, header, self.limit);
+            let answer: api::Tasks = answer.await?;
+            let running = answer.tasks.iter().filter(|t| t.status != api::STOPPED);
+            for task in running {
+                each(&task.id, Some(Runtime::Containerd), Announced::Is);
+            }
+        }
+        Ok(())
+    }
+
     async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
         let method = "containerd.services.events.v1.Events/Subscribe";
         let request = api::Subscribe {
@@ -60,14 +78,23 @@ impl Api for Containerd {
         };
         let mut told = |envelope: api::Envelope| {
             let value = envelope.event.unwrap_or_default().value;
-            // Whoever made those announces them, and knows more of them.
-            let others = matches!(envelope.namespace.as_str(), "k8s.io" | "moby");
+            let what = match envelope.topic.as_str() {
+                "/containers/create" => Announced::Made,
+                _ => Announced::Is,
+            };
+            let others = is_others(&envelope.namespace);
             if let (Ok(event), false) = (api::OfContainer::decode(&*value), others) {
-                each(&event.id, Some(Runtime::Containerd));
+                each(&event.id, Some(Runtime::Containerd), what);
             }
         };
         self.channel.stream(method, &request, &mut told).await
     }
+}
+
+/// Whether the containers in this namespace are of somebody who announces them, and
+/// knows more of them: Kubernetes, Docker.
+fn is_others(namespace: &str) -> bool {
+    matches!(namespace, "k8s.io" | "moby")
 }
 
 impl Containerd {

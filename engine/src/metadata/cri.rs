@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::endpoint::{Announce, Api, Error};
 use super::grpc::{Channel, NOT_FOUND};
 use super::image::{is_digest, repository_and_tag};
-use super::{Info, Mount, Pod, Runtime, Told};
+use super::{Announced, Info, Mount, Pod, Runtime, Told};
 use api::SERVICE;
 
 /// A runtime that answers.
@@ -43,7 +43,7 @@ impl Api for Cri {
         })
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
+    async fn ask(&self, id: &str, with_size: bool) -> Result<Option<Told>, Error> {
         let request = api::ContainerStatusRequest {
             container_id: id.to_owned(),
             verbose: true,
@@ -65,7 +65,10 @@ impl Api for Cri {
         let mut sandbox_id = verbose.sandbox_id.clone().unwrap_or_default();
         if sandbox_id.is_empty() {
             let request = api::ListContainersRequest {
-                filter: Some(api::ContainerFilter { id: id.to_owned() }),
+                filter: Some(api::ContainerFilter {
+                    id: id.to_owned(),
+                    state: None,
+                }),
             };
             let list: Option<api::ListContainersResponse> =
                 self.call("ListContainers", &request).await?;
@@ -77,20 +80,62 @@ impl Api for Cri {
             "" => None,
             sandbox_id => self.sandbox(sandbox_id).await?,
         };
+        let size = match with_size {
+            true => self.size(id).await,
+            false => None,
+        };
         Ok(container.status.map(|status| {
-            Told::All(Info {
+            let is_started = status.started_at != 0;
+            let info = Info {
                 runtime: Some(self.runtime),
+                size,
                 ..container_info(status, &verbose, pod)
-            })
+            };
+            match is_started {
+                true => Told::All(info),
+                // The time of its start is yet to come.
+                false => Told::Some(info),
+            }
         }))
+    }
+
+    async fn list(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let request = api::ListContainersRequest {
+            filter: Some(api::ContainerFilter {
+                id: String::new(),
+                state: Some(api::StateValue {
+                    state: api::RUNNING,
+                }),
+            }),
+        };
+        let list: Option<api::ListContainersResponse> =
+            self.call("ListContainers", &request).await?;
+        for container in list.into_iter().flat_map(|list| list.containers) {
+            each(&container.id, Some(self.runtime), Announced::Is);
+        }
+        // Pods have a container that holds them.
+        let request = api::ListPodSandboxRequest {
+            filter: Some(api::PodSandboxFilter {
+                state: Some(api::StateValue { state: api::READY }),
+            }),
+        };
+        let list: Option<api::ListPodSandboxResponse> =
+            self.call("ListPodSandbox", &request).await?;
+        for sandbox in list.into_iter().flat_map(|list| list.items) {
+            each(&sandbox.id, Some(self.runtime), Announced::Is);
+        }
+        Ok(())
     }
 
     async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
         let method = format!("{SERVICE}/GetContainerEvents");
         let mut told = |event: api::ContainerEventResponse| {
-            if matches!(event.container_event_type, api::CREATED | api::STARTED) {
-                each(&event.container_id, Some(self.runtime));
-            }
+            let what = match event.container_event_type {
+                api::CREATED => Announced::Made,
+                api::STARTED => Announced::Changed,
+                _ => return,
+            };
+            each(&event.container_id, Some(self.runtime), what);
         };
         self.channel
             .stream(&method, &api::GetEventsRequest {}, &mut told)
@@ -111,6 +156,18 @@ impl Cri {
             Err(Error::Status(NOT_FOUND, _)) => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Bytes in the container's own layer. `None`: nobody knows, which is no reason to
+    /// know nothing else.
+    async fn size(&self, id: &str) -> Option<i64> {
+        let request = api::ContainerStatsRequest {
+            container_id: id.to_owned(),
+        };
+        let answer = self.call("ContainerStats", &request).await.ok()?;
+        let answer: api::ContainerStatsResponse = answer?;
+        let used = answer.stats?.writable_layer?.used_bytes?.value;
+        i64::try_from(used).ok()
     }
 
     async fn sandbox(&self, id: &str) -> Result<Option<Sandbox>, Error> {
@@ -157,6 +214,13 @@ struct Verbose {
 #[serde(default)]
 struct VerboseSpec {
     annotations: BTreeMap<String, String>,
+    process: VerboseProcess,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct VerboseProcess {
+    env: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -280,6 +344,7 @@ fn container_info(
             .to_owned(),
         image,
         privileged: verbose.privileged(),
+        env: verbose.spec.process.env.clone(),
         labels: status.labels.into_iter().collect(),
         mounts: status.mounts.into_iter().map(mount).collect(),
         // None when it was only made yet.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::endpoint::{Announce, Api, Error};
 use super::http::Client;
 use super::image::{is_digest, repository_and_tag};
-use super::{Info, Mount, Pod, Told};
+use super::{Announced, Info, Mount, Pod, Told};
 
 /// A daemon that answers.
 pub(super) struct Docker {
@@ -19,12 +19,14 @@ pub(super) struct Docker {
 impl Api for Docker {
     async fn connect(path: &Path, limit: Duration) -> Result<Self, Error> {
         let client = Client::new(path, limit);
-        let _: Option<Version> = client.get("/version").await?;
+        // Podman takes long to say of which version it is.
+        client.body("/_ping", "text/plain").await?;
         Ok(Self { client })
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
-        let path = format!("/containers/{id}/json");
+    async fn ask(&self, id: &str, with_size: bool) -> Result<Option<Told>, Error> {
+        let size = if with_size { "?size=1" } else { "" };
+        let path = format!("/containers/{id}/json{size}");
         let Some(container) = self.client.get::<Container>(&path).await? else {
             return Ok(None);
         };
@@ -46,14 +48,26 @@ impl Api for Docker {
         }))
     }
 
+    async fn list(&self, each: &mut Announce<'_>) -> Result<(), Error> {
+        let running: Option<Vec<Listed>> = self.client.get("/containers/json").await?;
+        for container in running.unwrap_or_default() {
+            each(&container.id, None, Announced::Is);
+        }
+        Ok(())
+    }
+
     async fn watch(&self, each: &mut Announce<'_>) -> Result<(), Error> {
-        // The filter is JSON: {"type":["container"],"event":["create","start"]}.
+        // The filter is JSON: {"type":["container"],"event":["create","start","rename"]}.
         const EVENTS: &str = "/events?filters=%7B%22type%22%3A%5B%22container%22%5D%2C\
-            %22event%22%3A%5B%22create%22%2C%22start%22%5D%7D";
+            %22event%22%3A%5B%22create%22%2C%22start%22%2C%22rename%22%5D%7D";
         let mut lines = self.client.lines(EVENTS, "application/json").await?;
         while let Some(line) = lines.next().await? {
             if let Ok(event) = serde_json::from_slice::<Event>(&line) {
-                each(&event.actor.id, None);
+                let what = match event.action.as_str() {
+                    "create" => Announced::Made,
+                    _ => Announced::Changed,
+                };
+                each(&event.actor.id, None, what);
             }
         }
         Ok(())
@@ -61,12 +75,17 @@ impl Api for Docker {
 }
 
 #[derive(Deserialize)]
-struct Version {}
+struct Listed {
+    #[serde(rename = "Id")]
+    id: String,
+}
 
 #[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct Event {
-    #[serde(rename = "Actor")]
     actor: Actor,
+    #[serde(default)]
+    action: String,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +109,7 @@ pub(super) struct Container {
     mount_points: BTreeMap<String, MountPoint>,
     created: String,
     state: State,
+    size_rw: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,6 +118,7 @@ pub(super) struct Config {
     /// Name of the image as it was asked for.
     image: String,
     labels: Option<BTreeMap<String, String>>,
+    env: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -199,6 +220,8 @@ pub(super) fn info(container: Container, image: Image) -> Info {
         privileged: host.privileged,
         pod: Pod::of_labels(&labels),
         labels,
+        env: container.config.env.unwrap_or_default(),
+        size: container.size_rw,
         mounts: mounts.map(mount).collect(),
         started: [&container.state.started_at, &container.created]
             .map(|time| nanoseconds(time))
@@ -274,7 +297,7 @@ mod tests {
             image: "sha256:aabbccdd".into(),
             config: Config {
                 image: asked.into(),
-                labels: None,
+                ..Config::default()
             },
             ..Container::default()
         };

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::engines::Engine;
-use super::{Runtime, Told};
+use super::{Announced, Runtime, Told};
 
 /// Questions that one runtime is asked at a time.
 const AT_A_TIME: usize = 8;
@@ -78,6 +78,9 @@ pub struct Limits {
     pub longest_rest: Duration,
     /// How often it is tried to hear of new containers.
     pub listen: Duration,
+    /// How long whoever waits for an answer does so: until then a container that no
+    /// runtime knows may still become known.
+    pub hold: Duration,
 }
 
 impl Default for Limits {
@@ -87,6 +90,7 @@ impl Default for Limits {
             rest: Duration::from_millis(100),
             longest_rest: Duration::from_secs(5),
             listen: Duration::from_secs(2),
+            hold: Duration::from_millis(500),
         }
     }
 }
@@ -97,17 +101,25 @@ pub trait Api: Sized + Send + Sync + 'static {
     /// takes connections as well. Each answer has `limit`.
     fn connect(path: &Path, limit: Duration) -> impl Future<Output = Result<Self, Error>> + Send;
 
-    /// What the runtime knows of the container. `None`: nothing.
-    fn ask(&self, id: &str) -> impl Future<Output = Result<Option<Told>, Error>> + Send;
+    /// What the runtime knows of the container, and its size if that is wanted.
+    /// `None`: nothing.
+    fn ask(
+        &self,
+        id: &str,
+        with_size: bool,
+    ) -> impl Future<Output = Result<Option<Told>, Error>> + Send;
 
-    /// Tells `each` of every container that is made or started, until the runtime
-    /// ends.
+    /// Tells `each` of every container that runs.
+    fn list(&self, each: &mut Announce<'_>) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Tells `each` of every container that is made, started or named anew, until
+    /// the runtime ends.
     fn watch(&self, each: &mut Announce<'_>) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Takes the id of a container that is announced, and its kind where the socket
-/// does not tell that already.
-pub type Announce<'a> = dyn FnMut(&str, Option<Runtime>) + Send + 'a;
+/// Takes the id of a container that is announced, its kind where the socket does
+/// not tell that already, and what is said of it.
+pub type Announce<'a> = dyn FnMut(&str, Option<Runtime>, Announced) + Send + 'a;
 
 /// One socket.
 pub struct Endpoint<A> {
@@ -123,6 +135,8 @@ pub struct Endpoint<A> {
 
 struct State<A> {
     connection: Option<Arc<A>>,
+    /// It has answered once.
+    was_there: bool,
     errors: u32,
     rests_until: Option<Instant>,
 }
@@ -153,6 +167,7 @@ impl<A: Api> Endpoint<A> {
             lost: Notify::new(),
             state: Mutex::new(State {
                 connection: None,
+                was_there: false,
                 errors: 0,
                 rests_until: None,
             }),
@@ -176,8 +191,12 @@ impl<A: Api> Endpoint<A> {
         if state.rests_until.is_some_and(|end| Instant::now() < end) {
             return Ok(None);
         }
-        // A runtime that is not installed is no error.
+        // A runtime that is not installed is no error; one that was there is missed.
         if !self.path.exists() {
+            if state.was_there {
+                self.complain(&state, &"the socket is gone");
+                state.errors = state.errors.max(1);
+            }
             return Ok(None);
         }
         let connected = within(
@@ -188,6 +207,7 @@ impl<A: Api> Endpoint<A> {
             Ok(connection) => {
                 let connection = Arc::new(connection);
                 state.connection = Some(Arc::clone(&connection));
+                state.was_there = true;
                 Ok(Some(connection))
             }
             Err(error) => {
@@ -204,11 +224,36 @@ impl<A: Api> Endpoint<A> {
         let rest = self.limits.rest * 2_u32.saturating_pow(state.errors.min(16));
         let rest = rest.min(self.limits.longest_rest);
         state.rests_until = Some(Instant::now() + rest);
+        self.complain(state, error);
+        state.errors = state.errors.saturating_add(1);
+    }
+
+    fn complain(&self, state: &State<A>, what: &dyn fmt::Display) {
         // Once is news; that it goes on is not.
         if state.errors == 0 {
-            log::warn!("container runtime at {self}: {error}");
+            log::warn!("container runtime at {self}: {what}");
         }
-        state.errors = state.errors.saturating_add(1);
+    }
+
+    /// Notes what came of a question over this connection.
+    async fn note<T>(&self, connection: &Arc<A>, answer: &Result<T, Error>) {
+        let mut state = self.state.lock().await;
+        match answer {
+            Ok(_) => {
+                if state.errors > 0 {
+                    log::info!("container runtime at {self} answers again");
+                }
+                state.errors = 0;
+            }
+            // An answer, though a bad one.
+            Err(Error::Status(..)) => {}
+            // It is one error, however many wait for the same connection.
+            Err(error) => {
+                if state.is(connection) {
+                    self.rest(&mut state, error);
+                }
+            }
+        }
     }
 
     /// Makes a connection anew where it is this one, which has ended.
@@ -223,7 +268,7 @@ impl<A: Api> Endpoint<A> {
     ///
     /// # Errors
     /// When it does not answer, or says that something is wrong.
-    pub async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
+    pub async fn ask(&self, id: &str, with_size: bool) -> Result<Option<Told>, Error> {
         let Ok(_turn) = self.turns.acquire().await else {
             return Ok(None);
         };
@@ -231,7 +276,7 @@ impl<A: Api> Endpoint<A> {
         let Some(mut connection) = self.connection().await? else {
             return Ok(None);
         };
-        let mut answer = connection.ask(id).await;
+        let mut answer = connection.ask(id, with_size).await;
         // The runtime may have been started anew since the connection was made.
         if old && matches!(answer, Err(Error::Io(_) | Error::Protocol(_))) {
             self.forget(&connection).await;
@@ -239,27 +284,22 @@ impl<A: Api> Endpoint<A> {
                 Some(connection) => connection,
                 None => return Ok(None),
             };
-            answer = connection.ask(id).await;
+            answer = connection.ask(id, with_size).await;
         }
-        match &answer {
-            Ok(_) => {
-                let mut state = self.state.lock().await;
-                if state.errors > 0 {
-                    log::info!("container runtime at {self} answers again");
-                }
-                state.errors = 0;
-            }
-            // An answer, though a bad one.
-            Err(Error::Status(..)) => {}
-            Err(error) => {
-                let mut state = self.state.lock().await;
-                // It is one error, however many wait for the same connection.
-                if state.is(&connection) {
-                    self.rest(&mut state, error);
-                }
-            }
-        }
+        self.note(&connection, &answer).await;
         answer
+    }
+
+    /// Tells `each` of the containers that run, if somebody listens.
+    pub async fn list(&self, each: &mut Announce<'_>) {
+        // An error was logged, and the connection is tried again when needed.
+        if let Ok(Some(connection)) = self.connection().await {
+            let listed = connection.list(each).await;
+            if let Err(error) = &listed {
+                log::debug!("containers of {self}: {error}");
+            }
+            self.note(&connection, &listed).await;
+        }
     }
 
     /// Tells `each` of new containers until the connection ends or does not answer
@@ -283,7 +323,13 @@ impl<A: Api> Endpoint<A> {
         log::debug!("announcements of {self}: {ended:?}");
         if let Err(Error::Status(..)) = ended {
             // It does not announce any. When it is updated, it may.
-            let _ = tokio::time::timeout(NOT_ANNOUNCED, lost).await;
+            let again = Instant::now() + NOT_ANNOUNCED;
+            while Instant::now() < again && self.path.exists() {
+                let waited = tokio::time::timeout(self.limits.listen, lost.as_mut());
+                if waited.await.is_ok() {
+                    break;
+                }
+            }
         }
         self.forget(&connection).await;
         self.limits.listen

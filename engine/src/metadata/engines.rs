@@ -56,7 +56,7 @@ macro_rules! engines {
 
 engines! {
     /// Docker.
-    Docker docker ["/var/run/docker.sock"] knows Docker | Cri;
+    Docker docker ["/var/run/docker.sock", "/run/user/*/docker.sock"] knows Docker | Cri;
     /// Podman; each user may have one.
     Podman podman ["/run/podman/podman.sock", "/run/user/*/podman/podman.sock"] knows Podman;
     /// What Kubernetes uses.
@@ -64,7 +64,8 @@ engines! {
         "/run/k0s/containerd.sock", "/var/snap/microk8s/common/run/containerd.sock"]
         knows Containerd | CriO | Cri;
     /// containerd without Kubernetes.
-    Containerd containerd ["/run/containerd/containerd.sock", "/run/host-containerd/containerd.sock"]
+    Containerd containerd ["/run/containerd/containerd.sock", "/run/host-containerd/containerd.sock",
+        "/run/user/*/containerd/containerd.sock"]
         knows Containerd | Cri;
     /// LXC.
     Lxc lxc [] knows Lxc;
@@ -135,6 +136,7 @@ enum Hook {
 pub struct Engines {
     /// Labels with longer values are left out.
     label_max_len: usize,
+    /// Runtimes are asked how much containers have written.
     with_size: bool,
     hooks: Vec<Hook>,
     engine_timeout: Option<u64>,
@@ -170,11 +172,6 @@ impl Engines {
     /// Keys that are set and change nothing, and why.
     pub fn without_effect(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let keys = [
-            (
-                self.with_size,
-                "with_size",
-                "no field has the size of a container",
-            ),
             // To ask when a container is made is what Falco does by itself.
             (
                 !matches!(*self.hooks, [] | [Hook::Create]),
@@ -212,6 +209,11 @@ impl Engines {
             ..Info::default()
         };
         only.enabled.then_some((only.container_id.0.as_str(), info))
+    }
+
+    /// Whether sizes are asked for.
+    pub fn wants_sizes(&self) -> bool {
+        self.with_size
     }
 
     /// Whether the engine is asked at all.

@@ -15,6 +15,13 @@ use super::{Container, Info, Runtime, docker};
 /// Longest file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;
 
+/// Where Docker has a directory for each container: for all, for each user. `*` is
+/// each directory there.
+const DOCKERS: &[&str] = &[
+    "var/lib/docker/containers",
+    "home/*/.local/share/docker/containers",
+];
+
 /// Where containerd (or the like) has a directory for each namespace, and in it
 /// one for each container, with its specification.
 const TASKS: &[&str] = &[
@@ -23,10 +30,12 @@ const TASKS: &[&str] = &[
     "run/k0s/containerd/io.containerd.runtime.v2.task",
     "var/snap/microk8s/common/run/containerd/io.containerd.runtime.v2.task",
     "run/docker/containerd/daemon/io.containerd.runtime.v2.task",
+    "run/host-containerd/io.containerd.runtime.v2.task",
+    "run/user/*/containerd/io.containerd.runtime.v2.task",
+    "run/user/*/docker/containerd/daemon/io.containerd.runtime.v2.task",
 ];
 
-/// Where CRI-O and Podman have a directory for each container. `*` is each
-/// directory there.
+/// Where CRI-O and Podman have a directory for each container.
 const OVERLAYS: &[&str] = &[
     "var/lib/containers/storage/overlay-containers",
     "run/containers/storage/overlay-containers",
@@ -75,15 +84,19 @@ fn read<T: DeserializeOwned>(path: &Path) -> Option<T> {
 }
 
 fn of_docker(host_root: &Path, id: &str) -> Option<Info> {
-    let directory = host_root.join("var/lib/docker/containers").join(id);
-    let mut container: docker::Container = read(&directory.join("config.v2.json"))?;
-    container.host_config = read(&directory.join("hostconfig.json")).unwrap_or_default();
-    Some(docker::info(container, docker::Image::default()))
+    let all = DOCKERS.iter().flat_map(|path| expand(host_root, path));
+    all.map(|containers| containers.join(id))
+        .find_map(|directory| {
+            let mut container: docker::Container = read(&directory.join("config.v2.json"))?;
+            container.host_config = read(&directory.join("hostconfig.json")).unwrap_or_default();
+            Some(docker::info(container, docker::Image::default()))
+        })
 }
 
 fn of_task(host_root: &Path, id: &str) -> Option<Info> {
-    TASKS.iter().find_map(|tasks| {
-        let namespaces = fs::read_dir(host_root.join(tasks)).ok()?;
+    let mut all = TASKS.iter().flat_map(|path| expand(host_root, path));
+    all.find_map(|tasks| {
+        let namespaces = fs::read_dir(tasks).ok()?;
         namespaces.filter_map(Result::ok).find_map(|namespace| {
             let spec: Spec = read(&namespace.path().join(id).join("config.json"))?;
             let told = spec.info("", BTreeMap::new());
@@ -149,7 +162,7 @@ fn of_overlay(host_root: &Path, id: &str) -> Option<Info> {
 }
 
 /// The paths that a path with `*` for a directory stands for.
-pub(super) fn expand(host_root: &Path, path: &str) -> Vec<PathBuf> {
+pub(crate) fn expand(host_root: &Path, path: &str) -> Vec<PathBuf> {
     let mut path = path.trim_start_matches('/');
     // A link to `/run` would lead out of the host's root.
     if host_root != Path::new("/") && path.starts_with("var/run/") {

@@ -106,15 +106,27 @@ impl Client {
         path: &str,
         accept: &'static str,
     ) -> Result<Option<Answer>, Error> {
+        let body = self.body(path, accept).await?;
+        let answer = body.map(|body| serde_json::from_slice(&body).map_err(Error::protocol));
+        answer.transpose()
+    }
+
+    /// The same as it came.
+    ///
+    /// # Errors
+    /// When there is no answer, or it is an error.
+    pub(super) async fn body(
+        &self,
+        path: &str,
+        accept: &'static str,
+    ) -> Result<Option<Bytes>, Error> {
         within(self.limit, async {
             let response = self.send(path, accept).await?;
             let status = response.status();
             let body = Limited::new(response.into_body(), MAX_ANSWER);
             let body = body.collect().await.map_err(Error::protocol)?.to_bytes();
             match status {
-                StatusCode::OK => serde_json::from_slice(&body)
-                    .map(Some)
-                    .map_err(Error::protocol),
+                StatusCode::OK => Ok(Some(body)),
                 StatusCode::NOT_FOUND => Ok(None),
                 _ => {
                     let text = String::from_utf8_lossy(&body[..body.len().min(200)]);

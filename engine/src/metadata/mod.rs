@@ -1,8 +1,9 @@
 //! Containers: ids from control groups, names and images from the runtimes.
 //!
 //! A thread's container is one [`Container`], shared by all its threads. What a
-//! runtime knows of it is put in once, by whichever thread asked the runtime,
-//! and is read without a lock.
+//! runtime knows of it is put in by whichever thread asked the runtime, and is
+//! read without a lock. When its first process has ended, what comes by the same
+//! id is another container.
 
 pub mod cgroup;
 pub mod containerd;
@@ -20,12 +21,13 @@ pub mod recorded;
 pub mod runtimes;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use crate::state::users::Users;
 pub use cgroup::Runtime;
+pub(crate) use files::expand;
 use kubernetes::Cluster;
 
 /// Bytes of an id that are shown.
@@ -66,6 +68,10 @@ pub struct Info {
     pub host_ipc: Option<bool>,
     /// Primary address of a container without a pod.
     pub ip: String,
+    /// Environment that its first process is given, `NAME=VALUE`.
+    pub env: Vec<String>,
+    /// Bytes that it has written to its own layer, if somebody wants to know.
+    pub size: Option<i64>,
     /// The pod that it is in.
     pub pod: Option<Pod>,
 }
@@ -130,18 +136,40 @@ const IDLE: u8 = 0;
 const ASKED: u8 = 1;
 const UNKNOWN: u8 = 2;
 
+/// What was told of a container. An answer stays where it is when another comes,
+/// since somebody may be reading it; the last one counts.
+#[derive(Debug)]
+struct Answer {
+    info: Info,
+    /// It comes from whoever knows most.
+    is_whole: bool,
+    next: Place,
+}
+
+/// Where an answer is once there is one.
+type Place = OnceLock<Box<Answer>>;
+
+/// Answers that one container keeps at most: more often nobody names it anew.
+const MOST_ANSWERS: usize = 64;
+
 /// One container.
 #[derive(Debug)]
 pub struct Container {
     id: Box<str>,
     runtime: Runtime,
-    info: OnceLock<Info>,
-    /// What is known before the runtime that knows most has answered.
-    early: OnceLock<Info>,
-    /// Users of the container's own file system.
-    users: OnceLock<Users>,
+    /// What was told of it, the oldest answer first.
+    answer: Place,
+    /// How often everything was told.
+    whole_answers: AtomicU64,
+    /// Its first process has ended.
+    has_ended: AtomicBool,
+    /// Users of the container's own file system, which may change.
+    users: RwLock<Option<Arc<Users>>>,
     info_state: AtomicU8,
-    users_state: AtomicU8,
+    /// The second in which somebody last asked for the users; 0: nobody did.
+    users_asked: AtomicU32,
+    /// Whether there was an answer to that.
+    users_answered: AtomicBool,
     /// When the first question was asked.
     asked: OnceLock<Instant>,
     /// How often anything was answered, for whoever waits for it; of all
@@ -158,11 +186,13 @@ impl Container {
         Self {
             id: id.into(),
             runtime,
-            info: OnceLock::new(),
-            early: OnceLock::new(),
-            users: OnceLock::new(),
+            answer: Place::new(),
+            whole_answers: AtomicU64::new(0),
+            has_ended: AtomicBool::new(false),
+            users: RwLock::default(),
             info_state: AtomicU8::new(IDLE),
-            users_state: AtomicU8::new(IDLE),
+            users_asked: AtomicU32::new(0),
+            users_answered: AtomicBool::new(false),
             asked: OnceLock::new(),
             answers: Arc::default(),
         }
@@ -189,18 +219,65 @@ impl Container {
 
     /// What a runtime knows, once it answered.
     pub fn info(&self) -> Option<&Info> {
-        self.info.get().or_else(|| self.early.get())
+        self.last().map(|answer| &answer.info)
+    }
+
+    fn last(&self) -> Option<&Answer> {
+        let mut last = self.answer.get()?;
+        while let Some(next) = last.next.get() {
+            last = next;
+        }
+        Some(last)
+    }
+
+    fn append(&self, info: Info, is_whole: bool) {
+        let mut answer = Box::new(Answer {
+            info,
+            is_whole,
+            next: Place::new(),
+        });
+        let mut place = &self.answer;
+        for _ in 0..MOST_ANSWERS {
+            let Err(refused) = place.set(answer) else {
+                return;
+            };
+            answer = refused;
+            let Some(there) = place.get() else {
+                return;
+            };
+            place = &there.next;
+        }
+    }
+
+    /// How often the runtime that knows most has told of it.
+    pub(crate) fn whole_answers(&self) -> u64 {
+        self.whole_answers.load(Ordering::Acquire)
+    }
+
+    /// Whether its first process has ended.
+    pub fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Acquire)
+    }
+
+    /// Tells that its first process has ended: what comes by its id from now on is
+    /// another container.
+    pub fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
     }
 
     /// The container's users, once they were read.
-    pub fn users(&self) -> Option<&Users> {
-        self.users.get()
+    pub fn users(&self) -> Option<Arc<Users>> {
+        self.users
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Whether an answer is on its way and worth to wait for.
     pub fn is_pending(&self) -> bool {
         let waits = (self.info_state.load(Ordering::Acquire) == ASKED && self.info().is_none())
-            || (self.users_state.load(Ordering::Acquire) == ASKED && self.users.get().is_none());
+            || (self.users_asked.load(Ordering::Acquire) != 0
+                && !self.users_answered.load(Ordering::Acquire));
         waits
             && self
                 .asked
@@ -208,9 +285,10 @@ impl Container {
                 .is_none_or(|asked| asked.elapsed() < LONGEST_PENDING)
     }
 
-    /// Whether this is the first time that somebody wants to ask.
-    fn ask(&self, state: &AtomicU8) -> bool {
-        let first = state
+    /// Whether this is the first time that somebody wants to ask the runtimes.
+    fn ask(&self) -> bool {
+        let first = self
+            .info_state
             .compare_exchange(IDLE, ASKED, Ordering::AcqRel, Ordering::Acquire)
             .is_ok();
         if first {
@@ -219,15 +297,21 @@ impl Container {
         first
     }
 
-    /// Puts in what a runtime knows. The first answer stays.
+    /// Puts in what a runtime knows, in place of what it knew before.
     pub fn publish(&self, info: Info) {
-        let _ = self.info.set(info);
+        let is_known = |last: &Answer| last.is_whole && last.info == info;
+        if !self.last().is_some_and(is_known) {
+            self.append(info, true);
+        }
+        self.whole_answers.fetch_add(1, Ordering::Release);
         self.answered();
     }
 
     /// Puts in what counts until there is a better answer.
     pub fn publish_early(&self, info: Info) {
-        let _ = self.early.set(info);
+        if self.last().is_none() {
+            self.append(info, false);
+        }
         self.answered();
     }
 
@@ -244,21 +328,38 @@ impl Container {
         self.answered();
     }
 
-    /// Puts in the users of the container.
+    /// Puts in the users of the container, in place of those before.
     pub fn publish_users(&self, users: Users) {
-        let _ = self.users.set(users);
-        self.answered();
+        *self.users_mut() = Some(Arc::new(users));
+        self.publish_no_users();
     }
 
-    /// Tells that the users of the container cannot be read.
+    /// Tells that the users of the container cannot be read, or are those that
+    /// they were.
     pub fn publish_no_users(&self) {
-        self.users_state.store(UNKNOWN, Ordering::Release);
+        self.users_answered.store(true, Ordering::Release);
         self.answered();
     }
 
-    /// Whether nobody has asked for the users yet; from now on somebody has.
-    pub(crate) fn ask_users(&self) -> bool {
-        self.ask(&self.users_state)
+    /// Takes in what is told of single users.
+    pub fn change_users(&self, change: impl FnOnce(&mut Users)) {
+        change(Arc::make_mut(self.users_mut().get_or_insert_default()));
+    }
+
+    fn users_mut(&self) -> RwLockWriteGuard<'_, Option<Arc<Users>>> {
+        self.users.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody has asked for the users in this second, which is counted
+    /// from 1; from now on somebody has. And whether nobody has ever.
+    pub(crate) fn ask_users(&self, second: u32) -> Option<bool> {
+        let before = self.users_asked.load(Ordering::Acquire);
+        if before == second {
+            return None;
+        }
+        self.asked.get_or_init(Instant::now);
+        self.users_asked.store(second, Ordering::Release);
+        Some(before == 0)
     }
 }
 
@@ -282,9 +383,35 @@ pub struct Containers {
     news: Mutex<Vec<Arc<Container>>>,
     answers: Arc<AtomicU64>,
     asked: AtomicU64,
+    again: AtomicU64,
     answered: AtomicU64,
     refused: AtomicU64,
+    /// Runtimes that are still to tell what runs already.
+    listings: AtomicUsize,
     cluster: Arc<Cluster>,
+}
+
+/// As long as it is there, somebody is yet to tell which containers run.
+#[derive(Debug)]
+pub struct Listing(Weak<Containers>);
+
+impl Drop for Listing {
+    fn drop(&mut self) {
+        if let Some(containers) = self.0.upgrade() {
+            containers.listings.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// What a runtime says of a container by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announced {
+    /// It is there.
+    Is,
+    /// It was made now, perhaps by the name of one that was removed.
+    Made,
+    /// Something of it changed: its name, its address, the time of its start.
+    Changed,
 }
 
 /// What is told of a container.
@@ -311,6 +438,8 @@ impl Told {
 pub struct LookupCounts {
     /// Containers that were asked about.
     pub asked: u64,
+    /// How often one was asked about again, since something of it had changed.
+    pub again: u64,
     /// Those that a runtime, or its files, knew.
     pub answered: u64,
     /// Those that could not be asked about, because too many were.
@@ -388,15 +517,19 @@ impl Containers {
             return Some(Arc::clone(only));
         }
         let (id, runtime) = cgroup::container(groups)?;
-        Some(self.get(id, runtime))
+        Some(self.get(&id, runtime))
     }
 
     /// The container with this full id. At first sight the runtimes are asked.
     pub fn get(&self, id: &str, runtime: Runtime) -> Arc<Container> {
         let container = {
             let mut known = self.lock();
-            if let Some(container) = known.get(id) {
-                return Arc::clone(container);
+            let there = known.get(id).filter(|c| !c.has_ended()).cloned();
+            if let Some(container) = there {
+                drop(known);
+                // Whoever asked may have given up while nobody was in it.
+                self.request(&container);
+                return container;
             }
             if known.len() >= MANY {
                 known.retain(|_, c| Arc::strong_count(c) > 1);
@@ -415,18 +548,24 @@ impl Containers {
         container
     }
 
+    /// Those that were seen whose id begins so, for recorders tell the start alone.
+    pub fn beginning_with(&self, id: &str) -> Vec<Arc<Container>> {
+        let short = id.get(..SHORT_ID).unwrap_or(id);
+        let known = self.lock();
+        let same = known.values().filter(|container| container.id() == short);
+        same.cloned().collect()
+    }
+
     /// Takes in what a recorder tells of a container by the start of its id.
     pub fn tell(&self, id: &str, info: Info) {
         let short = id.get(..SHORT_ID).unwrap_or(id);
-        let known = self.lock();
-        let mut same = known.values().filter(|c| c.id() == short).peekable();
-        if same.peek().is_some() {
+        let same = self.beginning_with(id);
+        if !same.is_empty() {
             for container in same {
                 container.publish(info.clone());
             }
             return;
         }
-        drop(known);
         let mut told = self.told();
         if told.len() < MANY || told.contains_key(short) {
             told.insert(short.into(), info);
@@ -438,17 +577,55 @@ impl Containers {
         let Some(asker) = self.asker.get() else {
             return;
         };
-        let first = container.info.get().is_none() && container.ask(&container.info_state);
-        if !first {
+        let is_whole = container.last().is_some_and(|answer| answer.is_whole);
+        if is_whole || !container.ask() {
             return;
         }
         if container.info().is_none() {
             self.asked.fetch_add(1, Ordering::Relaxed);
         }
+        self.send(asker.as_ref(), container);
+    }
+
+    /// Asks about a container again, of which something may have changed.
+    fn renew(&self, container: &Arc<Container>) {
+        let Some(asker) = self.asker.get() else {
+            return;
+        };
+        self.again.fetch_add(1, Ordering::Relaxed);
+        container.ask();
+        self.send(asker.as_ref(), container);
+    }
+
+    fn send(&self, asker: &dyn Ask, container: &Arc<Container>) {
         if !asker.ask(container) {
             self.refused.fetch_add(1, Ordering::Relaxed);
             container.publish_unknown();
         }
+    }
+
+    /// Takes in what a runtime says of a container by itself.
+    pub fn announce(&self, id: &str, runtime: Runtime, what: Announced) {
+        match self.lookup(id) {
+            None => drop(self.get(id, runtime)),
+            // What is said of one that ended comes late. If it was started anew, its
+            // first process makes it known; one that was made is another.
+            Some(known) if known.has_ended() => {
+                if what == Announced::Made {
+                    self.get(id, runtime);
+                }
+            }
+            Some(known) => match what {
+                Announced::Is => self.request(&known),
+                Announced::Made | Announced::Changed => self.renew(&known),
+            },
+        }
+    }
+
+    /// Tells that somebody is about to list the containers that run.
+    pub fn listing(self: &Arc<Self>) -> Listing {
+        self.listings.fetch_add(1, Ordering::AcqRel);
+        Listing(Arc::downgrade(self))
     }
 
     /// Takes in what a runtime that was asked knows of the container.
@@ -483,18 +660,21 @@ impl Containers {
     pub fn lookups(&self) -> LookupCounts {
         LookupCounts {
             asked: self.asked.load(Ordering::Relaxed),
+            again: self.again.load(Ordering::Relaxed),
             answered: self.answered.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
         }
     }
 
-    /// Waits until no answer is on its way, or `patience` is over: after the
-    /// start, so that the first events find the containers that run already.
-    /// `false`: some answers are missing.
+    /// Waits until the runtimes have said what runs and no answer is on its way, or
+    /// `patience` is over: after the start, so that the first events find the
+    /// containers that run already. `false`: some answers are missing.
     pub fn settle(&self, patience: Duration) -> bool {
         let end = Instant::now() + patience;
         loop {
-            if !self.lock().values().any(|c| c.is_pending()) {
+            // In this order: who lists makes containers that are asked about.
+            let is_listed = self.listings.load(Ordering::Acquire) == 0;
+            if is_listed && !self.lock().values().any(|c| c.is_pending()) {
                 return true;
             }
             if Instant::now() >= end {
@@ -559,10 +739,6 @@ mod tests {
     fn a_better_answer_counts() {
         let containers = Containers::new();
         let container = containers.get("late", Runtime::Containerd);
-        let named = |name: &str| Info {
-            name: name.to_owned(),
-            ..Info::default()
-        };
         containers.answer(&container, Told::Some(named("early")));
         assert_eq!(container.info().unwrap().name, "early");
         containers.answer(&container, Told::All(named("whole")));
@@ -570,6 +746,75 @@ mod tests {
         assert_eq!(container.info().unwrap().name, "whole");
         assert_eq!(containers.take_news().len(), 1, "it is news once");
         assert_eq!(containers.lookups().answered, 1);
+    }
+
+    fn named(name: &str) -> Info {
+        Info {
+            name: name.to_owned(),
+            ..Info::default()
+        }
+    }
+
+    #[test]
+    fn an_id_that_comes_again_is_another_container() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let containers = Containers::new();
+        containers.set_asker(Box::new(Count(Arc::clone(&asked))));
+        let first = containers.get("web", Runtime::Containerd);
+        containers.answer(&first, Told::All(named("first")));
+        first.end();
+        // What is said of the first one comes late, and makes no other.
+        containers.announce("web", Runtime::Containerd, Announced::Changed);
+        containers.announce("web", Runtime::Containerd, Announced::Is);
+        assert!(Arc::ptr_eq(&first, &containers.lookup("web").unwrap()));
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        let second = containers.get("web", Runtime::Containerd);
+        assert!(second.is_pending() && second.info().is_none());
+        containers.answer(&second, Told::All(named("second")));
+        assert_eq!(first.info().unwrap().name, "first", "as it was");
+        assert_eq!(second.info().unwrap().name, "second");
+        assert_eq!(containers.take_news().len(), 2);
+        second.end();
+        containers.announce("web", Runtime::Containerd, Announced::Made);
+        assert!(containers.is_pending("web"), "it is another");
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        assert_eq!(containers.lookups().again, 0);
+    }
+
+    #[test]
+    fn what_changed_is_asked_for_again() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let containers = Containers::new();
+        containers.set_asker(Box::new(Count(Arc::clone(&asked))));
+        let web = containers.get("web", Runtime::Docker);
+        containers.answer(&web, Told::All(named("old")));
+        let old = web.info().unwrap();
+        containers.announce("web", Runtime::Docker, Announced::Is);
+        assert_eq!(asked.load(Ordering::Relaxed), 1);
+        containers.announce("web", Runtime::Docker, Announced::Changed);
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+        assert!(!web.is_pending(), "no event waits for what is known");
+        containers.answer(&web, Told::All(named("new")));
+        assert_eq!(
+            (web.info().unwrap().name.as_str(), &*old.name),
+            ("new", "old")
+        );
+        assert_eq!(containers.take_news().len(), 1, "it is news once");
+        assert_eq!(containers.lookups().again, 1);
+        // However often it is named anew, memory has an end.
+        for i in 0..2 * MOST_ANSWERS {
+            web.publish(named(&format!("{i}")));
+        }
+        assert_eq!(web.info().unwrap().name, format!("{}", MOST_ANSWERS - 3));
+    }
+
+    #[test]
+    fn the_start_waits_for_whoever_lists() {
+        let containers = Arc::new(Containers::new());
+        let listing = containers.listing();
+        assert!(!containers.settle(Duration::ZERO));
+        drop(listing);
+        assert!(containers.settle(Duration::ZERO));
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(super) struct Spec {
 struct Process {
     apparmor_profile: String,
     capabilities: Option<Capabilities>,
+    env: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,6 +128,7 @@ impl Spec {
             image,
             privileged: self.is_privileged(),
             mounts: mounts.map(mount).collect(),
+            env: self.process.env.clone(),
             host_pid: Some(!self.has_own("pid")),
             host_network: Some(!self.has_own("network")),
             host_ipc: Some(!self.has_own("ipc")),

@@ -37,6 +37,9 @@ struct Entry {
     ip: Value,
     cni_json: String,
     pod_sandbox_id: String,
+    env: Vec<String>,
+    /// Nobody knows it where it is less than nothing.
+    size: Option<i64>,
     labels: Map<String, Value>,
     pod_sandbox_labels: Map<String, Value>,
     /// We alone write it: others tell the pod by the container's labels.
@@ -177,6 +180,8 @@ pub fn parse(json: &[u8]) -> Option<(String, Info)> {
         ip: ip.to_owned(),
         labels,
         mounts: mounts.collect(),
+        env: entry.env,
+        size: entry.size.filter(|&size| size >= 0),
         pod,
     };
     Some((entry.id, info))
@@ -215,6 +220,8 @@ pub fn describe(container: &Container, info: &Info) -> Vec<u8> {
         "created_time": info.started / 1_000_000_000,
         "created_time_ns": info.started,
         "ip": pod_ip.unwrap_or(&info.ip),
+        "env": info.env,
+        "size": info.size.unwrap_or(-1),
         "labels": map(&info.labels),
         "Mounts": mounts.collect::<Vec<_>>(),
     });
@@ -271,6 +278,8 @@ mod tests {
             host_network: None,
             host_ipc: Some(true),
             ip: text("10.0.0.7"),
+            env: vec![text("A=b"), text("PATH=/bin")],
+            size: Some(1234),
             pod: Some(pod),
         };
         let alone = Info {

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::containerd::Containerd;
 use super::cri::Cri;
 use super::docker::Docker;
-use super::endpoint::{Endpoint, Error, Limits};
+use super::endpoint::{Announce, Endpoint, Error, Limits};
 use super::engines::{Engine, Engines};
-use super::{Ask, Container, Containers, Info, Runtime, Told, files};
+use super::{Announced, Ask, Container, Containers, Info, Listing, Runtime, Told, files};
 
 /// Containers that may wait to be asked for.
 const QUEUE: usize = 1024;
@@ -34,6 +35,9 @@ const NOW_AND_THEN: Duration = Duration::from_secs(30);
 /// How long a runtime may think before files are asked: well below the time that
 /// an event waits.
 const SOON: Duration = Duration::from_millis(250);
+
+/// How long one socket is asked alone before the next one is as well.
+const HEAD_START: Duration = Duration::from_millis(20);
 
 /// Asks the runtimes.
 #[derive(Debug)]
@@ -65,6 +69,7 @@ impl Runtimes {
             return Ok(());
         }
         let (queue, incoming) = mpsc::channel(QUEUE);
+        let listing = containers.listing();
         let node = Arc::new(Node {
             host_root: host_root.to_owned(),
             sockets: Mutex::default(),
@@ -79,7 +84,7 @@ impl Runtimes {
             .build()?;
         std::thread::Builder::new()
             .name("runtimes".into())
-            .spawn(move || runtime.block_on(serve(incoming, node)))?;
+            .spawn(move || runtime.block_on(serve(incoming, node, listing)))?;
         containers.set_asker(Box::new(Self { queue }));
         Ok(())
     }
@@ -118,27 +123,34 @@ impl Socket {
         }
     }
 
-    async fn connect(&self) {
-        // An error was logged, and the connection is tried again when needed.
+    async fn list(&self, each: &mut Announce<'_>) {
         match self {
-            Self::Docker(_, endpoint) => drop(endpoint.connection().await),
-            Self::Cri(endpoint) => drop(endpoint.connection().await),
-            Self::Containerd(endpoint) => drop(endpoint.connection().await),
+            Self::Docker(_, endpoint) => endpoint.list(each).await,
+            Self::Cri(endpoint) => endpoint.list(each).await,
+            Self::Containerd(endpoint) => endpoint.list(each).await,
         }
     }
 
-    async fn ask(&self, id: &str) -> Result<Option<Told>, Error> {
+    async fn watch(&self, connected: impl FnOnce(), each: &mut Announce<'_>) -> Duration {
+        match self {
+            Self::Docker(_, endpoint) => endpoint.watch(connected, each).await,
+            Self::Cri(endpoint) => endpoint.watch(connected, each).await,
+            Self::Containerd(endpoint) => endpoint.watch(connected, each).await,
+        }
+    }
+
+    async fn ask(&self, id: &str, with_size: bool) -> Result<Option<Told>, Error> {
         match self {
             Self::Docker(runtime, endpoint) => {
-                let told = endpoint.ask(id).await?;
+                let told = endpoint.ask(id, with_size).await?;
                 let named = |info| Info {
                     runtime: Some(*runtime),
                     ..info
                 };
                 Ok(told.map(|told| told.map(named)))
             }
-            Self::Cri(endpoint) => endpoint.ask(id).await,
-            Self::Containerd(endpoint) => endpoint.ask(id).await,
+            Self::Cri(endpoint) => endpoint.ask(id, with_size).await,
+            Self::Containerd(endpoint) => endpoint.ask(id, with_size).await,
         }
     }
 }
@@ -156,17 +168,22 @@ struct Node {
     containers: Weak<Containers>,
 }
 
-async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>) {
+async fn serve(mut incoming: mpsc::Receiver<Arc<Container>>, node: Arc<Node>, listing: Listing) {
     // The first container shall not wait for a connection as well.
-    for socket in node.sockets().await {
-        tokio::spawn(async move { socket.connect().await });
-    }
+    node.sockets().await;
+    // Each of them says for itself what runs.
+    drop(listing);
     while let Some(container) = incoming.recv().await {
         tokio::spawn(ask_until_known(container, Arc::clone(&node)));
     }
 }
 
 async fn ask_until_known(container: Arc<Container>, node: Arc<Node>) {
+    if !node.asks_about(container.runtime()) {
+        return container.publish_unknown();
+    }
+    let nobody_waits = Instant::now() + node.limits.hold;
+    let answers = container.whole_answers();
     let waits = RETRIES.iter().copied();
     for wait in waits.chain(std::iter::repeat(NOW_AND_THEN)) {
         // It may be back while others are asked.
@@ -177,9 +194,15 @@ async fn ask_until_known(container: Arc<Container>, node: Arc<Node>) {
                 return;
             }
             Some(told) => node.answer(&container, told),
+            // The next time is early enough for whoever waits.
+            None if Instant::now() + wait < nobody_waits => {}
             None => container.publish_unknown(),
         }
         let _ = tokio::time::timeout(wait, back).await;
+        // It was asked about again meanwhile, since something had changed.
+        if container.whole_answers() != answers {
+            return;
+        }
         // Only this task and the list of all containers have it: nobody is in it
         // any more.
         if Arc::strong_count(&container) <= 2 {
@@ -210,7 +233,8 @@ impl Node {
                     // They have no socket.
                     Engine::Lxc | Engine::LibvirtLxc | Engine::Nspawn | Engine::Bpm => continue,
                 });
-                tokio::spawn(listen(Arc::clone(&socket), Arc::downgrade(self)));
+                let listing = self.containers.upgrade().map(|all| all.listing());
+                tokio::spawn(listen(Arc::clone(&socket), Arc::downgrade(self), listing));
                 sockets.push(socket);
             }
         }
@@ -223,72 +247,122 @@ impl Node {
         }
     }
 
-    /// What the first that knows the container knows. Files tell less than a
+    /// Whether anybody is asked who may know such a container.
+    fn asks_about(&self, runtime: Runtime) -> bool {
+        let mut all = Engine::ALL.iter();
+        all.any(|engine| engine.may_know(runtime) && self.engines.is_enabled(*engine))
+    }
+
+    /// What whoever knows most of the container knows. Files tell less than a
     /// runtime, but at once: they count until one answers.
     async fn ask(self: &Arc<Self>, container: &Arc<Container>) -> Option<Told> {
         let runtime = container.runtime();
-        let enabled = Engine::ALL
-            .iter()
-            .any(|engine| engine.may_know(runtime) && self.engines.is_enabled(*engine));
-        if !enabled {
-            return None;
+        let files = || {
+            files::look(&self.host_root, container).map(|info| match runtime {
+                // Nobody else will ever tell.
+                Runtime::Lxc | Runtime::LibvirtLxc | Runtime::Nspawn | Runtime::Bpm => {
+                    Told::All(info)
+                }
+                _ => Told::Some(info),
+            })
+        };
+        let mut answers = self.ask_sockets(container).await;
+        let mut less = None;
+        match tokio::time::timeout(SOON, best(&mut answers, &mut less)).await {
+            Ok(Some(told)) => return Some(told),
+            Ok(None) => return less.map(Told::Some).or_else(files),
+            Err(_) => {
+                if let Some(early) = less.clone().map(Told::Some).or_else(files) {
+                    self.answer(container, early);
+                }
+            }
         }
-        let answer = self.ask_sockets(container);
-        tokio::pin!(answer);
-        let answered = tokio::time::timeout(SOON, &mut answer).await;
-        if let Ok(Some(told)) = answered {
-            return Some(told);
-        }
-        let found = files::look(&self.host_root, container).map(|info| match runtime {
-            // Nobody else will ever tell.
-            Runtime::Lxc | Runtime::LibvirtLxc | Runtime::Nspawn | Runtime::Bpm => Told::All(info),
-            _ => Told::Some(info),
-        });
-        if answered.is_ok() {
-            return found;
-        }
-        if let Some(found) = found {
-            self.answer(container, found);
-        }
-        answer.await
+        let told = best(&mut answers, &mut less).await;
+        told.or(less.map(Told::Some))
     }
 
-    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> Option<Told> {
-        for socket in self.sockets().await {
+    /// Asks one socket after the other until somebody knows all, but waits for none:
+    /// one that hangs goes on to its time limit, for the sake of the warning.
+    async fn ask_sockets(self: &Arc<Self>, container: &Container) -> mpsc::Receiver<Answer> {
+        let sockets = self.sockets().await;
+        let (sender, answers) = mpsc::channel(sockets.len().max(1));
+        let mut last: Option<oneshot::Receiver<()>> = None;
+        for socket in sockets {
             if !socket.engine().may_know(container.runtime()) {
                 continue;
             }
-            match socket.ask(container.full_id()).await {
-                // The interface of Kubernetes will know more of it.
-                Ok(Some(Told::All(info)))
-                    if socket.engine() == Engine::Containerd
-                        && info.pod.is_some()
-                        && self.engines.is_enabled(Engine::Cri) =>
-                {
-                    return Some(Told::Some(info));
+            let (node, sender) = (Arc::clone(self), sender.clone());
+            let id = container.full_id().to_owned();
+            let (is_over, over) = oneshot::channel();
+            let before = last.replace(over);
+            tokio::spawn(async move {
+                if let Some(before) = before {
+                    let _ = tokio::time::timeout(HEAD_START, before).await;
                 }
-                Ok(Some(told)) => return Some(told),
-                Ok(None) => {}
-                Err(error) => log::debug!("{}: {error}", socket.path().display()),
+                // Otherwise nobody listens any more.
+                if !sender.is_closed()
+                    && let Some(answer) = node.ask_socket(&socket, &id).await
+                {
+                    let _ = sender.send(answer).await;
+                }
+                drop(is_over);
+            });
+        }
+        answers
+    }
+
+    async fn ask_socket(&self, socket: &Socket, id: &str) -> Option<Answer> {
+        let engine = socket.engine();
+        match socket.ask(id, self.engines.wants_sizes()).await {
+            // The interface of Kubernetes will know more of it.
+            Ok(Some(Told::All(info)))
+                if engine == Engine::Containerd
+                    && info.pod.is_some()
+                    && self.engines.is_enabled(Engine::Cri) =>
+            {
+                Some(Answer::Less(info))
+            }
+            Ok(told) => told.map(Answer::Best),
+            Err(error) => {
+                log::debug!("{}: {error}", socket.path().display());
+                None
             }
         }
-        None
     }
 }
 
-/// Asks about containers when the runtime says that it made them: their first
-/// process, and perhaps their last, is yet to come.
-async fn listen(socket: Arc<Socket>, node: Weak<Node>) {
+/// What one socket answers.
+enum Answer {
+    /// Nobody else knows more.
+    Best(Told),
+    /// Another socket will know more.
+    Less(Info),
+}
+
+/// Waits for the answer of whoever knows most; what others tell meanwhile is put
+/// into `less`. `None`: nobody knows more than that.
+async fn best(answers: &mut mpsc::Receiver<Answer>, less: &mut Option<Info>) -> Option<Told> {
+    while let Some(answer) = answers.recv().await {
+        match answer {
+            Answer::Best(told) => return Some(told),
+            Answer::Less(info) => *less = Some(info),
+        }
+    }
+    None
+}
+
+/// Says which containers run, and asks about others when the runtime says that it
+/// made them: their first process, and perhaps their last, is yet to come.
+async fn listen(socket: Arc<Socket>, node: Weak<Node>, listing: Option<Listing>) {
+    let mut listing = listing;
     loop {
         let Some(containers) = node.upgrade().map(|node| node.containers.clone()) else {
             return;
         };
-        let mut announce = |id: &str, runtime: Option<Runtime>| {
+        let mut announce = |id: &str, runtime: Option<Runtime>, what: Announced| {
             let runtime = runtime.or(socket.runtime());
             if let (Some(containers), Some(runtime)) = (containers.upgrade(), runtime) {
-                // Known or not: it may have been asked about too early.
-                let container = containers.get(id, runtime);
-                containers.request(&container);
+                containers.announce(id, runtime, what);
             }
         };
         let connected = || {
@@ -296,11 +370,9 @@ async fn listen(socket: Arc<Socket>, node: Weak<Node>) {
                 node.back.notify_waiters();
             }
         };
-        let rest = match &*socket {
-            Socket::Docker(_, endpoint) => endpoint.watch(connected, &mut announce).await,
-            Socket::Cri(endpoint) => endpoint.watch(connected, &mut announce).await,
-            Socket::Containerd(endpoint) => endpoint.watch(connected, &mut announce).await,
-        };
+        socket.list(&mut announce).await;
+        drop(listing.take());
+        let rest = socket.watch(connected, &mut announce).await;
         if containers.strong_count() == 0 {
             return;
         }

@@ -4,7 +4,7 @@
 //! A name stands here without what the forms add: `falco.memory_rss` of bytes is
 //! `falcosecurity_falco_memory_rss_bytes` there and `falco.memory_rss_mb` here.
 
-use super::losses::{BUFFER_KINDS, by_cause, no_room};
+use super::losses::{BUFFER_KINDS, by_bug, by_cause, by_fault, no_room};
 use super::process::Usage;
 use super::{Board, Loaded, Sample};
 use crate::clock::{self, SECOND};
@@ -238,10 +238,11 @@ pub static METRICS: &[Metric] = &[
     each("falco.container_events", Count, State, Both, |f| by_outcome(f, "events")),
     one("scap.n_evts", Count, Kernel, BothAlways, |f| f.sample.counters.records),
     one("scap.n_drops", Count, Kernel, BothAlways, |f| f.sample.counters.lost()),
+    one("scap.n_late_evts", Count, Kernel, Both, |f| f.sample.counters.late),
     each("scap.n_drops_buffer", Count, Kernel, Both, buffers),
     one("scap.n_drops_scratch_map", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "no_memory")),
-    one("scap.n_drops_page_faults", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "invalid")),
-    one("scap.n_drops_bug", Count, Kernel, Both, |f| by_cause(&f.sample.counters.lost, "nested")),
+    one("scap.n_drops_page_faults", Count, Kernel, Both, |f| by_fault(&f.sample.counters)),
+    one("scap.n_drops_bug", Count, Kernel, Both, |f| by_bug(&f.sample.counters.lost)),
     each("scap.n_evts_cpu", Count, PerCpu, Both, |f| per_cpu(f, |_, ring| ring.records)),
     each("scap.n_drops_cpu", Count, PerCpu, Both, |f| per_cpu(f, lost_on)),
     each("scap.program_run_cnt", Count, Programs, Both, |f| per_program(f, |program| program.runs)),
@@ -371,4 +372,32 @@ fn lost_on(sample: &Sample, ring: &RingUse) -> u64 {
     let lost = sample.counters.lost.iter();
     let own = lost.filter(|lost| lost.cpu == Some(ring.cpu));
     own.map(|lost| lost.count).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+
+    #[test]
+    fn each_toggle_turns_off_its_group() {
+        let off = |key: &str| {
+            let text = format!("metrics: {{{key}: false}}");
+            let settings = config::from_text("f", &text, &[]).unwrap().config.metrics;
+            let all = [Always, Rules, Resources, State, Kernel, PerCpu, Programs];
+            let off = all.into_iter().filter(|group| !group.is_on(&settings));
+            off.collect::<Vec<_>>()
+        };
+        for (key, groups) in [
+            ("enabled", &[][..]),
+            ("rules_counters_enabled", &[Rules]),
+            ("resource_utilization_enabled", &[Resources]),
+            ("state_counters_enabled", &[State]),
+            ("kernel_event_counters_enabled", &[Kernel, PerCpu]),
+            ("kernel_event_counters_per_cpu_enabled", &[PerCpu]),
+            ("libbpf_stats_enabled", &[Programs]),
+        ] {
+            assert_eq!(off(key), groups, "{key}");
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //! waits, is written again, dropped or reported is the business of the other
 //! threads: `writer` and `supervisor`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -85,6 +85,8 @@ pub struct Outputs {
 /// What other settings change, opened and ready: see [`Outputs::prepare`].
 pub struct Change {
     formatter: Formatter,
+    capacity: usize,
+    timeout_ms: u64,
     steps: Vec<Step>,
 }
 
@@ -110,8 +112,9 @@ struct Worker {
 /// What the threads around one output know of each other.
 pub(super) struct Shared {
     pub(super) name: &'static str,
-    pub(super) capacity: usize,
-    pub(super) timeout_ms: u64,
+    /// Most lines in the queue. The queue itself has no bound, so that this can change.
+    pub(super) capacity: AtomicUsize,
+    pub(super) timeout_ms: AtomicU64,
     start: Instant,
     pub(super) written: AtomicU64,
     pub(super) dropped: AtomicU64,
@@ -183,32 +186,36 @@ impl Outputs {
         if !OUTPUTS.iter().any(|output| (output.enabled)(new)) {
             return Err(StartError::NoOutput);
         }
-        let queues_differ = capacity(old) != capacity(new) || old.timeout_ms != new.timeout_ms;
         let mut steps = Vec::new();
         for output in OUTPUTS {
             match ((output.enabled)(old), (output.enabled)(new)) {
                 (false, false) => {}
                 (true, false) => steps.push(Step::Remove(output.name)),
                 (false, true) => steps.push(Step::Add(Worker::start(output, new)?)),
-                (true, true) if queues_differ => {
-                    steps.push(Step::Remove(output.name));
-                    steps.push(Step::Add(Worker::start(output, new)?));
-                }
                 (true, true) if (output.same)(old, new) => {}
                 (true, true) => steps.push(Step::Replace(output.name, open(output, new)?)),
             }
         }
         Ok(Change {
             formatter: Formatter::new(new.format),
+            capacity: capacity(new),
+            timeout_ms: new.timeout_ms,
             steps,
         })
     }
 
     /// Goes on with other settings. Nothing is lost: what waits for an output
     /// is written by the new one of the same name, and an output that is taken
-    /// away writes it first.
+    /// away writes it first. Where more waits than a smaller queue has room for,
+    /// it waits on.
     pub fn apply(&mut self, change: Change) {
         self.formatter = change.formatter;
+        for Worker { shared, .. } in &self.workers {
+            shared.capacity.store(change.capacity, Ordering::Relaxed);
+            shared
+                .timeout_ms
+                .store(change.timeout_ms, Ordering::Relaxed);
+        }
         let mut removed = Vec::new();
         for step in change.steps {
             let at = |workers: &[Worker], name| workers.iter().position(|w| w.shared.name == name);
@@ -245,11 +252,11 @@ impl Outputs {
         let line = Arc::new(self.formatter.line(alert));
         self.recent.add(&line);
         for worker in &self.workers {
-            let sent = worker
-                .lines
-                .as_ref()
-                .is_some_and(|lines| lines.try_send(line.clone()).is_ok());
-            if !sent {
+            let room =
+                |lines: &&Sender<_>| lines.len() < worker.shared.capacity.load(Ordering::Relaxed);
+            // Only here lines are added, so that the room stays until then.
+            let lines = worker.lines.as_ref().filter(room);
+            if lines.is_none_or(|lines| lines.send(line.clone()).is_err()) {
                 worker.shared.dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -343,14 +350,13 @@ fn open(output: &Output, settings: &Settings) -> Result<Opened, StartError> {
 impl Worker {
     fn start(output: &'static Output, settings: &Settings) -> Result<Self, StartError> {
         let opened = open(output, settings)?;
-        let capacity = capacity(settings);
-        let (line_sender, lines) = bounded(capacity);
+        let (line_sender, lines) = unbounded();
         let (control_sender, control) = unbounded();
         let (alive, ended) = bounded::<()>(0);
         let shared = Arc::new(Shared {
             name: output.name,
-            capacity,
-            timeout_ms: settings.timeout_ms,
+            capacity: capacity(settings).into(),
+            timeout_ms: settings.timeout_ms.into(),
             start: Instant::now(),
             written: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
@@ -414,7 +420,7 @@ impl Shared {
             dropped: self.dropped.load(Ordering::Relaxed),
             lost: self.lost.load(Ordering::Relaxed),
             waiting: self.queue.len(),
-            capacity: self.capacity,
+            capacity: self.capacity.load(Ordering::Relaxed),
         }
     }
 }

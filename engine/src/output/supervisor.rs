@@ -69,7 +69,7 @@ impl Watch {
         error!(
             "output {}: its queue of {} alerts was full; {} alerts dropped",
             self.shared.name,
-            self.shared.capacity,
+            self.shared.capacity.load(Ordering::Relaxed),
             dropped - self.dropped
         );
         self.dropped = dropped;
@@ -77,7 +77,7 @@ impl Watch {
     }
 
     fn report_stuck(&mut self) {
-        let timeout = self.shared.timeout_ms;
+        let timeout = self.shared.timeout_ms.load(Ordering::Relaxed);
         let busy = self.shared.busy_since.load(Ordering::Relaxed);
         let lasts = self.shared.now().saturating_sub(busy);
         if busy > 0 && busy != self.stuck && lasts >= timeout {

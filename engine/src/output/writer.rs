@@ -94,10 +94,19 @@ impl Writer {
             }
             self.write();
         }
-        self.channel.finish();
+        self.take_back();
         self.shared
             .lost
             .fetch_add(self.pending.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Ends the channel. What it had kept back waits again, first of all.
+    fn take_back(&mut self) {
+        let left = self.channel.finish();
+        self.shared
+            .written
+            .fetch_sub(left.len() as u64, Ordering::Relaxed);
+        drop(self.pending.splice(..0, left));
     }
 
     /// Does what the program wants by now, without waiting for it.
@@ -127,6 +136,10 @@ impl Writer {
                     Err(_) => self.orphaned(),
                 },
             }
+            // What an output has given back.
+            if !self.pending.is_empty() {
+                return true;
+            }
         }
         match self.lines.try_recv() {
             Ok(line) => self.pending.push(line),
@@ -139,7 +152,7 @@ impl Writer {
         match message {
             Control::Reopen => self.channel.reopen(),
             Control::Replace(opened) => {
-                self.channel.finish();
+                self.take_back();
                 self.channel = opened.channel;
                 if let Some(trouble) = &mut self.trouble {
                     trouble.pause = PAUSE.0;

@@ -31,6 +31,11 @@ const OLD_TYPES: u16 = 335;
 /// were recorded.
 const OLDER: [(&str, &str); 3] = [("dup2", "dup"), ("dup3", "dup"), ("pipe2", "pipe")];
 
+/// Types of which later parameters stop programs with version 0.23 of Falco's
+/// libraries, such as sysdig 0.41, and how many they know: without the flags of
+/// `socket`, the address of `connect`, the argument of `fcntl`.
+const OLD_PARAMS: [(u16, usize); 3] = [(19, 4), (23, 3), (151, 3)];
+
 /// In front of a parameter of `ptrace` of which the byte that follows is a signal.
 const SIGNAL: u8 = 1;
 
@@ -56,7 +61,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(ty: &EventType, kind: Kind) -> Self {
+    fn new(ty: &EventType, kind: Kind, old_readers: bool) -> Self {
+        let known = OLD_PARAMS.iter().find(|(code, _)| *code == ty.code);
+        let known = known.filter(|_| old_readers);
+        let params = known.map_or(ty.params, |(_, count)| &ty.params[..*count]);
         let slots = kind.info().params;
         let put = |param: &events::Param| {
             let slot = slots.iter().position(|slot| slot.name == param.name);
@@ -76,8 +84,8 @@ impl Layout {
                 counted: true,
                 large: ty.kind == Role::Large,
             },
-            params: ty.params.iter().map(put).collect(),
-            entry: entry.map(|entry| Box::new(Self::new(entry, kind))),
+            params: params.iter().map(put).collect(),
+            entry: entry.map(|entry| Box::new(Self::new(entry, kind, old_readers))),
         }
     }
 }
@@ -124,7 +132,7 @@ impl Encoder {
             Kind::Syscall => None,
             kind => {
                 let ty = type_of(kind, last)?;
-                Some(Layout::new(ty, kind))
+                Some(Layout::new(ty, kind, old_readers))
             }
         };
         let generic = EventType {
@@ -135,7 +143,7 @@ impl Encoder {
         };
         Self {
             by_kind: ALL.iter().map(layout).collect(),
-            generic: Layout::new(&generic, Kind::Syscall),
+            generic: Layout::new(&generic, Kind::Syscall, old_readers),
             calls: syscalls::capture_numbers(),
             last_call: if old_readers { OLD_CALLS } else { u16::MAX },
             entries: old_readers,

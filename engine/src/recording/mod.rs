@@ -7,6 +7,7 @@
 //! written. See docs/captures.md.
 
 mod encode;
+mod file;
 mod machine;
 mod sink;
 mod snapshot;
@@ -17,6 +18,7 @@ use falco_abi::event::Event as Kind;
 use rustc_hash::FxHashSet;
 
 use self::encode::Encoder;
+pub use self::file::create;
 pub use self::machine::of_host;
 pub use self::sink::{Compression, Sink};
 use crate::event::{Event, RecordBuilder};
@@ -29,8 +31,9 @@ use crate::state::{State, Thread};
 pub struct Options {
     /// How it is compressed.
     pub compression: Compression,
-    /// For programs with older libraries of Falco, such as sysdig 0.29: entries
-    /// of calls are written too, and no kinds of descriptors that came later.
+    /// For programs with older libraries of Falco, such as sysdig 0.29 and 0.41:
+    /// entries of calls are written too, and no parameters and kinds of
+    /// descriptors that came later.
     pub old_readers: bool,
 }
 
@@ -44,6 +47,10 @@ pub enum Written {
     /// Captures have no such event.
     Nothing,
 }
+
+/// Is given what was appended, after each part of what is known. It may take it
+/// out. `false`: the rest is not wanted.
+pub type Part<'a> = dyn FnMut(&mut Vec<u8>) -> bool + 'a;
 
 /// Turns state and events into the bytes of a capture.
 pub struct Blocks {
@@ -67,16 +74,28 @@ impl Blocks {
     }
 
     /// Appends the beginning of a section: what is known now.
-    pub fn begin(&mut self, machine: &Machine, state: &State, out: &mut Vec<u8>) {
+    pub fn begin(
+        &mut self,
+        machine: &Machine,
+        state: &State,
+        out: &mut Vec<u8>,
+        part: &mut Part<'_>,
+    ) {
         self.began = false;
         self.told.clear();
-        self.known(machine, state, out);
+        self.known(machine, state, out, part);
     }
 
     /// The same beside events that go on: what follows may come behind this
     /// beginning or behind an earlier one with the events since.
-    pub fn known(&mut self, machine: &Machine, state: &State, out: &mut Vec<u8>) {
-        snapshot::write(machine, state, self.old_readers, out);
+    pub fn known(
+        &mut self,
+        machine: &Machine,
+        state: &State,
+        out: &mut Vec<u8>,
+        part: &mut Part<'_>,
+    ) {
+        snapshot::write(machine, state, self.old_readers, out, part);
         let containers = state.containers().all();
         self.told
             .retain(|id| containers.iter().any(|c| c.id() == &**id));
@@ -167,9 +186,21 @@ impl Writer {
     /// # Errors
     /// When it cannot be written.
     pub fn section(&mut self, machine: &Machine, state: &State) -> io::Result<()> {
-        self.block.clear();
-        self.blocks.begin(machine, state, &mut self.block);
-        self.sink.write(&self.block)
+        let Self {
+            sink,
+            blocks,
+            block,
+            ..
+        } = self;
+        block.clear();
+        let mut written = Ok(());
+        blocks.begin(machine, state, block, &mut |block| {
+            written = sink.write(block);
+            block.clear();
+            written.is_ok()
+        });
+        written?;
+        sink.write(block)
     }
 
     /// Writes an event, as [`Blocks::event`] has it.

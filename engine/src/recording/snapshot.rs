@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use falco_abi::flags::{clone, exec};
 
-use super::block;
+use super::{Part, block};
 use crate::source::capture::format::{self, Block, HOSTNAME, fd, interface, l4, user};
 use crate::source::capture::{Interface, Machine};
 use crate::state::address::{Address, End};
@@ -15,15 +15,22 @@ use crate::state::{Descriptor, FdKind, Protocol, State, Thread, UNSET};
 const LONGEST_PATH: usize = 1023;
 /// Longest list of arguments, variables or control groups, likewise.
 const LONGEST_LIST: usize = 4095;
-/// Bytes of a list of threads after which another block begins.
+/// Bytes of a list of threads or descriptors after which another block begins.
 const LONG_BLOCK: usize = 4 << 20;
 
 /// Last kind of descriptors that sysdig 0.29 knows; it refuses later ones.
 const OLD_KINDS: u8 = fd::FILE_V2;
 
 /// Appends all blocks that come before the first event. `old_readers`: without
-/// kinds of descriptors that they do not know.
-pub(super) fn write(machine: &Machine, state: &State, old_readers: bool, out: &mut Vec<u8>) {
+/// kinds of descriptors that they do not know. After each list `part` may take what
+/// there is, or want no more: what many processes have in common is listed for each.
+pub(super) fn write(
+    machine: &Machine,
+    state: &State,
+    old_readers: bool,
+    out: &mut Vec<u8>,
+    part: &mut Part<'_>,
+) {
     section(out);
     about_machine(machine, state, out);
     blocks(out, Block::Interfaces { sized: true }, |out| {
@@ -45,13 +52,18 @@ pub(super) fn write(machine: &Machine, state: &State, old_readers: bool, out: &m
                 sized(out, |out| thread(entry, out));
             }
         });
+        if !part(out) {
+            return;
+        }
         if left.peek().is_none() {
             break;
         }
     }
     let mut any = false;
     for thread in threads.iter().filter(|thread| thread.is_leader()) {
-        descriptors(state, thread, old_readers, out);
+        if !descriptors(state, thread, old_readers, out, part) {
+            return;
+        }
         any = true;
     }
     if !any {
@@ -216,21 +228,40 @@ fn thread(thread: &Thread, out: &mut Vec<u8>) {
     out.extend_from_slice(&group.to_le_bytes());
 }
 
-/// The open descriptors of a process; other threads have the same.
-fn descriptors(state: &State, thread: &Thread, old_readers: bool, out: &mut Vec<u8>) {
+/// The open descriptors of a process; other threads have the same. `false`: no
+/// more is wanted.
+fn descriptors(
+    state: &State,
+    thread: &Thread,
+    old_readers: bool,
+    out: &mut Vec<u8>,
+    part: &mut Part<'_>,
+) -> bool {
     let Some(files) = state.threads().files(thread) else {
-        return;
+        return true;
     };
-    blocks(out, Block::Descriptors { sized: true }, |out| {
-        out.extend_from_slice(&u64::from(thread.tid).to_le_bytes());
-        for (num, file) in files.iter() {
-            sized(out, |out| {
-                out.extend_from_slice(&u64::from(num).to_le_bytes());
-                out.extend_from_slice(&file.ino.to_le_bytes());
-                descriptor(file, old_readers, out);
-            });
+    let mut left = files.iter().peekable();
+    loop {
+        blocks(out, Block::Descriptors { sized: true }, |out| {
+            out.extend_from_slice(&u64::from(thread.tid).to_le_bytes());
+            let start = out.len();
+            while out.len() - start < LONG_BLOCK
+                && let Some((num, file)) = left.next()
+            {
+                sized(out, |out| {
+                    out.extend_from_slice(&u64::from(num).to_le_bytes());
+                    out.extend_from_slice(&file.ino.to_le_bytes());
+                    descriptor(file, old_readers, out);
+                });
+            }
+        });
+        if !part(out) {
+            return false;
         }
-    });
+        if left.peek().is_none() {
+            return true;
+        }
+    }
 }
 
 fn protocol(protocol: Protocol) -> u8 {

@@ -530,7 +530,7 @@ fn warn_of_old_fields(rule: &Rule, report: &mut Report) {
 
 fn warn_of_many_events(rule: &Rule, compiled: &Compiled, report: &mut Report) {
     let events = &compiled.events.holds;
-    let message = match events.codes() {
+    let message = match events.len() {
         0 => {
             let message = "rule can never match: there is no event that its checks allow";
             report.add(Code::NeverMatches, rule.place, rule_item(rule), message);

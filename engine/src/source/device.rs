@@ -8,7 +8,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use falco_abi::control::{
-    IOCTL_INTEREST, IOCTL_SETUP, IOCTL_STATS, IOCTL_VERSION, Interest, Setup, Stats, Version,
+    ALL_CPUS, IOCTL_INTEREST, IOCTL_SETUP, IOCTL_STATS, IOCTL_VERSION, Interest, Setup, Stats,
+    Version,
 };
 use falco_abi::{ABI_VERSION, layout};
 use nix::errno::Errno;
@@ -155,13 +156,17 @@ impl Device {
         unsafe { self.ioctl("interest", IOCTL_INTEREST, *interest) }.map(drop)
     }
 
-    /// Sums over all rings.
+    /// Sums over all CPUs.
     ///
     /// # Errors
     /// Before setup.
     pub fn stats(&self) -> Result<Stats, DeviceError> {
+        let asked = Stats {
+            cpu: ALL_CPUS,
+            ..Stats::default()
+        };
         // SAFETY: The argument is what this number stands for; see `ioctl`.
-        unsafe { self.ioctl("statistics", IOCTL_STATS, Stats::default()) }
+        unsafe { self.ioctl("statistics", IOCTL_STATS, asked) }
     }
 
     /// An error of the kernel, with what was tried.

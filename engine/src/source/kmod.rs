@@ -1,11 +1,11 @@
 //! The module's rings, merged by time.
 
 use std::path::Path;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use falco_abi::control::{Interest, Region, Setup, hook, map_offset};
-use falco_abi::event::CLASS_NAMES;
+use falco_abi::event::{CLASS_NAMES, CLASSES};
 use falco_abi::record::{HEADER_SIZE, RECORD_ALIGN};
 use falco_abi::ring::{LOSS_NAMES, RING_MAGIC};
 use nix::errno::Errno;
@@ -13,8 +13,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::device::{Device, DeviceError};
 use super::mapping::{Consumer, Data, Producer};
-use super::merge::{self, merge};
-use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
+use super::merge::{self, Order, merge};
+use super::{Batch, Counters, FAULT, Lost, RingUse, Source, boot_time, epoch_offset};
 use crate::event::read_header;
 
 /// After a batch the reader sleeps this long before it looks again: under load
@@ -53,7 +53,7 @@ pub struct KmodSource {
     device: Device,
     epoch_offset: i64,
     /// Records that were handed out.
-    records: u64,
+    order: Order,
     /// The last round brought something.
     busy: bool,
     /// The last round found some ring rather full.
@@ -104,7 +104,7 @@ impl KmodSource {
             rings,
             device,
             epoch_offset,
-            records: 0,
+            order: Order::default(),
             busy: false,
             pressed: false,
             quiet: false,
@@ -160,7 +160,7 @@ impl Source for KmodSource {
         }
         self.epoch_offset = epoch_offset();
         let horizon = self.begin_round();
-        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
+        self.busy = merge(&mut self.rings, &mut self.order, horizon, each)?;
         Ok(if self.busy {
             Batch::Some
         } else {
@@ -170,14 +170,14 @@ impl Source for KmodSource {
 
     fn counters(&self) -> anyhow::Result<Counters> {
         let stats = self.device.stats()?;
-        let mut lost = Vec::new();
+        let (mut lost, mut faults) = (Vec::new(), Vec::new());
         for ring in &self.rings {
             let page = ring.producer.page();
-            for (cause, classes) in LOSS_NAMES.iter().zip(&page.lost) {
+            let add = |to: &mut Vec<Lost>, cause, classes: &[AtomicU64; CLASSES]| {
                 for (class, counter) in CLASS_NAMES.iter().zip(classes) {
                     let count = counter.load(Ordering::Relaxed);
                     if count > 0 {
-                        lost.push(Lost {
+                        to.push(Lost {
                             cpu: Some(ring.cpu),
                             cause,
                             class,
@@ -185,7 +185,11 @@ impl Source for KmodSource {
                         });
                     }
                 }
+            };
+            for (cause, classes) in LOSS_NAMES.iter().zip(&page.lost) {
+                add(&mut lost, cause, classes);
             }
+            add(&mut faults, FAULT, &page.faults);
         }
         if stats.lost_no_ring > 0 {
             lost.push(Lost {
@@ -207,7 +211,9 @@ impl Source for KmodSource {
         });
         Ok(Counters {
             records: stats.records,
+            late: self.order.late,
             lost,
+            faults,
             rings: rings.collect(),
             programs: Vec::new(),
         })

@@ -12,11 +12,21 @@ pub(super) trait Ring {
     fn release(&self);
 }
 
+/// What was handed out so far.
+#[derive(Default)]
+pub(super) struct Order {
+    records: u64,
+    /// Time of the last one.
+    last: u64,
+    /// How many were older than one before them.
+    pub(super) late: u64,
+}
+
 /// Hands out the records of the round up to a time, the earliest first, with their
 /// numbers; whether there was one.
 pub(super) fn merge<R: Ring>(
     rings: &mut [R],
-    records: &mut u64,
+    order: &mut Order,
     horizon: u64,
     each: &mut dyn FnMut(u64, &[u8]),
 ) -> anyhow::Result<bool> {
@@ -38,9 +48,11 @@ pub(super) fn merge<R: Ring>(
         let limit = next.last().map_or(horizon, |&(ts, _)| ts.min(horizon));
         let ring = &mut rings[index];
         let mut upcoming = Some(ts);
-        while upcoming.is_some_and(|ts| ts <= limit) {
-            *records += 1;
-            each(*records, ring.front()?);
+        while let Some(now) = upcoming.filter(|&ts| ts <= limit) {
+            order.records += 1;
+            order.late += u64::from(now < order.last);
+            order.last = order.last.max(now);
+            each(order.records, ring.front()?);
             ring.pop()?;
             any = true;
             upcoming = ring.peek()?;
@@ -54,4 +66,63 @@ pub(super) fn merge<R: Ring>(
         ring.release();
     }
     Ok(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Times; the records are the times as bytes.
+    struct Times(VecDeque<u64>, [u8; 8]);
+
+    impl Times {
+        fn of(times: &[u64]) -> Self {
+            let mut ring = Self(times.iter().copied().collect(), [0; 8]);
+            ring.show();
+            ring
+        }
+
+        fn show(&mut self) {
+            self.1 = self.0.front().copied().unwrap_or_default().to_ne_bytes();
+        }
+    }
+
+    impl Ring for Times {
+        fn peek(&self) -> anyhow::Result<Option<u64>> {
+            Ok(self.0.front().copied())
+        }
+
+        fn front(&self) -> anyhow::Result<&[u8]> {
+            Ok(&self.1)
+        }
+
+        fn pop(&mut self) -> anyhow::Result<()> {
+            self.0.pop_front();
+            self.show();
+            Ok(())
+        }
+
+        fn release(&self) {}
+    }
+
+    #[test]
+    fn what_comes_late_is_handed_out_and_counted() {
+        let mut rings = [Times::of(&[1, 4, 9]), Times::of(&[2, 3])];
+        let (mut order, mut seen) = (Order::default(), Vec::new());
+        let mut each = |number: u64, record: &[u8]| {
+            seen.push((number, u64::from_ne_bytes(record.try_into().unwrap())));
+        };
+        assert!(merge(&mut rings, &mut order, 8, &mut each).unwrap());
+        assert_eq!(order.late, 0);
+        // Its probe was held up between the clock and the ring.
+        rings[1] = Times::of(&[3, 10]);
+        assert!(merge(&mut rings, &mut order, 20, &mut each).unwrap());
+        assert_eq!(order.late, 1);
+        assert_eq!(
+            seen,
+            [(1, 1), (2, 2), (3, 3), (4, 4), (5, 3), (6, 9), (7, 10)]
+        );
+    }
 }

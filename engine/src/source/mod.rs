@@ -6,6 +6,7 @@ pub mod ebpf;
 pub mod kmod;
 mod mapping;
 mod merge;
+pub mod nodriver;
 
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::syscall::SYSCALL_MAX;
@@ -18,8 +19,13 @@ use crate::state::State;
 pub struct Counters {
     /// Records written.
     pub records: u64,
+    /// Records that were handed out after one with a later time.
+    pub late: u64,
     /// Records lost, with cause and class, without those that are 0.
     pub lost: Vec<Lost>,
+    /// Records that are there but lack a parameter, since a program's memory could not be
+    /// read, by class; the cause is [`FAULT`].
+    pub faults: Vec<Lost>,
     /// The rings, if the source has some.
     pub rings: Vec<RingUse>,
     /// What eBPF programs cost, if the kernel measures it.
@@ -49,6 +55,9 @@ pub struct RingUse {
     /// Bytes that it has room for.
     pub size: u64,
 }
+
+/// Cause of [`Counters::faults`].
+pub const FAULT: &str = "fault";
 
 impl Counters {
     /// Records lost for any reason.
@@ -83,6 +92,10 @@ pub enum Batch {
     End,
 }
 
+/// Makes ready what an interest needs, on another thread than that of the source:
+/// see [`Source::preparer`].
+pub type Preparer = Box<dyn FnMut(&Interest) -> anyhow::Result<()> + Send>;
+
 /// A source of records: the module's rings, or a capture, whose events become
 /// the same records.
 pub trait Source {
@@ -91,6 +104,11 @@ pub trait Source {
     /// # Errors
     /// When the kernel refuses.
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()>;
+
+    /// What is to be asked first, beside the reader, where an interest may take its time.
+    fn preparer(&self) -> Option<Preparer> {
+        None
+    }
 
     /// Says whether nobody wants the calls of `fcntl` that change nothing. A source
     /// for which they cost nothing may make records of them nevertheless.

@@ -8,6 +8,7 @@ use bumpalo::collections::Vec as BumpVec;
 use triomphe::ThinArc;
 
 use super::address::{Address, End};
+use super::grown;
 
 /// Kind of a descriptor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -222,6 +223,7 @@ impl Label {
 
     fn of(text: &[u8], len: usize, flags: u32, dev: u32) -> Self {
         let len = len as u32;
+        grown::add(text.len());
         let text = ThinArc::from_header_and_slice(Head { len, dev }, text);
         Self(Kept::Name(flags, text))
     }

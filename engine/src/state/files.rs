@@ -7,6 +7,7 @@ use std::ops::Deref;
 use triomphe::Arc;
 
 use super::descriptor::{Descriptor, Place};
+use super::grown;
 
 /// Most descriptors that are kept of one table.
 const MAX_OPEN: usize = 65_536;
@@ -60,6 +61,14 @@ impl FileTable {
         self.entries.iter().map(|e| (e.place.num(), e))
     }
 
+    /// The entries, to be changed: they are this table's alone from now on.
+    fn own(&mut self) -> &mut Vec<Descriptor> {
+        if !self.entries.is_unique() {
+            grown::add(size_of_val(self.entries.as_slice()));
+        }
+        Arc::make_mut(&mut self.entries)
+    }
+
     /// Opens a number, in place of what it referred to.
     fn insert(&mut self, num: u32, descriptor: Descriptor, cloexec: bool) {
         let Some(place) = Place::new(num, cloexec) else {
@@ -70,9 +79,9 @@ impl FileTable {
             ..descriptor
         };
         match self.find(num) {
-            Ok(at) => Arc::make_mut(&mut self.entries)[at] = entry,
+            Ok(at) => self.own()[at] = entry,
             Err(at) if self.entries.len() < MAX_OPEN => {
-                let entries = Arc::make_mut(&mut self.entries);
+                let entries = self.own();
                 // There are many tables, most of which grow no more.
                 if entries.len() == entries.capacity() {
                     entries.reserve_exact((entries.len() / 8).max(2));
@@ -86,14 +95,14 @@ impl FileTable {
     /// Closes a number.
     fn remove(&mut self, num: u32) {
         if let Ok(at) = self.find(num) {
-            Arc::make_mut(&mut self.entries).remove(at);
+            self.own().remove(at);
         }
     }
 
     /// Changes what the number refers to.
     fn change(&mut self, num: u32, change: impl FnOnce(&mut Descriptor)) {
         if let Ok(at) = self.find(num) {
-            change(&mut Arc::make_mut(&mut self.entries)[at]);
+            change(&mut self.own()[at]);
         }
     }
 
@@ -102,7 +111,7 @@ impl FileTable {
         if let Ok(at) = self.find(num)
             && self.entries[at].place.cloexec() != cloexec
         {
-            let place = &mut Arc::make_mut(&mut self.entries)[at].place;
+            let place = &mut self.own()[at].place;
             *place = place.with_cloexec(cloexec);
         }
     }
@@ -115,7 +124,7 @@ impl FileTable {
         if !self.entries.iter().any(differs) {
             return;
         }
-        let entries = Arc::make_mut(&mut self.entries).iter_mut();
+        let entries = self.own().iter_mut();
         for entry in entries.filter(|entry| differs(entry)) {
             entry.place = entry.place.with_cloexec(cloexec);
         }
@@ -138,7 +147,7 @@ impl FileTable {
 
     fn retain(&mut self, keep: impl Fn(&Descriptor) -> bool) {
         if !self.entries.iter().all(&keep) {
-            Arc::make_mut(&mut self.entries).retain(keep);
+            self.own().retain(keep);
         }
     }
 }
@@ -346,8 +355,11 @@ mod tests {
         child.remove_range(5, 9);
         child.exec();
         assert!(Arc::ptr_eq(&parent.entries, &child.entries));
+        let before = grown::bytes();
         child.change(0, |d| d.kind = FdKind::Pipe);
         parent.remove(1);
+        // One of the two was copied.
+        assert_eq!(grown::bytes() - before, 2 * 32);
         assert_eq!(nums(&parent), [0]);
         assert_eq!(nums(&child), [0, 1]);
         assert_eq!(parent.get(0).unwrap().kind, FdKind::File);

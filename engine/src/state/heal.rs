@@ -10,10 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
-use falco_abi::event::traits;
+use falco_abi::event::{Event as Kind, traits};
 use log::info;
 use rustc_hash::FxHashSet;
 
+use super::address::Address;
+use super::descriptor::{Descriptor, FdKind, Protocol};
 use super::procfs::ProcFs;
 use super::thread::{Thread, UNSET};
 use super::{Counters, State};
@@ -53,8 +55,9 @@ struct Reading {
 #[derive(Debug, Default)]
 pub(super) struct Healing {
     reader: Option<Reader>,
-    /// The numbers when it began.
+    /// The numbers when it began, and when that was.
     before: Counters,
+    begun: Option<Instant>,
     /// Something was lost since the last reading began.
     wanted: bool,
     /// A reading goes on; since when, and which threads events changed.
@@ -111,6 +114,11 @@ impl Healing {
         })
     }
 
+    /// Whether there are processes whose descriptors are in doubt.
+    pub(super) fn has_doubts(&self) -> bool {
+        !self.doubted.is_empty()
+    }
+
     fn is_over(&self) -> bool {
         !self.wanted && !self.reading && self.gone.is_empty() && self.doubted.is_empty()
     }
@@ -134,17 +142,53 @@ fn runs_another(known: &Thread, read: &Thread) -> bool {
     other_file || other_words && (!known.executed || old.exe.is_empty())
 }
 
-/// Whether events were lost that change a thread. What Falco's state takes
-/// from the next program only, and what changes by itself, is no sign.
+/// Whether a thread is another than is known, for events were lost that change
+/// it. A few of these change without an event, or count from the next program
+/// only; after a loss nobody can tell that from a lost one. Control groups are
+/// told by container alone: what they are called depends on who reads.
 fn differs(known: &Thread, read: &Thread) -> bool {
-    let ids = |t: &Thread| (t.uid, t.gid, t.ruid, t.rgid, t.sid);
+    let ids = |t: &Thread| (t.uid, t.gid, t.ruid, t.rgid);
+    let groups = |t: &Thread| (t.sid, t.pgid, t.vpgid, t.tty);
     let container = |t: &Thread| t.container.as_ref().map(|c| c.id().to_owned());
     let removed = read.cwd.ends_with(b" (deleted)/");
+    let other_login = known.loginuid != read.loginuid && read.loginuid != UNSET;
     runs_another(known, read)
         || known.cwd != read.cwd && !removed
         || ids(known) != ids(read)
-        || known.is_leader() && known.ptid != read.ptid
+        || groups(known) != groups(read)
+        || known.caps != read.caps
         || container(known) != container(read)
+        || known.is_leader() && known.ptid != read.ptid
+        || other_login
+}
+
+/// Whether what is known of a descriptor and what was read mean one thing. What
+/// events told has no inode where their records have none.
+fn is_same(known: &Descriptor, read: &Descriptor) -> bool {
+    // A socket that is in no table of sockets has no kind.
+    let untold = read.kind == FdKind::Socket && known.kind.is_socket();
+    if known.kind != read.kind && !untold {
+        return false;
+    }
+    if known.ino != 0 && read.ino != 0 {
+        return known.ino == read.ino;
+    }
+    match (known.address(), read.address()) {
+        // One that is not connected has its own end alone in the tables, while
+        // events tell whom it talks to.
+        (Some(Address::IpPair(source, destination)), Some(Address::Ip(own))) => {
+            known.protocol != Protocol::Tcp && [source, destination].iter().any(|e| e.1 == own.1)
+        }
+        (Some(known), Some(read)) => known == read || known == read.turned(),
+        // It has one, of which events did not tell.
+        (None, Some(_)) => false,
+        // What the other end is called is nowhere to be read.
+        (Some(Address::UnixPair(_, _, path)), None) => {
+            read.name().is_empty() || path == read.name()
+        }
+        (Some(_), None) => true,
+        (None, None) => known.name() == read.name(),
+    }
 }
 
 impl State {
@@ -157,6 +201,7 @@ impl State {
         if any && self.healing.reader.is_some() {
             if self.healing.is_over() {
                 self.healing.before = self.counters;
+                self.healing.begun = Some(Instant::now());
             }
             self.healing.wanted = true;
         }
@@ -164,7 +209,19 @@ impl State {
 
     /// Notes what an event changes while all is read.
     pub(super) fn note_change(&mut self, event: &Event<'_>, tid: u32) {
-        if self.healing.reading && event.info().traits & traits::MODIFIES_STATE != 0 {
+        let changes = event.info().traits & traits::MODIFIES_STATE != 0
+            || matches!(
+                event.kind,
+                Kind::Unshare | Kind::Setns | Kind::Setpgid | Kind::Setrlimit | Kind::Prlimit
+            );
+        if changes {
+            self.note_changed(tid);
+        }
+    }
+
+    /// Notes a thread that an event of another one changes.
+    pub(super) fn note_changed(&mut self, tid: u32) {
+        if self.healing.reading {
             self.healing.changed.insert(tid);
         }
     }
@@ -183,9 +240,12 @@ impl State {
         self.heal_some();
         if self.healing.is_over() {
             let (now, before) = (self.counters, self.healing.before);
+            let took = self.healing.begun.map_or(Duration::ZERO, |t| t.elapsed());
             info!(
-                "after a loss the state was held against /proc: {} threads were found, {} \
-                 corrected, {} were gone",
+                "after a loss the state was held against /proc, which took {} ms for {} threads: \
+                 {} were found, {} corrected, {} were gone",
+                took.as_millis(),
+                self.table.len(),
                 now.healed - before.healed,
                 now.corrected - before.corrected,
                 now.swept - before.swept,
@@ -294,7 +354,8 @@ impl State {
         (known.vtid, known.vpid) = (read.vtid, read.vpid);
         known.caps = read.caps;
         known.tty = read.tty;
-        if known.loginuid == UNSET {
+        known.usage.fd_limit = read.usage.fd_limit;
+        if read.loginuid != UNSET {
             known.loginuid = read.loginuid;
         }
         known.cgroups = read.cgroups;
@@ -334,13 +395,91 @@ impl State {
         let numbers: FxHashSet<u32> = open.iter().map(|open| open.num).collect();
         files.keep(|num| numbers.contains(&num));
         for open in open {
-            let same = files.get(open.num).is_some_and(|known| {
-                known.kind == open.descriptor.kind
-                    && (known.ino == 0 || known.ino == open.descriptor.ino)
-            });
-            if !same {
+            let known = files.get(open.num);
+            if !known.is_some_and(|known| is_same(known, &open.descriptor)) {
                 files.insert(open.num, open.descriptor, open.cloexec);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn socket(address: Option<Address<'_>>, protocol: Protocol) -> Descriptor {
+        let kind = address.map_or(FdKind::Ipv4, Address::kind);
+        let mut socket = Descriptor::new(kind);
+        socket.protocol = protocol;
+        if let Some(address) = address {
+            socket.label = address.into();
+        }
+        socket
+    }
+
+    #[test]
+    fn a_socket_is_told_by_its_address() {
+        let end = |port: u16| ([10, 0, 0, 1].into(), port);
+        let tcp = |address| socket(Some(address), Protocol::Tcp);
+        let udp = |address| socket(Some(address), Protocol::Udp);
+        let pair = |from, to| Address::IpPair(end(from), end(to));
+        // As the tables of sockets have it, it has an inode.
+        let read = |mut socket: Descriptor| {
+            socket.ino = 77;
+            socket
+        };
+        let known = tcp(pair(5000, 80));
+        assert!(is_same(&known, &read(tcp(pair(5000, 80)))));
+        assert!(is_same(&known, &read(tcp(pair(80, 5000)))), "by role");
+        assert!(!is_same(&known, &read(tcp(pair(5001, 80)))));
+        assert!(!is_same(&known, &read(tcp(Address::Ip(end(5000))))));
+        assert!(!is_same(&known, &read(Descriptor::new(FdKind::Unix))));
+        // One that is in no table.
+        assert!(is_same(&known, &read(Descriptor::new(FdKind::Socket))));
+        // That it was connected was not told.
+        let new = socket(None, Protocol::Tcp);
+        assert!(!is_same(&new, &read(known.clone())));
+        // One without connection.
+        let known = udp(pair(5000, 53));
+        assert!(is_same(&known, &read(udp(Address::Ip(end(5000))))));
+        assert!(!is_same(&known, &read(udp(Address::Ip(end(5001))))));
+        let mut known = known;
+        known.ino = 76;
+        assert!(!is_same(&known, &read(known.clone())), "another inode");
+        // Of a connection the tables have the path of one end at most.
+        let unix = |address: Address<'_>| socket(Some(address), Protocol::Unknown);
+        let known = unix(Address::UnixPair(1, 2, b"/run/a"));
+        assert!(is_same(&known, &read(Descriptor::new(FdKind::Unix))));
+        assert!(is_same(&known, &read(unix(Address::Unix(b"/run/a")))));
+        assert!(!is_same(&known, &read(unix(Address::Unix(b"/run/b")))));
+    }
+
+    #[test]
+    fn a_thread_is_told_by_all_that_events_change() {
+        let mut known = Thread::new(7, 7);
+        known.run(b"a", crate::state::Image::default());
+        assert!(!differs(&known, &known.clone()));
+        let changes: [fn(&mut Thread); 10] = [
+            |t| t.uid = 1,
+            |t| t.rgid = 1,
+            |t| t.sid = 1,
+            |t| t.pgid = 1,
+            |t| t.vpgid = 1,
+            |t| t.tty = 1,
+            |t| t.loginuid = 1,
+            |t| t.caps.effective = 1,
+            |t| t.ptid = 1,
+            |t| t.cwd = b"/a/".as_slice().into(),
+        ];
+        for (at, change) in changes.iter().enumerate() {
+            let mut read = known.clone();
+            change(&mut read);
+            assert!(differs(&known, &read), "change {at}");
+        }
+        // Nobody could read it.
+        known.loginuid = 5;
+        let mut read = known.clone();
+        read.loginuid = UNSET;
+        assert!(!differs(&known, &read));
     }
 }

@@ -7,6 +7,7 @@
 pub mod address;
 pub mod descriptor;
 pub mod files;
+pub(crate) mod grown;
 mod heal;
 pub(crate) mod opened;
 mod process;
@@ -83,8 +84,8 @@ const DESCRIPTORS: u16 = traits::CREATES_FD | traits::MODIFIES_STATE;
 /// Traits of the events that have to do with a descriptor.
 const WITH_DESCRIPTOR: u16 = traits::CREATES_FD | traits::USES_FD | traits::DESTROYS_FD;
 
-/// Processes whose descriptors are read in one [`State::tick`].
-const READ: usize = 32;
+/// Longest time of the loop that one call of [`State::read_on`] takes.
+const READING: Duration = Duration::from_millis(2);
 
 /// Stands for every thread of which nothing could be found out.
 static UNKNOWN: LazyLock<Thread> = LazyLock::new(Thread::unknown);
@@ -138,6 +139,8 @@ pub struct State {
     addresses: FxHashSet<IpAddr>,
     addressed: Option<Instant>,
     refreshed: Option<Instant>,
+    /// Seconds that [`State::tick`] has seen, and one.
+    second: u32,
     purging: Purging,
     /// Of the clock that sweeps go by.
     seconds: u32,
@@ -193,6 +196,7 @@ impl State {
             host_users: HostUsers::new(host_root),
             containers,
             hostname: hostname(),
+            second: 1,
             ..Self::default()
         })
     }
@@ -215,7 +219,7 @@ impl State {
         if let Some(reader) = &self.container_users {
             for thread in self.table.iter() {
                 if let Some(container) = &thread.container {
-                    reader.request(container, thread.pid, Duration::ZERO);
+                    reader.request(container, thread.pid, self.second, Duration::ZERO);
                 }
             }
         }
@@ -342,7 +346,8 @@ impl State {
             let runtime = info.runtime.unwrap_or(Runtime::Cri);
             let told = Container::new(full.unwrap_or(&id), runtime);
             told.publish(info.clone());
-            if gone.is_none() {
+            // Of a live machine it is what the runtimes told, in fewer words.
+            if gone.is_none() && !self.containers.are_asked_for() {
                 self.containers.tell(&id, info);
             }
             told
@@ -365,10 +370,11 @@ impl State {
         self.renamed || self.without_files
     }
 
-    /// Whether what is kept under a number was made of this event's path, so that
-    /// both have the same name.
-    pub(crate) fn has_path_of(&self, event: &Event<'_>, num: u32) -> bool {
-        self.path_opened == Some((event.num, num))
+    /// The number under which what this event opened by a path is kept: both have
+    /// the same name.
+    pub(crate) fn opened_by(&self, event: &Event<'_>) -> Option<u32> {
+        let (by, num) = self.path_opened?;
+        (by == event.num).then_some(num)
     }
 
     /// Name of the machine.
@@ -470,30 +476,49 @@ impl State {
         Context::new(event, thread, self, arena)
     }
 
-    /// The user in the eyes of a thread: a container has users of its own.
-    pub fn user<'a>(&'a self, container: Option<&'a Container>, uid: u32) -> Option<&'a User> {
+    /// A part of the user in the eyes of a thread: a container has users of its
+    /// own. They may change meanwhile, so that the arena has what is told.
+    pub fn of_user<'a>(
+        &'a self,
+        container: Option<&Container>,
+        uid: u32,
+        part: impl Fn(&User) -> &str,
+        arena: &'a Bump,
+    ) -> Option<&'a str> {
         match container {
-            Some(container) => container.users()?.user(uid),
-            None => self.host_users.users().user(uid),
+            Some(container) => Some(arena.alloc_str(part(container.users()?.user(uid)?))),
+            None => Some(part(self.host_users.users().user(uid)?)),
         }
     }
 
     /// Name of the user in the eyes of a thread.
-    pub fn user_name<'a>(&'a self, container: Option<&'a Container>, uid: u32) -> &'a str {
-        match self.user(container, uid) {
-            Some(user) => &user.name,
+    pub fn user_name<'a>(
+        &'a self,
+        container: Option<&Container>,
+        uid: u32,
+        arena: &'a Bump,
+    ) -> &'a str {
+        match self.of_user(container, uid, |user| &user.name, arena) {
+            Some(name) => name,
             None if uid == 0 => "root",
             None => "<NA>",
         }
     }
 
     /// Name of the group in the eyes of a thread.
-    pub fn group_name<'a>(&'a self, container: Option<&'a Container>, gid: u32) -> &'a str {
-        let users = match container {
-            Some(container) => container.users(),
-            None => Some(self.host_users.users()),
+    pub fn group_name<'a>(
+        &'a self,
+        container: Option<&Container>,
+        gid: u32,
+        arena: &'a Bump,
+    ) -> &'a str {
+        let name = match container {
+            Some(container) => container
+                .users()
+                .and_then(|users| Some(&*arena.alloc_str(users.group(gid)?))),
+            None => self.host_users.users().group(gid),
         };
-        match users.and_then(|users| users.group(gid)) {
+        match name {
             Some(name) => name,
             None if gid == 0 => "root",
             None => "<NA>",
@@ -501,6 +526,7 @@ impl State {
     }
 
     /// Takes in what the event tells, before the rules look at it.
+    #[inline]
     pub fn before(&mut self, event: &Event<'_>) {
         self.renamed = false;
         self.path_opened = None;
@@ -511,6 +537,14 @@ impl State {
                 times.first = event.time;
             }
         }
+        if self.is_close_alone(event) {
+            self.counters.threads.again += 1;
+        } else {
+            self.take_in(event);
+        }
+    }
+
+    fn take_in(&mut self, event: &Event<'_>) {
         if event.kind == Kind::TaskNew {
             self.task_new(event);
             return;
@@ -544,7 +578,8 @@ impl State {
         self.last_tid = tid;
         self.note_change(event, tid);
         match event.kind {
-            Kind::Execve => self.execve(event),
+            // Captures have the one that was called.
+            Kind::Execve | Kind::Execveat => self.execve(event),
             Kind::Clone | Kind::Clone3 | Kind::Fork | Kind::Vfork => self.cloned(event),
             Kind::Setuid
             | Kind::Setgid
@@ -559,7 +594,7 @@ impl State {
             Kind::Brk | Kind::Mmap | Kind::Mmap2 | Kind::Munmap => self.sized(event),
             Kind::Switch => self.switched(event),
             Kind::Setrlimit | Kind::Prlimit => self.limited(event),
-            Kind::Unshare => self.unshared(event),
+            Kind::Unshare | Kind::Setns => self.changed_namespace(event),
             Kind::Procexit => self.table.ends(tid),
             kind => self.moved(event, kind),
         }
@@ -576,19 +611,36 @@ impl State {
         self.want_users(tid);
     }
 
+    /// Whether it is a `close` of the thread of the event before, in a capture:
+    /// there is nothing to do before it, and that is what most events are.
+    #[inline]
+    fn is_close_alone(&self, event: &Event<'_>) -> bool {
+        event.kind == Kind::Close
+            && event.header.tid == self.last_tid
+            && self.last_tid != 0
+            && self.proc.is_none()
+            && self.container_users.is_none()
+    }
+
     /// Takes out what ended with the event, after the rules looked at it.
+    #[inline]
     pub fn after(&mut self, event: &Event<'_>) {
         if event.kind == Kind::Close && !self.without_files {
             self.closed(event);
         }
         if event.kind == Kind::Procexit {
-            let tid = event.header.tid;
-            let reaper = event.int(procexit::Slot::reaper_tid as usize);
-            let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
-            let reaper = reaper.filter(|&tid| tid != 0);
-            self.table
-                .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
+            self.ended(event);
         }
+    }
+
+    fn ended(&mut self, event: &Event<'_>) {
+        let tid = event.header.tid;
+        self.last_tid = 0;
+        let reaper = event.int(procexit::Slot::reaper_tid as usize);
+        let reaper = reaper.and_then(|tid| u32::try_from(tid).ok());
+        let reaper = reaper.filter(|&tid| tid != 0);
+        self.table
+            .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
     }
 
     /// Reads now what all processes have open, for those that want to tell it.
@@ -598,16 +650,34 @@ impl State {
         }
     }
 
+    /// Whether there are processes of which is still to be read what they have
+    /// open, for the first time or after a loss.
+    pub fn is_reading(&self) -> bool {
+        !self.without_files && (!self.unread.is_empty() || self.healing.has_doubts())
+    }
+
+    /// For every pause between events: reads what some more processes have open.
+    pub fn read_on(&mut self) {
+        let begun = Instant::now();
+        while !self.without_files
+            && begun.elapsed() < READING
+            && let Some(pid) = self.unread.pop()
+        {
+            self.read_files(pid);
+        }
+    }
+
+    /// Before somebody looks at an event of whichever kind who may ask what its
+    /// process has open: that is read now, if it was not.
+    pub fn know_open_files(&mut self, event: &Event<'_>) {
+        if !self.without_files && self.proc.is_some() {
+            self.read_before(event);
+        }
+    }
+
     /// For the quiet moments, a few times per second: reads changed files of
     /// users, takes out threads whose end was lost.
     pub fn tick(&mut self) {
-        let reads = if self.without_files { 0 } else { READ };
-        for _ in 0..reads {
-            let Some(pid) = self.unread.pop() else {
-                break;
-            };
-            self.read_files(pid);
-        }
         let now = Instant::now();
         if self
             .refreshed
@@ -616,6 +686,7 @@ impl State {
             return;
         }
         self.refreshed = Some(now);
+        self.second = self.second.wrapping_add(1).max(1);
         if self.proc.is_some() {
             self.host_users.refresh();
             self.sweep(1);
@@ -653,7 +724,8 @@ impl State {
             } else if thread.missed == 0 {
                 thread.missed = self.seconds;
             } else if self.seconds - thread.missed >= timeout.max(MISSED) {
-                self.table.remove(tid, 1);
+                let reaper = self.table.reaper(tid);
+                self.table.remove(tid, reaper);
                 self.counters.swept += 1;
             }
         }
@@ -725,8 +797,7 @@ impl State {
         self.table.insert(thread);
     }
 
-    /// A recorder saw a user or a group come or go. Those of containers it
-    /// would have to tell by the container's own files, which are read here.
+    /// A recorder saw a user or a group come or go, on the host or in a container.
     fn user_changed(&mut self, event: &Event<'_>) -> bool {
         macro_rules! slots {
             ($event:ident, $id:ident) => {
@@ -752,11 +823,7 @@ impl State {
         let Some(id) = event.number(id).map(|id| id as u32) else {
             return true;
         };
-        if !text(container).is_empty() {
-            return true;
-        }
-        let users = self.host_users.users_mut();
-        match event.kind {
+        let change = |users: &mut Users| match event.kind {
             Kind::Useradded => {
                 let user = User {
                     name: text(name).into(),
@@ -768,17 +835,25 @@ impl State {
             Kind::Userdeleted => users.remove_user(id),
             Kind::Groupadded => users.add_group(id, &text(name)),
             _ => users.remove_group(id),
+        };
+        match &*text(container) {
+            "" => change(self.host_users.users_mut()),
+            container => {
+                for container in self.containers.beginning_with(container) {
+                    container.change_users(change);
+                }
+            }
         }
         true
     }
 
+    /// Looks once a second for the users of a container of which events come.
     fn want_users(&self, tid: u32) {
         if let Some(reader) = &self.container_users
             && let Some(thread) = self.table.get(tid)
             && let Some(container) = &thread.container
-            && container.users().is_none()
         {
-            reader.request(container, thread.pid, USERS_PATIENCE);
+            reader.request(container, thread.pid, self.second, USERS_PATIENCE);
         }
     }
 }

@@ -5,7 +5,7 @@ use falco_abi::event::{
     Event as Kind, accept, accept4, bind, close, close_range, connect, creat, dup, dup3,
     epoll_create1, eventfd2, fcntl, inotify_init1, memfd_create, open, open_by_handle_at, openat,
     openat2, pidfd_getfd, pidfd_open, pipe, pipe2, recvfrom, recvmmsg, recvmsg, sendmmsg, sendmsg,
-    sendto, signalfd4, socket, socketpair, unshare, userfaultfd,
+    sendto, signalfd4, socket, socketpair, timerfd_create, unshare, userfaultfd,
 };
 use falco_abi::flags::{clone, open as bits};
 
@@ -92,8 +92,11 @@ pub(crate) fn made_nameless(event: &Event<'_>) -> Option<(FdKind, bool)> {
             let slot = signalfd4::Slot::flags as usize;
             (FdKind::Signal, bit(slot, bits::CLOEXEC))
         }
-        // The record's flags are none of this call.
-        Kind::TimerfdCreate => (FdKind::Timer, false),
+        // The kernel's own bits; captures have none.
+        Kind::TimerfdCreate => {
+            let slot = timerfd_create::Slot::flags as usize;
+            (FdKind::Timer, bit(slot, libc::TFD_CLOEXEC.cast_unsigned()))
+        }
         Kind::Userfaultfd => {
             let slot = userfaultfd::Slot::flags as usize;
             (FdKind::Userfault, bit(slot, bits::CLOEXEC))
@@ -171,23 +174,6 @@ impl State {
         };
         let pending = event.kind == Kind::Connect && result == -i64::from(libc::EINPROGRESS);
         if result < 0 && !pending {
-            return;
-        }
-        if let Some(slots) = opening(event.kind) {
-            self.opened_path(event, &slots);
-            return;
-        }
-        if let Some((kind, cloexec)) = made_nameless(event) {
-            self.put(event, result, Descriptor::new(kind), cloexec);
-            return;
-        }
-        if let Some((fd, tuple, incoming)) = carried(event.kind) {
-            if let Some(tuple) = bytes(tuple).and_then(Address::of_tuple) {
-                self.addressed(event, num(fd), tuple, incoming);
-            }
-            if incoming && let Some(slot) = control_slot(event.kind) {
-                self.received(event, bytes(slot).unwrap_or_default());
-            }
             return;
         }
         match event.kind {
@@ -349,7 +335,24 @@ impl State {
             Kind::Unshare if flag(unshare::Slot::flags as usize, clone::FILES) => {
                 self.table.own_files(event.header.tid);
             }
-            _ => {}
+            _ => self.opened_otherwise(event, result),
+        }
+    }
+
+    /// The same of calls that make a descriptor in a way that others have too.
+    fn opened_otherwise(&mut self, event: &Event<'_>, result: i64) {
+        if let Some(slots) = opening(event.kind) {
+            self.opened_path(event, &slots);
+        } else if let Some((kind, cloexec)) = made_nameless(event) {
+            self.put(event, result, Descriptor::new(kind), cloexec);
+        } else if let Some((fd, tuple, incoming)) = carried(event.kind) {
+            if let Some(tuple) = event.bytes(tuple).and_then(Address::of_tuple) {
+                let num = event.int(fd).and_then(number);
+                self.addressed(event, num, tuple, incoming);
+            }
+            if incoming && let Some(slot) = control_slot(event.kind) {
+                self.received(event, event.bytes(slot).unwrap_or_default());
+            }
         }
     }
 
@@ -431,10 +434,7 @@ impl State {
         }
         // Of a copy of what nobody knows the machine can tell; a capture cannot,
         // and keeps what the number referred to.
-        if let (true, Some(num)) = (self.proc.is_some(), number(to)) {
-            self.put_or_read(event, to, None, cloexec);
-            self.read_file(event, num);
-        }
+        self.put_or_read(event, to, None, cloexec);
     }
 
     /// A descriptor of the process that a descriptor of the caller means.

@@ -1,8 +1,9 @@
 //! What events tell of threads.
 
 use falco_abi::event::{
-    Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setpgid,
-    setregid, setresgid, setresuid, setreuid, setrlimit, setuid, switch, task_new, unshare,
+    Event as Kind, brk, capset, chdir, clone, execve, fchdir, prctl, prlimit, setgid, setns,
+    setpgid, setregid, setresgid, setresuid, setreuid, setrlimit, setuid, switch, task_new,
+    unshare,
 };
 use falco_abi::flags::clone as bits;
 
@@ -67,18 +68,45 @@ impl State {
         if let Some(pidns) = event.number(Slot::pidns as usize) {
             let pidns = pidns as u32;
             if child.pidns != 0 && child.pidns != pidns {
-                // The first process of a namespace.
-                child.pidns_start = child.start;
+                // Session and group are outside.
                 child.sid = 0;
                 child.vpgid = 0;
+                // Its maker may have entered a namespace that others live in.
+                child.pidns_start = match child.vpid {
+                    1 => child.start,
+                    _ => self.table.pidns_start(pidns),
+                };
             }
             child.pidns = pidns;
         }
-        child.birth = Birth::default();
-        // Threads share the table of their process, which is nearly always so.
-        // What says otherwise is in the flags, which the parent's event has.
+        child.birth = Birth {
+            maker,
+            ..Birth::default()
+        };
+        // Threads share the table of their maker, processes have a copy, which
+        // is nearly always so. What says otherwise is in the flags, which the
+        // events of the call have.
         let flags = if pid == tid { 0 } else { bits::FILES };
         self.put_in(maker, child, flags);
+    }
+
+    /// The events of the call tell whether what was made shares the table of
+    /// its maker. What ran another program since has a table of its own in any
+    /// case.
+    fn told_of_files(&mut self, maker: u32, tid: u32, event: &Event<'_>) {
+        let flags = event.number(clone::Slot::flags as usize);
+        let (Some(flags), Some(child)) = (flags, self.table.get(tid)) else {
+            return;
+        };
+        if child.executed || maker == 0 || self.without_files {
+            return;
+        }
+        let shared = self.table.have_same_files(maker, tid);
+        match flags & u64::from(bits::FILES) {
+            0 if shared => self.table.own_files(tid),
+            0 => {}
+            _ => self.table.share_files(maker, tid),
+        }
     }
 
     /// A program was started. It has one thread, whichever called.
@@ -99,11 +127,12 @@ impl State {
         } else {
             event.header.pid
         };
-        if pid != tid {
-            // A record that still has the caller's old id.
-            self.table.remove(tid, 0);
+        // Some records still have the caller's old id.
+        let caller = Some(tid).filter(|&tid| tid != pid);
+        self.table.keep_leader_alone(pid, caller);
+        if let Some(caller) = caller {
+            self.table.remove(caller, 0);
         }
-        self.table.keep_leader_alone(pid);
         let known = self.table.entry(pid).map(|thread| &*thread.cgroups);
         let groups = bytes(Slot::cgroups).filter(|groups| known != Some(*groups));
         let moved = groups.map(|groups| (groups, self.container_of(groups)));
@@ -227,8 +256,9 @@ impl State {
             && !child.birth.told_by_parent
         {
             child.birth.told_by_parent = true;
-            if flags & bits::FILES != 0 && child.is_leader() {
-                self.table.share_files(caller, tid);
+            // Its own event, if that was first, said it before it opened anything.
+            if !child.birth.told_by_child {
+                self.told_of_files(caller, tid, event);
             }
             return;
         }
@@ -259,11 +289,14 @@ impl State {
                 }
                 child.vtid = id(Slot::vtid).unwrap_or(child.vtid);
                 child.vpid = id(Slot::vpid).unwrap_or(child.vpid);
-                true
+                Some(child.birth)
             }
-            _ => false,
+            _ => None,
         };
-        if known {
+        if let Some(birth) = known {
+            if !birth.told_by_parent {
+                self.told_of_files(birth.maker, tid, event);
+            }
             return;
         }
         let flags = clone_flags(event);
@@ -329,13 +362,14 @@ impl State {
 
     /// Takes in what was made, with its descriptors.
     fn put_in(&mut self, maker: u32, child: Thread, flags: u32) {
-        let (tid, leader) = (child.tid, child.is_leader());
+        let tid = child.tid;
         self.table.insert(child);
+        if self.without_files {
+            return;
+        }
         match flags & bits::FILES {
             0 => self.table.copy_files(maker, tid),
-            _ if leader => self.table.share_files(maker, tid),
-            // Threads have the table of their process without being told.
-            _ => {}
+            _ => self.table.share_files(maker, tid),
         }
     }
 
@@ -457,13 +491,23 @@ impl State {
         }
     }
 
-    /// Who makes a user namespace has all capabilities in it.
-    pub(super) fn unshared(&mut self, event: &Event<'_>) {
+    /// Who makes or enters a user namespace has all capabilities in it. A pid
+    /// namespace is for what the caller makes from then on, of which the kernel
+    /// says where it is.
+    pub(super) fn changed_namespace(&mut self, event: &Event<'_>) {
         const ALL: u64 = (1 << 41) - 1;
-        let flags = event
-            .number(unshare::Slot::flags as usize)
-            .unwrap_or_default();
-        if event.result() != Some(0) || flags & u64::from(bits::NEWUSER) == 0 {
+        let flags = match event.kind {
+            Kind::Setns => event.number(setns::Slot::nstype as usize),
+            _ => event.number(unshare::Slot::flags as usize),
+        };
+        // The caller need not say of which kind the descriptor is.
+        let path = match event.kind {
+            Kind::Setns => event.bytes(setns::Slot::path as usize),
+            _ => None,
+        };
+        let of_users = flags.unwrap_or_default() & u64::from(bits::NEWUSER) != 0
+            || path.is_some_and(|path| path.starts_with(b"user:["));
+        if event.result() != Some(0) || !of_users {
             return;
         }
         if let Some(thread) = self.table.get_mut(event.header.tid) {
@@ -506,6 +550,7 @@ impl State {
                 (target, if group == 0 { named } else { group })
             }
         };
+        self.note_changed(target);
         for tid in [target, tid] {
             let Some(thread) = self.table.get_mut(tid).filter(|t| t.pid == target) else {
                 continue;
@@ -556,6 +601,7 @@ impl State {
 
     /// A path that starts from the working directory tells which that is, even
     /// when the record of the change was lost.
+    #[inline]
     pub(super) fn moved(&mut self, event: &Event<'_>, kind: Kind) {
         let Some(cwd) = paths::working_directory(event, kind) else {
             return;

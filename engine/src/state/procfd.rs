@@ -5,15 +5,16 @@ use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use falco_abi::flags::open;
 use rustc_hash::{FxHashMap, FxHashSet};
+use rustix::fs::FileType;
 
 use super::address::{Address, End};
 use super::descriptor::{Descriptor, FdKind, Label, Protocol};
+use super::procfs::status_at_hand;
 
 /// Most descriptors of one process that are read at once: nobody waits long.
 const MAX_READ: usize = 4096;
@@ -257,14 +258,14 @@ impl ProcFds {
         } else {
             descriptor.kind = FdKind::File;
             let mut dev = 0;
-            if let Ok(meta) = std::fs::metadata(&path) {
-                dev = kernel_device(meta.dev());
-                descriptor.ino = meta.ino();
-                if meta.is_dir() {
-                    descriptor.kind = FdKind::Directory;
-                } else if meta.mode() & libc::S_IFMT == libc::S_IFIFO {
-                    descriptor.kind = FdKind::Pipe;
-                }
+            if let Some(status) = status_at_hand(&path) {
+                dev = kernel_device(status.stx_dev_major, status.stx_dev_minor);
+                descriptor.ino = status.stx_ino;
+                descriptor.kind = match FileType::from_raw_mode(status.stx_mode.into()) {
+                    FileType::Directory => FdKind::Directory,
+                    FileType::Fifo => FdKind::Pipe,
+                    _ => FdKind::File,
+                };
             }
             descriptor.label = Label::file(&link, portable, dev);
         }
@@ -320,14 +321,14 @@ impl ProcFds {
 }
 
 /// A device number in the kernel's own encoding, which records have.
-fn kernel_device(dev: u64) -> u32 {
-    let (major, minor) = (libc::major(dev), libc::minor(dev));
+fn kernel_device(major: u32, minor: u32) -> u32 {
     minor & 0xff | major << 8 | (minor & !0xff) << 12
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::MetadataExt;
 
     fn address(socket: &Descriptor) -> String {
         let arena = bumpalo::Bump::new();

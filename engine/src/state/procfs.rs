@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use falco_abi::flags::exec;
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, StatxTimestamp, statx};
 
 use super::shared::Shared;
-use super::thread::{Image, Thread, UNSET, with_slash};
+use super::thread::{Image, Thread, UNSET, Usage, with_slash};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
 const MAX_STRINGS: usize = 4096;
@@ -54,6 +54,13 @@ fn read<'a>(path: &str, buffer: &'a mut Vec<u8>, limit: usize) -> Option<&'a [u8
     let file = File::open(path).ok()?;
     file.take(limit as u64).read_to_end(buffer).ok()?;
     Some(buffer)
+}
+
+/// What the kernel knows by itself of the file that a link leads to: an event must
+/// not wait for the server of a file system.
+pub(super) fn status_at_hand(link: &Path) -> Option<Statx> {
+    let flags = AtFlags::STATX_DONT_SYNC;
+    statx(CWD, link, flags, StatxFlags::BASIC_STATS).ok()
 }
 
 fn number<T: std::str::FromStr>(text: &[u8]) -> Option<T> {
@@ -148,6 +155,16 @@ fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
         major_faults,
         start_ticks,
     })
+}
+
+/// How many descriptors may be open, out of `limits`; -1: without a limit.
+fn parse_limits(limits: &[u8]) -> Option<i64> {
+    let mut lines = limits.split(|&b| b == b'\n');
+    let value = lines.find_map(|line| line.strip_prefix(b"Max open files"))?;
+    match words(value).next()? {
+        b"unlimited" => Some(-1),
+        soft => number(soft),
+    }
 }
 
 /// The lines of `cgroup` as `subsystem=path`, each followed by a NUL.
@@ -262,10 +279,10 @@ impl ProcFs {
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<Thread> {
         let mut thread = Thread::new(tid, tid);
-        thread.unread = true;
         if !parse_status(self.read(tid, "status")?, &mut thread) {
             return None;
         }
+        thread.unread = thread.is_leader();
         let (ticks, boot) = (self.ticks, self.boot);
         let stat = parse_stat(self.read(tid, "stat")?)?;
         thread.tty = stat.tty;
@@ -283,8 +300,13 @@ impl ProcFs {
             thread.container = leader.container;
             thread.loginuid = leader.loginuid;
             thread.pidns = leader.pidns;
+            thread.pidns_start = leader.pidns_start;
+            thread.usage.fd_limit = leader.usage.fd_limit;
             thread.rename(&comm);
             return Some(thread);
+        }
+        if let Some(limits) = self.read(tid, "limits") {
+            thread.usage.fd_limit = parse_limits(limits).unwrap_or_default();
         }
         if let Some(id) = self.read(tid, "loginuid") {
             thread.loginuid = number(id).unwrap_or(UNSET);
@@ -326,20 +348,21 @@ impl ProcFs {
             image.flags |= exec::FROM_MEMFD;
         }
         image.exepath = path.into();
-        let Ok(meta) = std::fs::metadata(self.path(tid, "exe")) else {
+        let Some(status) = status_at_hand(Path::new(self.path(tid, "exe"))) else {
             return;
         };
-        let nanoseconds = |seconds: i64, rest: i64| {
-            seconds
+        let nanoseconds = |time: StatxTimestamp| {
+            time.tv_sec
                 .cast_unsigned()
                 .wrapping_mul(1_000_000_000)
-                .wrapping_add(rest.cast_unsigned())
+                .wrapping_add(time.tv_nsec.into())
         };
-        image.ino = meta.ino();
-        image.ctime = nanoseconds(meta.ctime(), meta.ctime_nsec());
-        image.mtime = nanoseconds(meta.mtime(), meta.mtime_nsec());
+        image.ino = status.stx_ino;
+        image.ctime = nanoseconds(status.stx_ctime);
+        image.mtime = nanoseconds(status.stx_mtime);
+        let mode = status.stx_mode;
         let writable =
-            uid == 0 || meta.mode() & 0o002 != 0 || (meta.uid() == uid && meta.mode() & 0o200 != 0);
+            uid == 0 || mode & 0o002 != 0 || (status.stx_uid == uid && mode & 0o200 != 0);
         if writable {
             image.flags |= exec::WRITABLE;
         }
@@ -398,6 +421,11 @@ impl ProcFs {
             container: thread.container.clone(),
             loginuid: thread.loginuid,
             pidns: thread.pidns,
+            pidns_start: thread.pidns_start,
+            usage: Usage {
+                fd_limit: thread.usage.fd_limit,
+                ..Usage::default()
+            },
             ..Thread::default()
         };
         shared.run_like(thread);
@@ -420,6 +448,7 @@ fn ids(directory: &Path) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nix::sys::resource::{Resource, getrlimit};
 
     #[test]
     fn status() {
@@ -464,6 +493,18 @@ mod tests {
     }
 
     #[test]
+    fn limits() {
+        let text = b"Limit            Soft Limit   Hard Limit   Units\n\
+            Max processes    5            6            processes\n\
+            Max open files   1024         524288       files\n";
+        assert_eq!(parse_limits(text), Some(1024));
+        assert_eq!(parse_limits(b"Max open files unlimited 1 files"), Some(-1));
+        for cut in 0..text.len() {
+            let _ = parse_limits(&text[..cut]);
+        }
+    }
+
+    #[test]
     fn cgroups() {
         assert_eq!(
             parse_cgroup(b"4:cpu,cpuacct:/a:b\n1:name=systemd:/s\nbad\n"),
@@ -489,9 +530,20 @@ mod tests {
         let cwd = std::env::current_dir().unwrap();
         assert_eq!(*this.cwd, *with_slash(cwd.as_os_str().as_encoded_bytes()));
         assert_eq!(this.image.args().count() + 1, std::env::args().count());
+        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        assert_eq!(this.usage.fd_limit, soft.cast_signed());
         let other = proc.tasks(pid).into_iter().find(|&tid| tid != pid).unwrap();
         let thread = proc.thread(other, |_| Some(ProcFs::shared(&this))).unwrap();
-        assert_eq!(thread.pid, pid);
+        assert_eq!(
+            (thread.pid, thread.usage),
+            (
+                pid,
+                Usage {
+                    fd_limit: this.usage.fd_limit,
+                    ..thread.usage
+                }
+            )
+        );
         assert!(std::ptr::eq(&*thread.image, &*this.image));
         assert!(proc.thread(u32::MAX, |_| None).is_none());
     }

@@ -4,6 +4,8 @@ use std::ops::Deref;
 
 use triomphe::ThinArc;
 
+use super::grown;
+
 /// Such bytes. A copy refers to the same ones; nothing is kept of empty ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Shared(Option<ThinArc<(), u8>>);
@@ -19,6 +21,7 @@ impl Deref for Shared {
 impl From<&[u8]> for Shared {
     fn from(bytes: &[u8]) -> Self {
         let some = !bytes.is_empty();
+        grown::add(bytes.len());
         Self(some.then(|| ThinArc::from_header_and_slice((), bytes)))
     }
 }

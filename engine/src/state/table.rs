@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use rustc_hash::FxHashMap;
+
 use super::files::{FileTable, Files, FilesId, OpenFiles, Turnover};
 use super::thread::Thread;
 use crate::event::Event;
@@ -214,7 +216,7 @@ impl Table {
 
     /// Makes a thread use the same table as `from`.
     pub(super) fn share_files(&mut self, from: u32, to: u32) {
-        if self.files_mut(from).is_none() {
+        if self.have_same_files(from, to) || self.files_mut(from).is_none() {
             return;
         }
         let Some(id) = self.threads.get(&from).and_then(|t| self.files_id(t)) else {
@@ -224,8 +226,23 @@ impl Table {
         self.set_files(to, id);
     }
 
+    /// Whether two threads use one table.
+    pub(super) fn have_same_files(&self, one: u32, other: u32) -> bool {
+        let (Some(one), Some(other)) = (self.threads.get(&one), self.threads.get(&other)) else {
+            return false;
+        };
+        match (self.files_id(one), self.files_id(other)) {
+            // Whichever opens something first makes it for the process.
+            (None, None) => one.pid == other.pid,
+            (one, other) => one == other,
+        }
+    }
+
     /// Gives a thread a table that nobody shares.
     pub(super) fn own_files(&mut self, tid: u32) {
+        if self.files_mut(tid).is_none() {
+            return;
+        }
         let Some(thread) = self.threads.get(&tid) else {
             return;
         };
@@ -369,16 +386,28 @@ impl Table {
     }
 
     /// Takes out all threads of the process but the first: the program that
-    /// they ran is gone.
-    pub(super) fn keep_leader_alone(&mut self, pid: u32) {
+    /// they ran is gone. If another thread started the new one, what that has
+    /// open stays. `caller`: which, if it is known; else it is the only one
+    /// whose end was not told.
+    pub(super) fn keep_leader_alone(&mut self, pid: u32, caller: Option<u32>) {
         let Some(leader) = self.get_mut(pid) else {
             return;
         };
-        leader.dead = false;
+        let died = std::mem::take(&mut leader.dead);
         if leader.tasks().is_empty() {
             return;
         }
-        for tid in std::mem::take(&mut leader.family().tasks) {
+        let tasks = std::mem::take(&mut leader.family().tasks);
+        let caller = caller.or(match tasks[..] {
+            [last] if died => Some(last),
+            _ => None,
+        });
+        let caller = caller.filter(|tid| tasks.contains(tid));
+        let own = caller.and_then(|tid| self.get_mut(tid)?.files.take());
+        if let Some(own) = own {
+            self.set_files(pid, own);
+        }
+        for tid in tasks {
             self.take(tid);
         }
     }
@@ -405,13 +434,30 @@ impl Table {
         }
     }
 
-    /// Makes all processes the children of their parents: while a table is
-    /// filled, a child may come before its parent.
+    /// Makes all processes the children of their parents, and tells them when
+    /// their pid namespaces were made: while a table is filled, a child may come
+    /// before its parent.
     pub(super) fn link(&mut self) {
         let processes: Vec<(u32, u32)> = self.iter().map(|t| (t.pid, t.ptid)).collect();
         for (pid, ptid) in processes {
             self.adopt(ptid, pid);
         }
+        let firsts = self.iter().filter(|t| t.is_first_of_pidns());
+        let starts: FxHashMap<u32, u64> = firsts.map(|t| (t.pidns, t.start)).collect();
+        for thread in self.threads.values_mut() {
+            if thread.pidns_start == 0
+                && let Some(&start) = starts.get(&thread.pidns)
+            {
+                thread.pidns_start = start;
+            }
+        }
+    }
+
+    /// When the pid namespace was made, as its first process tells; 0 if nobody
+    /// knows.
+    pub(super) fn pidns_start(&self, pidns: u32) -> u64 {
+        let mut firsts = self.iter().filter(|t| t.is_first_of_pidns());
+        firsts.find(|t| t.pidns == pidns).map_or(0, |t| t.start)
     }
 
     /// Makes `child` a child of `parent`.
@@ -499,7 +545,7 @@ mod tests {
     fn a_new_program_has_one_thread() {
         let mut table = table(&[(10, 10, 1), (11, 10, 1), (12, 10, 1)]);
         table.remove(10, 0);
-        table.keep_leader_alone(10);
+        table.keep_leader_alone(10, None);
         assert_eq!((table.len(), table.thread_count(10)), (1, 1));
     }
 

@@ -107,6 +107,8 @@ pub struct Usage {
 /// once, so another one means another thread with the same id.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Birth {
+    /// The thread that called; 0 if unknown.
+    pub(super) maker: u32,
     pub(super) told_by_parent: bool,
     pub(super) told_by_child: bool,
 }
@@ -114,6 +116,7 @@ pub(super) struct Birth {
 impl Birth {
     /// It was made before the first event.
     pub(super) const PAST: Self = Self {
+        maker: 0,
         told_by_parent: true,
         told_by_child: true,
     };
@@ -258,6 +261,11 @@ impl Thread {
     /// Whether it is the first thread of its process.
     pub fn is_leader(&self) -> bool {
         self.tid == self.pid
+    }
+
+    /// Whether its process is the first one of its pid namespace.
+    pub(super) fn is_first_of_pidns(&self) -> bool {
+        self.pidns != 0 && self.vpid == 1 && self.is_leader()
     }
 
     /// Whether anything but its ids is known.

@@ -1,7 +1,7 @@
 //! Names of users and groups, from the files of a file system.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -117,15 +117,14 @@ impl Users {
 /// What tells that a file is another than before.
 type Stamp = (u64, u64, i64, i64, u64);
 
-fn stamp(path: &Path) -> Option<Stamp> {
-    let meta = std::fs::metadata(path).ok()?;
-    Some((
+fn stamp(meta: &Metadata) -> Stamp {
+    (
         meta.dev(),
         meta.ino(),
         meta.mtime(),
         meta.mtime_nsec(),
         meta.size(),
-    ))
+    )
 }
 
 /// The host's users, read again when their files change.
@@ -151,7 +150,8 @@ impl HostUsers {
 
     /// Reads the files again if they changed. Not for the path of an event.
     pub fn refresh(&mut self) {
-        let stamps = [stamp(&self.passwd), stamp(&self.group)];
+        let stamps = [&self.passwd, &self.group]
+            .map(|path| std::fs::metadata(path).ok().as_ref().map(stamp));
         if stamps == self.stamps {
             return;
         }
@@ -187,38 +187,88 @@ fn read_regular(file: File) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Reads a file below `root` without ever leaving it: links in a container
+/// Opens a file below `root` without ever leaving it: links in a container
 /// point where the container's owner wants.
-fn read_below(root: &Path, path: &str) -> Option<Vec<u8>> {
-    let root = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
-        .open(root)
-        .ok()?;
+fn open_below(root: &File, path: &str) -> Option<File> {
     let how = OpenHow::new()
         .flags(OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY | OFlag::O_CLOEXEC)
         .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS);
-    let file = openat2(&root, path, how).ok()?;
-    read_regular(File::from(file))
+    openat2(root, path, how).ok().map(File::from)
 }
 
-/// Users below `root`, or `None` when there is no file of them.
-pub fn users_below(root: &Path) -> Option<Users> {
-    let passwd = read_below(root, "etc/passwd");
-    let group = read_below(root, "etc/group");
-    if passwd.is_none() && group.is_none() {
-        return None;
+/// Which files of users were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version {
+    /// Device and inode of the root: a process may have one of its own.
+    root: (u64, u64),
+    stamps: [Option<Stamp>; 2],
+}
+
+/// Files of users below a root.
+struct UserFiles {
+    version: Version,
+    files: [Option<File>; 2],
+}
+
+impl UserFiles {
+    fn open(root: &Path) -> Option<Self> {
+        let root = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_PATH | libc::O_DIRECTORY)
+            .open(root)
+            .ok()?;
+        let meta = root.metadata().ok()?;
+        let files = ["etc/passwd", "etc/group"].map(|path| open_below(&root, path));
+        let stamp = |file: &Option<File>| Some(stamp(&file.as_ref()?.metadata().ok()?));
+        let version = Version {
+            root: (meta.dev(), meta.ino()),
+            stamps: files.each_ref().map(stamp),
+        };
+        Some(Self { version, files })
     }
-    Some(Users::parse(
-        &passwd.unwrap_or_default(),
-        &group.unwrap_or_default(),
-    ))
+
+    /// The users, or `None` when there is no file of them.
+    fn read(self) -> Option<Users> {
+        let [passwd, group] = self.files.map(|file| read_regular(file?));
+        if passwd.is_none() && group.is_none() {
+            return None;
+        }
+        Some(Users::parse(
+            &passwd.unwrap_or_default(),
+            &group.unwrap_or_default(),
+        ))
+    }
 }
 
 struct Request {
     container: Arc<Container>,
     pid: u32,
     done: Sender<()>,
+}
+
+/// Versions by ids of containers.
+type Versions = HashMap<Box<str>, Version>;
+
+/// Reads the users of a container, unless they are those that were read before.
+fn answer(request: &Request, proc: &Path, versions: &mut Versions) {
+    let Request { container, pid, .. } = request;
+    let files = UserFiles::open(&proc.join(pid.to_string()).join("root"));
+    let before = versions.get(container.full_id()).copied();
+    let users = files.and_then(|files| {
+        let version = files.version;
+        if before.is_some_and(|before| before.root != version.root || before == version) {
+            return None;
+        }
+        if versions.len() >= MOST_VERSIONS {
+            versions.clear();
+        }
+        versions.insert(container.full_id().into(), version);
+        files.read()
+    });
+    match users {
+        Some(users) => container.publish_users(users),
+        None => container.publish_no_users(),
+    }
 }
 
 /// Reads the users of containers on a thread of its own: a container's file
@@ -231,6 +281,9 @@ pub struct ContainerUsers {
 /// How many containers may wait for their users.
 const QUEUE: usize = 256;
 
+/// Of how many containers is kept which files were read.
+const MOST_VERSIONS: usize = 1024;
+
 impl ContainerUsers {
     /// Starts the thread. `proc` is where the proc file system is mounted.
     ///
@@ -241,24 +294,28 @@ impl ContainerUsers {
         std::thread::Builder::new()
             .name("users".into())
             .spawn(move || {
+                let mut versions = Versions::new();
                 for request in incoming {
-                    let root = proc.join(request.pid.to_string()).join("root");
-                    match users_below(&root) {
-                        Some(users) => request.container.publish_users(users),
-                        None => request.container.publish_no_users(),
-                    }
+                    answer(&request, &proc, &mut versions);
                     let _ = request.done.send(());
                 }
             })?;
         Ok(Self { requests })
     }
 
-    /// Reads the users of a container that process `pid` is in, at first sight.
-    /// Waits for them no longer than `patience`.
-    pub fn request(&self, container: &Arc<Container>, pid: u32, patience: std::time::Duration) {
-        if !container.ask_users() {
+    /// Reads the users of a container that process `pid` is in, once in each
+    /// second, which is counted from 1, if they changed. At first sight it waits
+    /// for them, no longer than `patience`.
+    pub fn request(
+        &self,
+        container: &Arc<Container>,
+        pid: u32,
+        second: u32,
+        patience: std::time::Duration,
+    ) {
+        let Some(first) = container.ask_users(second) else {
             return;
-        }
+        };
         // The thread is busy: no reason to believe that it will be quick.
         let idle = self.requests.is_empty();
         let (done, wait) = crossbeam_channel::bounded(1);
@@ -268,7 +325,7 @@ impl ContainerUsers {
             done,
         };
         match self.requests.try_send(request) {
-            Ok(()) if idle => {
+            Ok(()) if idle && first => {
                 let _ = wait.recv_timeout(patience);
             }
             Ok(()) => {}
@@ -334,7 +391,7 @@ mod tests {
         std::fs::write(root.join("secret"), b"inside:x:5:5::/:\n").unwrap();
         std::os::unix::fs::symlink("/secret", root.join("etc/passwd")).unwrap();
         std::os::unix::fs::symlink("../../../../../../etc/group", root.join("etc/group")).unwrap();
-        let users = users_below(&root).unwrap();
+        let users = UserFiles::open(&root).unwrap().read().unwrap();
         assert_eq!(&*users.user(5).unwrap().name, "inside");
         assert_eq!(users.group(0), None);
         std::fs::remove_dir_all(&root).unwrap();
@@ -345,7 +402,7 @@ mod tests {
         let root = root("pipes");
         let path = root.join("etc/passwd");
         nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
-        assert!(users_below(&root).is_none());
+        assert!(UserFiles::open(&root).unwrap().read().is_none());
         assert!(HostUsers::new(&root).users().user(0).is_none());
         std::fs::remove_dir_all(&root).unwrap();
     }
@@ -358,11 +415,48 @@ mod tests {
         std::fs::write(etc.join("passwd"), b"app:x:1000:1000::/app:/bin/sh\n").unwrap();
         let reader = ContainerUsers::start(proc.clone()).unwrap();
         let container = Arc::new(Container::new("c", Runtime::Docker));
-        reader.request(&container, 42, Duration::from_secs(10));
+        reader.request(&container, 42, 1, Duration::from_secs(10));
         assert_eq!(&*container.users().unwrap().user(1000).unwrap().name, "app");
         let gone = Arc::new(Container::new("g", Runtime::Docker));
-        reader.request(&gone, 43, Duration::from_secs(10));
+        reader.request(&gone, 43, 1, Duration::from_secs(10));
         assert!(gone.users().is_none() && !gone.is_pending());
+        std::fs::remove_dir_all(&proc).unwrap();
+    }
+
+    #[test]
+    fn a_changed_file_of_a_container_is_read_again() {
+        let proc = root("again");
+        let write = |pid: u32, name: &str| {
+            let etc = proc.join(format!("{pid}/root/etc"));
+            std::fs::create_dir_all(&etc).unwrap();
+            std::fs::write(etc.join("passwd"), format!("{name}:x:7:7::/:/bin/sh\n")).unwrap();
+        };
+        let container = Arc::new(Container::new("c", Runtime::Docker));
+        let mut versions = Versions::new();
+        let mut name = |pid: u32| {
+            let request = Request {
+                container: Arc::clone(&container),
+                pid,
+                done: crossbeam_channel::bounded(1).0,
+            };
+            answer(&request, &proc, &mut versions);
+            container
+                .users()
+                .map(|users| users.user(7).unwrap().name.to_string())
+        };
+        assert_eq!(name(42), None);
+        write(42, "first");
+        assert_eq!(name(42).as_deref(), Some("first"));
+        let read = container.users().unwrap();
+        assert_eq!(name(42).as_deref(), Some("first"));
+        assert!(Arc::ptr_eq(&read, &container.users().unwrap()), "read once");
+        write(42, "second");
+        assert_eq!(name(42).as_deref(), Some("second"));
+        // A process with another root says nothing of the container.
+        write(43, "elsewhere");
+        assert_eq!(name(43).as_deref(), Some("second"));
+        // Nor does one that is gone.
+        assert_eq!(name(44).as_deref(), Some("second"));
         std::fs::remove_dir_all(&proc).unwrap();
     }
 }

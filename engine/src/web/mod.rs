@@ -1,7 +1,7 @@
 //! The web server: health, versions, metrics, and a page about the state of the
 //! program.
 //!
-//! It runs on a thread of its own and only ever reads what the loop has
+//! It runs on threads of its own (`webserver.threadiness`) and only ever reads what the loop has
 //! published. There is no authentication, so it listens on the loopback unless
 //! it is told otherwise.
 
@@ -33,7 +33,7 @@ use crate::config::WebServer;
 use crate::metrics::{Board, prometheus};
 use crate::{cli, tls};
 
-/// Connections at one time; more wait.
+/// Connections of a thread at one time; more wait.
 const CONNECTIONS: usize = 64;
 
 /// How long a client may take for a request, or keep a connection idle.
@@ -52,6 +52,17 @@ const PAGE: &str = include_str!("status.html");
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    /// What was asked for: the port may have been any.
+    wanted: SocketAddr,
+    /// For the server that comes after this one.
+    listener: TcpListener,
+    /// They end when this is dropped.
+    _threads: Vec<Worker>,
+}
+
+/// A thread that serves.
+#[derive(Debug)]
+struct Worker {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -65,14 +76,23 @@ struct Site {
 }
 
 impl Server {
-    /// Listens, and answers from what is on the board.
+    /// Listens, and answers from what is on the board. If an `old` one listens
+    /// on the same address, this one goes on with its socket: nobody is refused
+    /// between them.
     ///
     /// # Errors
     /// When the address is taken or the certificate cannot be used.
-    pub fn start(settings: &WebServer, board: Arc<Board>) -> anyhow::Result<Self> {
-        let address = SocketAddr::new(settings.address, settings.port);
-        let listener = TcpListener::bind(address)
-            .with_context(|| format!("webserver: cannot listen on {address}"))?;
+    pub fn start(
+        settings: &WebServer,
+        board: Arc<Board>,
+        old: Option<&Self>,
+    ) -> anyhow::Result<Self> {
+        let wanted = SocketAddr::new(settings.address, settings.port);
+        let listener = match old.filter(|old| old.wanted == wanted) {
+            Some(old) => old.listener.try_clone(),
+            None => TcpListener::bind(wanted),
+        };
+        let listener = listener.with_context(|| format!("webserver: cannot listen on {wanted}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let tls = match settings.tls {
@@ -83,31 +103,21 @@ impl Server {
             }
             false => None,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()
-            .context("webserver: cannot use the network")?;
         let site = Arc::new(Site {
             settings: settings.clone(),
             board,
             policy: policy()?,
         });
-        let (stop, stopped) = oneshot::channel();
-        let thread = thread::Builder::new()
-            .name("web".into())
-            .spawn(move || {
-                runtime.spawn(serve(listener, tls, site));
-                // Until the other end is dropped; what is going on then ends too.
-                let _ = runtime.block_on(stopped);
-            })
-            .context("webserver: cannot start a thread")?;
+        let threads = (0..settings.threads.max(1))
+            .map(|_| Worker::start(listener.try_clone()?, tls.clone(), Arc::clone(&site)));
+        let threads = threads.collect::<anyhow::Result<_>>()?;
         let scheme = if settings.tls { "https" } else { "http" };
         info!("web server: {scheme}://{address}/");
         Ok(Self {
             address,
-            stop: Some(stop),
-            thread: Some(thread),
+            wanted,
+            listener,
+            _threads: threads,
         })
     }
 
@@ -117,7 +127,34 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Worker {
+    fn start(
+        listener: TcpListener,
+        tls: Option<TlsAcceptor>,
+        site: Arc<Site>,
+    ) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            .build()
+            .context("webserver: cannot use the network")?;
+        let (stop, stopped) = oneshot::channel();
+        let thread = thread::Builder::new()
+            .name("web".into())
+            .spawn(move || {
+                runtime.spawn(serve(listener, tls, site));
+                // Until the other end is dropped; what is going on then ends too.
+                let _ = runtime.block_on(stopped);
+            })
+            .context("webserver: cannot start a thread")?;
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+}
+
+impl Drop for Worker {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -261,4 +298,48 @@ fn with_content(status: StatusCode, kind: &'static str, text: String) -> Respons
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream;
+
+    use super::*;
+    use crate::config;
+    use crate::metrics::{Identity, Loaded, Sample};
+
+    #[test]
+    fn a_loop_that_stands_still_is_not_healthy() {
+        let mut settings = config::defaults().web;
+        settings.port = 0;
+        let identity = Identity {
+            start: clock::now() - 2 * HEALTHY,
+            ..Identity::new("none")
+        };
+        let board = Board::new(
+            identity,
+            Loaded::default(),
+            Default::default(),
+            Arc::default(),
+        );
+        let board = Arc::new(board);
+        let server = Server::start(&settings, Arc::clone(&board), None).unwrap();
+        let ask = || {
+            let mut stream = TcpStream::connect(server.address()).unwrap();
+            stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+            let mut text = String::new();
+            stream.read_to_string(&mut text).unwrap();
+            text.split(' ').nth(1).unwrap().to_owned()
+        };
+        assert_eq!(ask(), "503");
+        let now = |time| Sample {
+            time,
+            ..Sample::default()
+        };
+        board.publish(now(clock::now()));
+        assert_eq!(ask(), "200");
+        board.publish(now(clock::now() - 2 * HEALTHY));
+        assert_eq!(ask(), "503");
+    }
 }

@@ -24,6 +24,8 @@ pub const LIMITS: Limits = Limits {
     rest: Duration::from_millis(20),
     longest_rest: Duration::from_millis(100),
     listen: Duration::from_millis(20),
+    // A container that nobody knows is unknown at once.
+    hold: Duration::ZERO,
 };
 
 /// For what must happen.
@@ -230,9 +232,19 @@ pub fn containers(engine: Engine, sockets: &[&Socket]) -> Arc<Containers> {
 
 /// Containers that these engines are asked for, below this root.
 pub fn start(root: &Path, engines: Engines) -> Arc<Containers> {
+    start_within(LIMITS, root, engines)
+}
+
+/// The same within other limits.
+pub fn start_within(limits: Limits, root: &Path, engines: Engines) -> Arc<Containers> {
     let containers = Arc::new(Containers::new());
-    Runtimes::start(root, engines, LIMITS, &containers).unwrap();
+    Runtimes::start(root, engines, limits, &containers).unwrap();
     containers
+}
+
+/// Engines of a configuration.
+pub fn engines(json: &serde_json::Value) -> Engines {
+    serde_json::from_value(json.clone()).unwrap()
 }
 
 /// What is known of the container, once it is.

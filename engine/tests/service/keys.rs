@@ -4,7 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::{engine, feed};
+use super::web::{free_port, get};
+use super::{Service, engine, feed};
 
 const RULES: &str = "\
 - rule: Read
@@ -115,4 +116,126 @@ fn bytes_as_base64() {
         &[&["-c", "falco.yaml", "-e", "capture.scap"], &json[..]].concat(),
     );
     assert!(out.contains(r#""evt.buffer":"YWJjAP8K""#), "{out}");
+}
+
+#[test]
+fn keys_of_the_form_of_alerts() {
+    let directory = prepared("");
+    let shown = |option: &str, json: bool| {
+        let mut arguments = vec!["-c", "falco.yaml", "-e", "capture.scap", "-o", option];
+        if json {
+            arguments.extend(["-o", "json_output=true"]);
+        }
+        let (code, out, log) = engine(directory.path(), &arguments);
+        assert_eq!(code, Some(0), "{log}");
+        (out.lines().next().unwrap().to_owned(), log)
+    };
+    // The option, and a text that an alert has with one value of it and not with the other.
+    for (key, text) in [
+        ("json_include_output_property", "\"output\":"),
+        ("json_include_message_property", "\"message\":"),
+        ("json_include_output_fields_property", "\"output_fields\":"),
+        ("json_include_tags_property", "\"tags\":"),
+    ] {
+        for value in [true, false] {
+            let (line, _) = shown(&format!("{key}={value}"), true);
+            assert_eq!(line.contains(text), value, "{key}: {line}");
+        }
+    }
+    // `2026-…T…` in alerts and in the log.
+    let is_iso = |line: &str| {
+        let bytes = line.as_bytes();
+        bytes[..4].iter().all(u8::is_ascii_digit) && bytes[4] == b'-' && bytes[10] == b'T'
+    };
+    for value in [true, false] {
+        let (line, log) = shown(&format!("time_format_iso_8601={value}"), false);
+        assert_eq!(is_iso(&line), value, "{line}");
+        assert_eq!(is_iso(&log), value, "{log}");
+    }
+}
+
+#[test]
+fn silence_is_told_after_so_many_seconds() {
+    let directory = prepared("engine: {kind: nodriver}\n");
+    let run = |seconds: u64| {
+        let limit = format!("syscall_event_timeouts.max_consecutives={seconds}");
+        let arguments = ["-c", "falco.yaml", "-M", "5", "-o", &limit];
+        let (code, out, log) = engine(directory.path(), &arguments);
+        assert_eq!(code, Some(0), "{log}");
+        assert!(log.contains("no system call is looked at"), "{log}");
+        out
+    };
+    let alert = " Debug Falco internal: timeouts notification";
+    let out = run(1);
+    assert!(out.contains(alert), "{out}");
+    assert!(!run(1000).contains(alert));
+}
+
+#[test]
+fn metrics_and_page_have_what_is_asked_for() {
+    let port = free_port();
+    let toggles = [
+        (
+            "rules_counters_enabled",
+            "falcosecurity_falco_rules_matches_total{",
+        ),
+        (
+            "resource_utilization_enabled",
+            "falcosecurity_falco_memory_rss_bytes ",
+        ),
+        (
+            "state_counters_enabled",
+            "falcosecurity_scap_n_threads_total ",
+        ),
+        (
+            "kernel_event_counters_enabled",
+            "falcosecurity_scap_n_evts_total ",
+        ),
+    ];
+    let mut settings = format!(
+        "watch_config_files: false\nwebserver: {{enabled: true, listen_port: {port}, \
+         prometheus_metrics_enabled: true, status_page_enabled: false}}\n\
+         metrics:\n  enabled: true\n  interval: 200ms\n  output_file: DIR/metrics\n  \
+         convert_memory_to_mb: true\n  include_empty_values: false\n"
+    );
+    for (key, _) in toggles {
+        settings += &format!("  {key}: true\n");
+    }
+    let mut service = Service::start(&settings, |_| {});
+    let metrics = || {
+        get(port, "localhost", "/metrics")
+            .map(|(_, body)| body)
+            .unwrap_or_default()
+    };
+    service.wait_for("a count", |_| metrics().contains(toggles[0].1));
+    let page = |path| get(port, "localhost", path).unwrap().0;
+    for path in ["/", "/status"] {
+        assert!(page(path).starts_with("HTTP/1.1 404"));
+    }
+    let snapshot = |service: &Service| -> Option<serde_json::Value> {
+        let text = service.read("metrics");
+        let line = text.lines().next_back().filter(|_| text.ends_with('\n'))?;
+        Some(serde_json::from_str::<serde_json::Value>(line).ok()?["output_fields"].clone())
+    };
+    let has =
+        |service: &Service, key: &str| snapshot(service).is_some_and(|all| !all[key].is_null());
+    service.wait_for("a snapshot", |service| has(service, "falco.memory_rss_mb"));
+    assert!(!has(&service, "scap.n_drops_bug"));
+    let reload = |from: &str, to: &str| {
+        service.configure(from, to);
+        service.signal(nix::sys::signal::Signal::SIGHUP);
+    };
+    reload("include_empty_values: false", "include_empty_values: true");
+    service.wait_for("an empty value", |service| has(service, "scap.n_drops_bug"));
+    reload("convert_memory_to_mb: true", "convert_memory_to_mb: false");
+    service.wait_for("bytes", |service| has(service, "falco.memory_rss_bytes"));
+    for (key, name) in toggles {
+        assert!(metrics().contains(&format!("\n{name}")), "{key}");
+        reload(&format!("{key}: true"), &format!("{key}: false"));
+        service.wait_for(key, |_| !metrics().contains(&format!("\n{name}")));
+        assert!(metrics().contains("falcosecurity_falco_version_info{"));
+    }
+    reload("status_page_enabled: false", "status_page_enabled: true");
+    service.wait_for("the page", |_| page("/").starts_with("HTTP/1.1 200"));
+    assert_eq!(service.end().code(), Some(0));
 }

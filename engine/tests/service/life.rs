@@ -71,6 +71,28 @@ fn a_reload_loses_no_event_and_sees_none_twice() {
 }
 
 #[test]
+fn what_a_reload_cannot_change_is_said() {
+    let init = "plugins: [{name: container, init_config: {label_max_len: 100}}]\n";
+    let mut service = Service::start(&format!("watch_config_files: false\n{init}"), |_| {});
+    service.wait_for_alerts("first");
+    service.configure("label_max_len: 100", "label_max_len: 3");
+    service.configure("plugins:", "kubernetes: {node_name: other}\nplugins:");
+    service.signal(Signal::SIGHUP);
+    service.wait_for("a reload", |service| {
+        service.log().contains("events waited for ")
+    });
+    let log = service.log();
+    for what in [
+        "`plugins[].init_config` of container need a restart",
+        "section `kubernetes` need a restart",
+    ] {
+        assert_eq!(log.matches(what).count(), 1, "{what}: {log}");
+    }
+    assert!(!log.contains("section `privileges`"), "{log}");
+    assert_eq!(service.end().code(), Some(0));
+}
+
+#[test]
 fn changed_files_are_noticed() {
     let mut service = Service::start("config_files: [DIR/config.d]\n", |_| {});
     service.wait_for_alerts("first");

@@ -2,6 +2,7 @@
 //! Skipped where there is no chromium, or no tmux.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -17,7 +18,8 @@ fn find(name: &str) -> Option<PathBuf> {
         .map(|directory| directory.join(name))
         .find(|file| file.exists());
     if found.is_none() {
-        eprintln!("skipped: there is no {name}");
+        // Not by `eprintln`, which nobody sees of a test that passes.
+        let _ = writeln!(std::io::stderr(), "skipped: there is no {name}");
     }
     found
 }
@@ -96,6 +98,13 @@ fn the_page_in_a_browser() {
             "the page has no {text:?}:\n{page}\n{said}"
         );
     }
+    // Events, alerts and losses as curves.
+    assert_eq!(page.matches(" seconds shown</span>").count(), 3, "{page}");
+    assert_eq!(
+        page.matches("<polyline class=\"curve\"").count(),
+        3,
+        "{page}"
+    );
     assert!(!page.contains("<body class=\"gone\">"), "{page}");
     // What the page itself caused; the rest is the browser's own talk, with numbers of any kind.
     for line in said.lines().filter(|line| line.contains("CONSOLE")) {

@@ -2,6 +2,7 @@
 //! read its files again, is asked for its numbers, has trouble with its
 //! outputs, and ends.
 
+mod collector;
 mod feed;
 mod keys;
 mod life;

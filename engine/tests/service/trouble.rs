@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use super::collector::{ACCEPT, FAIL, HANG, collect};
 use super::{Service, alert, tail};
 
 /// Events per second: what comes while something is broken fits into a queue.
@@ -163,58 +163,6 @@ fn a_program_that_dies() {
     assert!(!log.contains(" dropped, 1 "), "{log}");
 }
 
-/// What the collector does with requests.
-const ACCEPT: u8 = 0;
-const HANG: u8 = 1;
-const FAIL: u8 = 2;
-
-/// A web server in one thread for each connection.
-fn collect(listener: TcpListener, mode: Arc<AtomicU8>, bodies: Arc<Mutex<Vec<String>>>) {
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mode, bodies) = (Arc::clone(&mode), Arc::clone(&bodies));
-            thread::spawn(move || answer(stream.unwrap(), &mode, &bodies));
-        }
-    });
-}
-
-fn answer(stream: TcpStream, mode: &AtomicU8, bodies: &Mutex<Vec<String>>) -> Option<()> {
-    let mut stream = BufReader::new(stream);
-    loop {
-        let mut length = 0;
-        loop {
-            let mut line = String::new();
-            if stream.read_line(&mut line).ok()? == 0 {
-                return None;
-            }
-            let line = line.trim_end().to_ascii_lowercase();
-            if line.is_empty() {
-                break;
-            }
-            if let Some(text) = line.strip_prefix("content-length: ") {
-                length = text.parse().ok()?;
-            }
-        }
-        let mut body = vec![0; length];
-        stream.read_exact(&mut body).ok()?;
-        let status = match mode.load(Ordering::Relaxed) {
-            HANG => {
-                // Until the other side gives up.
-                let _ = stream.read(&mut [0]);
-                return None;
-            }
-            FAIL => 500,
-            _ => {
-                let body = String::from_utf8(body).ok()?;
-                bodies.lock().ok()?.extend(body.lines().map(str::to_owned));
-                200
-            }
-        };
-        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
-        stream.get_mut().write_all(answer.as_bytes()).ok()?;
-    }
-}
-
 #[test]
 fn a_collector_that_hangs_fails_and_is_away() {
     // Nobody listens on it at first.
@@ -224,8 +172,8 @@ fn a_collector_that_hangs_fails_and_is_away() {
     let mode = Arc::new(AtomicU8::new(ACCEPT));
     let bodies: Arc<Mutex<Vec<String>>> = Arc::default();
     let settings = format!(
-        "http_output: {{enabled: true, url: 'http://{address}/', max_consecutive_timeouts: 0}}\n\
-         output_timeout: 500\n"
+        "http_output: {{enabled: true, url: 'http://{address}/', max_consecutive_timeouts: 0, echo: \
+         true}}\noutput_timeout: 500\n"
     );
     let mut service = Service::start_at(RATE, &settings, |_| {});
     let works_again = |service: &Service| service.log().matches("output http works again").count();
@@ -234,7 +182,15 @@ fn a_collector_that_hangs_fails_and_is_away() {
     });
     thread::sleep(BROKEN);
     let listener = TcpListener::bind(address).unwrap();
-    collect(listener, Arc::clone(&mode), Arc::clone(&bodies));
+    let taken = Arc::clone(&bodies);
+    let take = move |body: &str| {
+        taken
+            .lock()
+            .unwrap()
+            .extend(body.lines().map(str::to_owned));
+    };
+    let told = Arc::clone(&mode);
+    thread::spawn(move || collect(&listener, &told, &Arc::new(take)));
     service.wait_for("a collector", |service| works_again(service) == 1);
     for (round, how, message) in [
         (2, HANG, "does not answer within 500 ms"),
@@ -252,7 +208,27 @@ fn a_collector_that_hangs_fails_and_is_away() {
     let all: Vec<_> = bodies.iter().filter_map(|line| alert(line)).collect();
     let all: Vec<_> = all.into_iter().map(|(_, number)| number).collect();
     report(&service, "http", &all, &["0 dropped, 0 lost"]);
+    // What the server answers is told.
+    assert!(service.read("out").starts_with("heard\n"));
     // The file did not notice anything of it.
     report(&service, "file", &numbers(&service, &["events"]), &[]);
     assert!(!service.log().contains("output file"), "{}", service.log());
+}
+
+#[test]
+fn an_output_that_does_not_return() {
+    // Nobody reads the other end of this pipe.
+    let settings = "stdout_output: {enabled: true}\noutput_timeout: 100\n\
+                    outputs_queue: {capacity: 50}\n";
+    let service = Service::start_at(RATE, settings, |command| {
+        command.stdout(std::process::Stdio::piped());
+    });
+    service.wait_for("the messages", |service| {
+        let log = service.log();
+        log.contains("output stdout: has not returned for more than 100 ms")
+            && log.contains("output stdout: its queue of 50 alerts was full; ")
+            && log.contains(" alerts dropped")
+    });
+    // The other output goes on.
+    service.wait_for_alerts("first");
 }

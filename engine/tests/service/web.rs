@@ -3,11 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{Service, engine};
+use super::{Service, engine, rules};
 
 pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -159,6 +161,114 @@ fn the_web_server_tells_the_state() {
 }
 
 #[test]
+fn the_view_waits_for_an_engine_that_was_there() {
+    let port = free_port();
+    let text = format!("webserver: {{enabled: true, listen_port: {port}}}\n");
+    let mut service = Service::start(&text, |_| {});
+    service.wait_for("an answer", |_| get(port, "localhost", "/status").is_some());
+    let out = service.path("view");
+    let mut view = Command::new(env!("CARGO_BIN_EXE_falco-engine"))
+        .args(["top", &format!("127.0.0.1:{port}")])
+        .stdout(fs::File::create(&out).unwrap())
+        .spawn()
+        .unwrap();
+    let lines = |service: &Service, start: &str| {
+        let text = service.read("view");
+        text.lines().filter(|line| line.starts_with(start)).count()
+    };
+    service.wait_for("a picture", |service| lines(service, "falco ") > 0);
+    let off = "webserver: {enabled: false";
+    service.configure("webserver: {enabled: true", off);
+    service.wait_for("the message", |service| lines(service, "cannot ask ") > 0);
+    let before = lines(&service, "falco ");
+    service.configure(off, "webserver: {enabled: true");
+    service.wait_for("a picture", |service| lines(service, "falco ") > before);
+    view.kill().unwrap();
+    view.wait().unwrap();
+    assert_eq!(service.end().code(), Some(0));
+}
+
+#[test]
+fn a_web_server_that_cannot_be_had_leaves_the_old_one() {
+    let (port, taken) = (free_port(), TcpListener::bind("127.0.0.1:0").unwrap());
+    let settings = format!(
+        "watch_config_files: false\nwebserver: {{enabled: true, listen_port: {port}, \
+         threadiness: 3}}\n"
+    );
+    let mut service = Service::start(&settings, |command| {
+        command.arg("-v");
+    });
+    let healthy = |port| get(port, "localhost", "/healthz").is_some();
+    service.wait_for("an answer", |_| healthy(port));
+    let threads = || {
+        let id = service.child.as_ref().unwrap().id();
+        let tasks = fs::read_dir(format!("/proc/{id}/task")).unwrap();
+        let name = |task: std::io::Result<fs::DirEntry>| {
+            fs::read_to_string(task.ok()?.path().join("comm")).ok()
+        };
+        tasks
+            .filter_map(name)
+            .filter(|name| name == "web\n")
+            .count()
+    };
+    assert_eq!(threads(), 3);
+    let original = service.read("falco.yaml");
+    let reload = |from: &str, to: &str| {
+        service.configure(from, to);
+        service.signal(Signal::SIGHUP);
+    };
+    let failures = |service: &Service| {
+        let alert = "Critical Falco internal: hot restart failure: webserver: ";
+        service.read("events").matches(alert).count()
+    };
+    // No certificate there, then a port that somebody else has. The rules of these
+    // configurations are not used either.
+    fs::write(service.path("rules.yaml"), rules("second")).unwrap();
+    reload(
+        "threadiness: 3",
+        "ssl_enabled: true, ssl_certificate: DIR/none",
+    );
+    service.wait_for("the alert", |service| failures(service) == 1);
+    assert!(healthy(port));
+    fs::write(service.path("falco.yaml"), &original).unwrap();
+    let other = taken.local_addr().unwrap().port().to_string();
+    reload(
+        &format!("listen_port: {port}"),
+        &format!("listen_port: {other}"),
+    );
+    service.wait_for("the alert", |service| failures(service) == 2);
+    assert!(healthy(port));
+    service.wait_for_alerts("first");
+    assert!(!service.read("events").contains("Warning second "));
+    // The same address again, then all addresses, which excludes one of them.
+    let done = |service: &Service, count| {
+        service.wait_for("the reload", |service| {
+            service.log().matches("events waited for ").count() == count
+        });
+    };
+    fs::write(service.path("falco.yaml"), &original).unwrap();
+    reload("threadiness: 3", "prometheus_metrics_enabled: true");
+    done(&service, 1);
+    assert!(healthy(port));
+    service.wait_for_alerts("second");
+    reload(
+        "prometheus_metrics_enabled: true",
+        "listen_address: 0.0.0.0",
+    );
+    done(&service, 2);
+    assert!(healthy(port));
+    assert_eq!(threads(), 1);
+    // `-v` still counts: what is no request is told.
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"\x01\r\n\r\n").unwrap();
+    service.wait_for("the message", |service| {
+        service.log().contains(": webserver: invalid HTTP")
+    });
+    assert_eq!(service.end().code(), Some(0));
+    service.check_no_gap(&["first", "second"]);
+}
+
+#[test]
 fn the_web_server_can_encrypt() {
     let port = free_port();
     let key = rcgen::KeyPair::generate().unwrap();
@@ -194,5 +304,9 @@ fn the_web_server_can_encrypt() {
     service.wait_for("an answer", |_| {
         ask().is_some_and(|text| text.ends_with("{\"status\": \"ok\"}"))
     });
+    // The view in a terminal finds it by the configuration.
+    let arguments = ["top", "-n", "1", "-c", "falco.yaml"];
+    let (code, out, log) = engine(service.directory.path(), &arguments);
+    assert!(code == Some(0) && out.starts_with("falco "), "{out}{log}");
     assert_eq!(service.end().code(), Some(0));
 }

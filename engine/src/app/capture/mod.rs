@@ -10,6 +10,7 @@ mod writer;
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use log::error;
 
 use self::ring::Ring;
 use self::writer::{Limits, Writer};
@@ -19,10 +20,15 @@ use crate::output::Alert;
 use crate::recording::{Blocks, Written};
 use crate::rules::RuleInfo;
 use crate::source::capture::Machine;
-use crate::state::{State, Thread};
+use crate::state::{State, Thread, grown};
 
 /// Bytes that go to the writer at once.
 const CHUNK: usize = 256 << 10;
+
+/// Most bytes of what is known at the beginning of a capture. In a replay it is a
+/// file that tells it, which must not take all the memory.
+const MOST_KNOWN: usize = 256 << 20;
+const MOST_REPLAYED: usize = 16 << 20;
 
 /// Writes captures as the configuration asks for.
 pub(super) struct Captures {
@@ -34,6 +40,10 @@ pub(super) struct Captures {
     writer: Writer,
     /// The event at hand.
     block: Vec<u8>,
+    /// Most bytes of what is known.
+    most_known: usize,
+    /// It was more once, which is told once.
+    exceeded: bool,
 }
 
 /// The capture that is being written.
@@ -67,6 +77,8 @@ impl Captures {
             file: None,
             writer: Writer::start(patient, alerts)?,
             block: Vec::new(),
+            most_known: if patient { MOST_REPLAYED } else { MOST_KNOWN },
+            exceeded: false,
         };
         this.configure(settings);
         Ok(this)
@@ -109,9 +121,11 @@ impl Captures {
         }
         let mut known = Vec::new();
         let mut events = 0;
-        match &self.ring {
-            Some(ring) if !ring.is_empty() => events = ring.copy(&mut known),
-            _ => self.blocks.begin(&self.machine, state, &mut known),
+        let ring = self.ring.as_ref().filter(|ring| !ring.is_empty());
+        if let Some(ring) = ring {
+            events = ring.copy(&mut known);
+        } else if !self.known(true, state, &mut known) {
+            return false;
         }
         let name = name(&self.settings, event);
         let limits = Limits {
@@ -181,14 +195,34 @@ impl Captures {
 
     /// Between two events: what is kept of those before alerts is kept short.
     pub(super) fn after(&mut self, state: &State) {
-        if let Some(ring) = self.ring.as_mut().filter(|ring| ring.is_full()) {
-            let (blocks, machine) = (&mut self.blocks, &self.machine);
-            let first = ring.is_empty() && self.file.is_none();
-            ring.turn(|out| match first {
-                true => blocks.begin(machine, state, out),
-                false => blocks.known(machine, state, out),
-            });
+        let Some(mut ring) = self.ring.take_if(|ring| ring.is_full()) else {
+            return;
+        };
+        let first = ring.is_empty() && self.file.is_none();
+        // Without what was known its events are of no use.
+        if ring.turn(|out| self.known(first, state, out)) {
+            self.ring = Some(ring);
         }
+    }
+
+    /// Appends what is known now; with `first` nothing goes on behind it. `false`:
+    /// it is too much.
+    fn known(&mut self, first: bool, state: &State, out: &mut Vec<u8>) -> bool {
+        let most = self.most_known;
+        let mut part = |out: &mut Vec<u8>| out.len() <= most;
+        match first {
+            true => self.blocks.begin(&self.machine, state, out, &mut part),
+            false => self.blocks.known(&self.machine, state, out, &mut part),
+        }
+        grown::add(out.len());
+        let fits = out.len() <= most;
+        if !fits && !std::mem::replace(&mut self.exceeded, true) {
+            error!(
+                "captures: what is known of processes takes more than {} MiB, no capture begins",
+                most >> 20
+            );
+        }
+        fits
     }
 
     /// Hands what there is to the writer.

@@ -3,7 +3,8 @@
 //! They are of use only with what was known before the first of them: by the
 //! time of the alert its process may be gone and its descriptors be others. So
 //! events are kept in two halves, each with what was known when it began; the
-//! older goes when the newer is full.
+//! older goes when the newer is full. What is known takes time and memory, so a
+//! half has as many bytes of events, whatever number of events was asked for.
 
 /// Most bytes of the events of a half.
 const MOST_BYTES: usize = 8 << 20;
@@ -44,18 +45,22 @@ impl Ring {
 
     /// Whether the newer half has room for no more, or was never begun.
     pub(super) fn is_full(&self) -> bool {
-        self.is_empty() || self.newer.count >= self.most || self.newer.events.len() >= MOST_BYTES
+        let half = &self.newer;
+        let bytes = half.events.len();
+        self.is_empty()
+            || bytes >= MOST_BYTES
+            || half.count >= self.most && bytes >= half.known.len()
     }
 
-    /// Begins another half with what `known` appends.
-    pub(super) fn turn(&mut self, known: impl FnOnce(&mut Vec<u8>)) {
+    /// Begins another half with what `known` appends. `false`: it could not.
+    pub(super) fn turn(&mut self, known: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
         std::mem::swap(&mut self.older, &mut self.newer);
         let half = &mut self.newer;
         half.known.clear();
         half.events.clear();
         half.count = 0;
         half.first = None;
-        known(&mut half.known);
+        known(&mut half.known)
     }
 
     /// Takes in the event with number `num`.
@@ -100,7 +105,10 @@ mod tests {
         ring.put(1, b"lost", true);
         for num in 2..8 {
             if ring.is_full() {
-                ring.turn(|out| out.extend_from_slice(format!("<{num}>").as_bytes()));
+                ring.turn(|out| {
+                    out.extend_from_slice(format!("<{num}>").as_bytes());
+                    true
+                });
             }
             ring.put(num, num.to_string().as_bytes(), true);
             // One that no reader shows.
@@ -113,9 +121,34 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_is_not_taken_for_each_few_events() {
+        let mut ring = Ring::new(10);
+        let mut turns = 0;
+        for num in 1..=1000 {
+            if ring.is_full() {
+                turns += 1;
+                ring.turn(|known| {
+                    known.resize(1000, b'k');
+                    true
+                });
+            }
+            ring.put(num, b"event", true);
+            // As many as asked for are there, once there were as many.
+            let mut all = Vec::new();
+            assert!(ring.copy(&mut all) >= num.min(10));
+            assert!(ring.has(num) && ring.has(num.saturating_sub(9).max(1)));
+        }
+        assert_eq!(turns, 5);
+    }
+
+    #[test]
     fn a_half_has_a_largest_size() {
         let mut ring = Ring::new(u64::MAX);
-        ring.turn(|out| out.push(0));
+        assert!(ring.turn(|_| true) && ring.is_empty());
+        ring.turn(|out| {
+            out.push(0);
+            true
+        });
         ring.put(1, &vec![0; MOST_BYTES], true);
         assert!(ring.is_full());
     }

@@ -3,9 +3,7 @@
 //! The loop never waits for it: what finds no room in the queue is counted and
 //! told in the log. In a replay, whose events wait, it does.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -17,10 +15,12 @@ use log::{error, info};
 
 use crate::clock;
 use crate::output::{Alert, FieldValue, Priority};
-use crate::recording::{Compression, Sink};
+use crate::recording::{self, Compression, Sink};
 
 /// Most bytes that wait for the disk.
 const MOST_WAITING: usize = 64 << 20;
+/// The same in a replay, which does not lose anything by fewer.
+const MOST_REPLAYED: usize = 1 << 20;
 /// How long the end of the program waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a replay sleeps until it looks again whether there is room.
@@ -117,10 +117,15 @@ impl Writer {
 
     /// Takes room for so many bytes, if there is some.
     fn room(&self, bytes: usize) -> bool {
+        let most = if self.patient {
+            MOST_REPLAYED
+        } else {
+            MOST_WAITING
+        };
         loop {
             let waiting = self.shared.waiting.load(Ordering::Acquire);
             // One that is larger than all goes alone.
-            if waiting == 0 || waiting + bytes <= MOST_WAITING {
+            if waiting == 0 || waiting + bytes <= most {
                 self.shared.waiting.fetch_add(bytes, Ordering::AcqRel);
                 return true;
             }
@@ -235,7 +240,7 @@ impl Writing {
                     limits,
                 } => {
                     self.end(0);
-                    match create(&path) {
+                    match recording::create(&path) {
                         Ok(file) => {
                             self.file = Some(Open {
                                 number,
@@ -315,23 +320,6 @@ impl Writing {
     }
 }
 
-/// Makes a file that nobody else can read, as it has what processes write and
-/// read. Its name can be foreseen: what is there by that name is not followed.
-fn create(path: &Path) -> io::Result<File> {
-    let create = || {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600).open(path)
-    };
-    match create() {
-        // Of an earlier replay of the same events.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            create()
-        }
-        done => done,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -371,17 +359,6 @@ mod tests {
         assert!(!writer.has_ended(number));
         gate.send(()).unwrap();
         writer.finish();
-        assert!(fs::metadata(path).unwrap().len() > 0);
-    }
-
-    #[test]
-    fn a_link_is_not_followed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (victim, path) = (folder.path().join("victim"), folder.path().join("a.scap"));
-        fs::write(&victim, "kept").unwrap();
-        std::os::unix::fs::symlink(&victim, &path).unwrap();
-        create(&path).unwrap();
-        assert_eq!(fs::read_to_string(victim).unwrap(), "kept");
-        assert!(fs::symlink_metadata(path).unwrap().is_file());
+        assert!(std::fs::metadata(path).unwrap().len() > 0);
     }
 }

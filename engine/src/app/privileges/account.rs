@@ -13,7 +13,7 @@ use nix::unistd::{
 
 use crate::app::startup::host_root;
 use crate::config::Config;
-use crate::metadata::engines::Engine;
+use crate::metadata::{self, engines::Engine};
 
 /// A user and the groups that go with it.
 #[derive(Debug)]
@@ -68,10 +68,9 @@ impl Account {
 /// sockets are for root or a group, and no capability that is kept opens them.
 fn groups(own: Gid, config: &Config) -> Vec<Gid> {
     const GROUP_WRITES: u32 = 0o020;
-    let root = host_root();
     let mut groups = vec![own, Gid::from_raw(0)];
-    for (_, socket) in config.engines.sockets() {
-        let Ok(data) = fs::metadata(root.join(socket.trim_start_matches('/'))) else {
+    for socket in sockets(&host_root(), config) {
+        let Ok(data) = fs::metadata(socket) else {
             continue;
         };
         if data.file_type().is_socket() && data.mode() & GROUP_WRITES != 0 {
@@ -87,6 +86,14 @@ fn groups(own: Gid, config: &Config) -> Vec<Gid> {
     groups.sort_unstable_by_key(|group| group.as_raw());
     groups.dedup();
     groups
+}
+
+/// The sockets of runtimes, where they are looked for.
+fn sockets(root: &Path, config: &Config) -> Vec<PathBuf> {
+    let named = config.engines.sockets().into_iter();
+    named
+        .flat_map(|(_, socket)| metadata::expand(root, &socket))
+        .collect()
 }
 
 /// The files that are written while the program runs.
@@ -128,4 +135,30 @@ fn check_writable(path: &Path) -> anyhow::Result<()> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_those_of_the_host_and_of_its_users() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("run/user/1000")).unwrap();
+        let found = sockets(root.path(), &Config::default());
+        // Not below `var/run`, which is a link that leads out of the root.
+        for socket in [
+            "run/docker.sock",
+            "run/user/1000/docker.sock",
+            "run/user/1000/podman/podman.sock",
+            "run/containerd/containerd.sock",
+        ] {
+            assert!(found.contains(&root.path().join(socket)), "{found:?}");
+        }
+        assert!(
+            !found
+                .iter()
+                .any(|path| path.to_string_lossy().contains('*'))
+        );
+    }
 }

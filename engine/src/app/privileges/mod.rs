@@ -28,9 +28,9 @@ const KEPT: CapabilitySet = CapabilitySet::PERFMON
     .union(CapabilitySet::DAC_READ_SEARCH)
     .union(CapabilitySet::NET_BIND_SERVICE);
 
-/// For eBPF programs of a rule that comes later, and for their memory before Linux
-/// 5.11.
-const EBPF: CapabilitySet = CapabilitySet::BPF.union(CapabilitySet::SYS_RESOURCE);
+/// For eBPF programs of a rule that comes later. The limit of their memory, which `SYS_RESOURCE`
+/// is for, was raised when the first were loaded.
+const EBPF: CapabilitySet = CapabilitySet::BPF;
 
 /// Gives up the rest. Must be called before there are other threads, since each
 /// has its own, and after the device is open, which belongs to root.

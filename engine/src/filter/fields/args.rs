@@ -172,8 +172,8 @@ fn number<'a>(ctx: &Context<'a>, slot: usize, param: &Param, value: u64) -> Rend
                 (_, -1) => "<NONE>",
                 // Whose files nobody read.
                 _ if container.is_some_and(|c| c.users().is_none()) => "<NA>",
-                (ParamType::Uid, _) => ctx.state.user_name(container, id),
-                _ => ctx.state.group_name(container, id),
+                (ParamType::Uid, _) => ctx.state.user_name(container, id, arena),
+                _ => ctx.state.group_name(container, id, arena),
             };
             // In a container somebody has each id, be the name known or not.
             let known = (container.is_some() || name != "<NA>").then_some(name.as_bytes());

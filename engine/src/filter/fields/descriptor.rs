@@ -194,18 +194,29 @@ impl<'a> Fd<'a> {
         ctx.descriptor.get_or_init(|| Self::read(ctx)).as_ref()
     }
 
+    /// What the event opened by a path, of which the state keeps all that its
+    /// record tells.
+    fn just_opened(ctx: &Context<'a>) -> Option<Self> {
+        let num = ctx.state.opened_by(ctx.event)?;
+        let kept = Self::open(ctx, num.into()).filter(|kept| kept.text.is_some())?;
+        Some(Self {
+            named: true,
+            path: paths::one(ctx.event.kind),
+            ..kept
+        })
+    }
+
     fn read(ctx: &Context<'a>) -> Option<Self> {
+        if let Some(opened) = Self::just_opened(ctx) {
+            return Some(opened);
+        }
         let mut told = Self::told(ctx)?;
         let Some(kept) = Self::open(ctx, told.num) else {
             return Some(told);
         };
         if told.path.is_some() {
             // It is asked for below and by most fields.
-            let same = u32::try_from(told.num).is_ok_and(|n| ctx.state.has_path_of(ctx.event, n));
-            told.text = match kept.text {
-                Some(name) if same => Some(name),
-                _ => told.name(ctx),
-            };
+            told.text = told.name(ctx);
         }
         let silent = told.kind == FdKind::Unknown;
         // A message that was received has the other end first, who ever called.

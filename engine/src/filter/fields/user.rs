@@ -20,14 +20,20 @@ pub(super) fn gid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn name<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
-    let name = ctx.state.user_name(thread.container.as_deref(), thread.uid);
+    let name = ctx
+        .state
+        .user_name(thread.container.as_deref(), thread.uid, ctx.arena);
     Some(Value::Text(name.as_bytes()))
 }
 
 pub(super) fn homedir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
-    match ctx.state.user(thread.container.as_deref(), thread.uid) {
-        Some(user) => Some(Value::Text(user.home.as_bytes())),
+    let container = thread.container.as_deref();
+    match ctx
+        .state
+        .of_user(container, thread.uid, |user| &user.home, ctx.arena)
+    {
+        Some(home) => Some(Value::Text(home.as_bytes())),
         // Like its name, this one is the same everywhere.
         None => (thread.uid == 0).then_some(Value::Text(b"/root")),
     }
@@ -35,8 +41,11 @@ pub(super) fn homedir<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
 
 pub(super) fn shell<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
-    let user = ctx.state.user(thread.container.as_deref(), thread.uid)?;
-    Some(Value::Text(user.shell.as_bytes()))
+    let container = thread.container.as_deref();
+    let shell = ctx
+        .state
+        .of_user(container, thread.uid, |user| &user.shell, ctx.arena)?;
+    Some(Value::Text(shell.as_bytes()))
 }
 
 pub(super) fn loginuid<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
@@ -48,7 +57,7 @@ pub(super) fn loginname<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let container = thread.container.as_deref();
     let name = match thread.loginuid {
         UNSET => "<NA>",
-        uid => ctx.state.user_name(container, uid),
+        uid => ctx.state.user_name(container, uid, ctx.arena),
     };
     Some(Value::Text(name.as_bytes()))
 }
@@ -57,6 +66,6 @@ pub(super) fn group<'a>(ctx: &Context<'a>, _: &FieldArg) -> Answer<'a> {
     let thread = ctx.thread?;
     let name = ctx
         .state
-        .group_name(thread.container.as_deref(), thread.gid);
+        .group_name(thread.container.as_deref(), thread.gid, ctx.arena);
     Some(Value::Text(name.as_bytes()))
 }

@@ -24,6 +24,27 @@ pub struct Namespace {
 }
 
 #[derive(Clone, PartialEq, Message)]
+pub struct ListTasks {}
+
+#[derive(Clone, PartialEq, Message)]
+pub struct Tasks {
+    #[prost(message, repeated, tag = "1")]
+    pub tasks: Vec<Task>,
+}
+
+/// Of the statuses of a task: it has ended.
+pub const STOPPED: i32 = 3;
+
+/// `Process` of the interface.
+#[derive(Clone, PartialEq, Message)]
+pub struct Task {
+    #[prost(string, tag = "2")]
+    pub id: String,
+    #[prost(int32, tag = "4")]
+    pub status: i32,
+}
+
+#[derive(Clone, PartialEq, Message)]
 pub struct GetContainer {
     #[prost(string, tag = "1")]
     pub id: String,
@@ -98,6 +119,8 @@ pub struct Subscribe {
 pub struct Envelope {
     #[prost(string, tag = "2")]
     pub namespace: String,
+    #[prost(string, tag = "3")]
+    pub topic: String,
     #[prost(message, optional, tag = "4")]
     pub event: Option<Any>,
 }

@@ -13,6 +13,11 @@ pub const SERVICE: &str = "runtime.v1.RuntimeService";
 /// A namespace is the host's.
 pub const NODE: i32 = 2;
 
+/// States of a container and of a pod's sandbox.
+pub const RUNNING: i32 = 1;
+/// Of a sandbox: it runs.
+pub const READY: i32 = 0;
+
 /// Kinds of a container's events.
 pub const CREATED: i32 = 0;
 /// It was started.
@@ -53,6 +58,50 @@ messages! {
     ContainerFilter {
         #[prost(string, tag = "1")]
         id: String,
+        #[prost(message, optional, tag = "2")]
+        state: Option<StateValue>,
+    }
+    /// `ContainerStateValue` and `PodSandboxStateValue` of the interface.
+    StateValue {
+        #[prost(int32, tag = "1")]
+        state: i32,
+    }
+    PodSandboxFilter {
+        #[prost(message, optional, tag = "2")]
+        state: Option<StateValue>,
+    }
+    ListPodSandboxRequest {
+        #[prost(message, optional, tag = "1")]
+        filter: Option<PodSandboxFilter>,
+    }
+    ListPodSandboxResponse {
+        #[prost(message, repeated, tag = "1")]
+        items: Vec<ListedSandbox>,
+    }
+    /// `PodSandbox` of the interface.
+    ListedSandbox {
+        #[prost(string, tag = "1")]
+        id: String,
+    }
+    ContainerStatsRequest {
+        #[prost(string, tag = "1")]
+        container_id: String,
+    }
+    ContainerStatsResponse {
+        #[prost(message, optional, tag = "1")]
+        stats: Option<ContainerStats>,
+    }
+    ContainerStats {
+        #[prost(message, optional, tag = "4")]
+        writable_layer: Option<FilesystemUsage>,
+    }
+    FilesystemUsage {
+        #[prost(message, optional, tag = "3")]
+        used_bytes: Option<UInt64Value>,
+    }
+    UInt64Value {
+        #[prost(uint64, tag = "1")]
+        value: u64,
     }
     ListContainersRequest {
         #[prost(message, optional, tag = "1")]

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, String> {
         },
         file: settings.file.keep_alive.then_some(file),
         writer: LineWriter::default(),
+        torn: None,
     };
     Ok(Opened {
         channel: Box::new(channel),
@@ -37,6 +38,16 @@ struct FileChannel {
     rotation: Rotation,
     file: Option<File>,
     writer: LineWriter,
+    /// The file that ends with the first half of a line.
+    torn: Option<Ending>,
+}
+
+/// Which file it is, and where it ends: device, inode, size.
+type Ending = (u64, u64, u64);
+
+fn ending(file: &File) -> Option<Ending> {
+    let data = file.metadata().ok()?;
+    Some((data.dev(), data.ino(), data.len()))
 }
 
 /// When a new file is begun, and what becomes of the old one.
@@ -97,8 +108,9 @@ impl FileChannel {
                 Err(error) => return (0, Err(error)),
             },
         };
-        if self.writer.begun > 0 && file.metadata().is_ok_and(|data| data.len() == 0) {
-            // The first half of the line was moved away with its file.
+        if self.writer.begun > 0 && (self.torn.is_none() || ending(&file) != self.torn) {
+            // The first half of the line was moved away with its file, or is not its
+            // end any more.
             self.writer.begun = 0;
         }
         if self.writer.begun == 0 {
@@ -114,6 +126,9 @@ impl FileChannel {
             }
         }
         let (done, result) = self.writer.write(&mut file, lines);
+        if self.writer.begun > 0 {
+            self.torn = ending(&file);
+        }
         if self.keep_alive && result.is_ok() {
             self.file = Some(file);
         }
@@ -138,5 +153,46 @@ impl Channel for FileChannel {
         if self.keep_alive {
             self.file = append(&self.path).ok();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::line;
+    use super::*;
+
+    /// A channel whose disk was full in the middle of `x`, and that file.
+    fn torn(path: &Path) -> FileChannel {
+        let whole = line("x");
+        fs::write(path, &whole.text()[..5]).unwrap();
+        FileChannel {
+            path: path.to_owned(),
+            keep_alive: false,
+            rotation: Rotation { bytes: 0, keep: 1 },
+            file: None,
+            writer: LineWriter { begun: 5 },
+            torn: ending(&append(path).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_torn_line_is_continued_where_it_was_torn_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("alerts");
+        let whole = format!("{}\n", line("x").text());
+        let written = |channel: &mut FileChannel| {
+            assert_eq!(channel.write(&[line("x")]).done, 1);
+            fs::read_to_string(&path).unwrap()
+        };
+        assert_eq!(written(&mut torn(&path)), whole);
+        // Another file, with something in it, has its place.
+        let mut channel = torn(&path);
+        fs::rename(&path, directory.path().join("old")).unwrap();
+        fs::write(&path, "other\n").unwrap();
+        assert_eq!(written(&mut channel), format!("other\n{whole}"));
+        // The same file, which somebody has emptied.
+        let mut channel = torn(&path);
+        File::create(&path).unwrap();
+        assert_eq!(written(&mut channel), whole);
     }
 }

@@ -58,14 +58,16 @@ pub static OUTPUTS: &[Output] = &[
         name: "program",
         section: "program_output",
         enabled: |settings| settings.program.enabled,
-        same: |a, b| a.program == b.program,
+        same: |a, b| a.program == b.program && a.timeout_ms == b.timeout_ms,
         open: program::open,
     },
     Output {
         name: "http",
         section: "http_output",
         enabled: |settings| settings.http.enabled,
-        same: |a, b| a.http == b.http && a.format.json == b.format.json,
+        same: |a, b| {
+            a.http == b.http && a.format.json == b.format.json && a.timeout_ms == b.timeout_ms
+        },
         open: http::open,
     },
     Output {
@@ -94,8 +96,11 @@ pub trait Channel: Send {
     /// Opens anew what is kept open.
     fn reopen(&mut self) {}
 
-    /// Writes what it has kept back.
-    fn finish(&mut self) {}
+    /// Writes what it has kept back, before it is dropped. Gives what it said to be
+    /// written and is not.
+    fn finish(&mut self) -> Vec<Arc<Line>> {
+        Vec::new()
+    }
 }
 
 /// What became of the lines given to [`Channel::write`].

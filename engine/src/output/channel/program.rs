@@ -85,8 +85,8 @@ impl Running {
 }
 
 /// Waits for the end of a process, for a while.
-fn wait(child: &mut Child) -> io::Result<Option<ExitStatus>> {
-    let until = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration) -> io::Result<Option<ExitStatus>> {
+    let until = Instant::now() + patience;
     let mut pause = Duration::from_millis(1);
     loop {
         match child.try_wait()? {
@@ -117,6 +117,16 @@ struct Reader {
     position: u64,
 }
 
+/// What became of the lines in a pipe.
+enum Drained {
+    /// All are read.
+    Read,
+    /// The process takes its time.
+    Runs,
+    /// There is no process that could read them.
+    Ended,
+}
+
 impl Reader {
     fn start(command: &str) -> Result<Self, Failure> {
         Ok(Self {
@@ -135,6 +145,22 @@ impl Reader {
         }
         self.forget_read();
         (done, result)
+    }
+
+    /// Lets the process read what is in the pipe, for a while.
+    fn drain(&mut self) -> Drained {
+        let until = Instant::now() + PATIENCE / 2;
+        loop {
+            self.forget_read();
+            if self.written.is_empty() {
+                return Drained::Read;
+            }
+            match self.process.child.try_wait() {
+                Ok(None) if Instant::now() < until => std::thread::sleep(LOOK),
+                Ok(None) => return Drained::Runs,
+                Ok(Some(_)) | Err(_) => return Drained::Ended,
+            }
+        }
     }
 
     /// Forgets the lines that are not in the pipe any more.
@@ -165,15 +191,22 @@ impl Lasting {
 
     /// Puts aside what the process has not read, for the next one.
     fn bury(&mut self) {
-        if let Some(mut reader) = self.running.take() {
+        if let Some(reader) = &mut self.running {
             reader.forget_read();
-            for (_, line) in reader.written.into_iter().rev() {
+            for (_, line) in reader.written.drain(..).rev() {
                 self.left.push_front(line);
             }
+        }
+        self.part();
+    }
+
+    /// Leaves a process alone with what is in its pipe.
+    fn part(&mut self) {
+        if let Some(reader) = self.running.take() {
             let Running { mut child, input } = reader.process;
             // The end of its input tells it to end, if it has not done so.
             drop(input);
-            let _ = wait(&mut child);
+            let _ = wait(&mut child, PATIENCE / 2);
         }
     }
 }
@@ -208,16 +241,20 @@ impl Channel for Lasting {
     }
 
     fn reopen(&mut self) {
-        // The old process may go on with what is in its pipe.
-        if let Some(reader) = self.running.take() {
-            let Running { mut child, input } = reader.process;
-            drop(input);
-            let _ = wait(&mut child);
+        let Some(reader) = &mut self.running else {
+            return;
+        };
+        // Who still runs goes on with what is in the pipe. The rest, and what those
+        // before have left, is for the next one.
+        match reader.drain() {
+            Drained::Ended => self.bury(),
+            Drained::Read | Drained::Runs => self.part(),
         }
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Vec<Arc<Line>> {
         self.reopen();
+        self.left.drain(..).collect()
     }
 }
 
@@ -280,7 +317,7 @@ impl PerAlert {
             }
             // Who does not read its input may still do what it is for.
         }
-        let status = wait(&mut delivery.child);
+        let status = wait(&mut delivery.child, PATIENCE);
         if !matches!(status, Ok(None)) {
             self.slow.has_moved();
         }

@@ -96,12 +96,13 @@ impl Channel for Remote {
         self.connection = None;
     }
 
-    fn finish(&mut self) {
+    fn finish(&mut self) -> Vec<Arc<Line>> {
         if let Some(Connection::Encrypted(stream)) = &mut self.connection {
             stream.conn.send_close_notify();
             // Nobody is left to be told of an error.
             let _ = stream.flush();
         }
+        Vec::new()
     }
 }
 

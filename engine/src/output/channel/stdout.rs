@@ -61,10 +61,9 @@ impl Channel for Stdout {
         Written { done, failure }
     }
 
-    fn finish(&mut self) {
-        // Nobody is left to be told of an error.
-        let _ = self.writer.write(&mut self.out, &self.kept);
-        self.kept.clear();
+    fn finish(&mut self) -> Vec<Arc<Line>> {
+        let (done, _) = self.writer.write(&mut self.out, &self.kept);
+        self.kept.split_off(done)
     }
 }
 
@@ -97,11 +96,22 @@ mod tests {
             expected.push('\n');
             assert!(channel.write(&[line]).failure.is_none());
         }
-        channel.finish();
+        assert!(channel.finish().is_empty());
         drop(channel);
         let mut text = String::new();
         reader.read_to_string(&mut text).unwrap();
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn buffered_lines_that_nobody_reads_are_given_back() {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let mut channel = channel(writer, true);
+        assert_eq!(channel.write(&[line("a"), line("b")]).done, 2);
+        let left = channel.finish();
+        assert_eq!(left.len(), 2);
+        assert_eq!(left[0].text(), line("a").text());
     }
 
     #[test]

@@ -4,9 +4,10 @@
 //! then a copy of its bytes with a slot for each parameter. What an exit lacks
 //! is taken from the thread's last entry.
 
-use falco_abi::event::{EVENTS, Event as Kind, ParamType, traits};
+use falco_abi::event::{EVENTS, Event as Kind, ParamType, fcntl, traits};
 use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, RECORD_ALIGN, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+use serde_json::Value;
 
 use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
@@ -73,6 +74,10 @@ struct Take {
     param: u8,
     slot: u8,
     how: How,
+    /// Bits that a number of its type lacks to a whole word.
+    spare: u8,
+    /// Bytes of its type; of what is no number, more than there can be.
+    width: u32,
 }
 
 /// Whether the state must see events of a kind, whatever was asked for. What
@@ -108,24 +113,10 @@ struct Plan {
     zero: Box<[u8]>,
     /// Slot with the process id.
     pid: Option<u8>,
-    /// Parameter with the command of `fcntl`.
-    command: Option<usize>,
+    /// Slot with the command of `fcntl`.
+    command: Option<u8>,
     /// Whether anybody looks at these events.
     wanted: bool,
-}
-
-impl Plan {
-    /// Whether it is a `fcntl` that changes nothing.
-    fn is_query(&self, raw: &Raw<'_>) -> bool {
-        let Some(command) = self.command else {
-            return false;
-        };
-        let at: usize = raw.lengths.iter().take(command).sum();
-        let bytes = raw.lengths.iter().nth(command);
-        let bytes = bytes.and_then(|len| raw.data.get(at..at.checked_add(len)?));
-        let command = bytes.and_then(|bytes| number(bytes, false));
-        command.is_some_and(|command| !is_change(command))
-    }
 }
 
 /// Turns events into records, one at a time.
@@ -238,6 +229,41 @@ impl Converter {
         record.finish(Kind::Syscall, None, raw, NO_SYSCALL, flag::KNOWN);
     }
 
+    /// A record whose one parameter has all parameters of the event as JSON.
+    #[cold]
+    fn json(&mut self, raw: &Raw<'_>, event: Kind, slots: usize) -> Outcome {
+        let params = events::event_type(raw.code).map_or(&[][..], |ty| ty.params);
+        let mut members = Vec::new();
+        let mut at = 0;
+        for (param, len) in params.iter().zip(raw.lengths.iter()) {
+            let Some(bytes) = raw.data.get(at..at + len) else {
+                return Outcome::Broken;
+            };
+            at += len;
+            let value = match how(param.ty, ParamType::Bytes) {
+                How::Text => {
+                    let text = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+                    Value::from(String::from_utf8_lossy(text))
+                }
+                _ => number(bytes, false).map_or(Value::Null, Value::from),
+            };
+            members.push(format!("{}:{value}", Value::from(param.name)));
+        }
+        let text = format!("{{{}}}", members.join(","));
+        let mut record = Record::new(&mut self.record, slots, text.as_bytes());
+        if let Some(span) = value(How::Text, text.as_bytes(), record.data(), &[]) {
+            record.set(0, span);
+        }
+        let flags = if raw.hidden || !self.began {
+            flag::KNOWN
+        } else {
+            0
+        };
+        record.finish(event, None, raw, NO_SYSCALL, flags);
+        Outcome::Record
+    }
+
+    #[inline(always)]
     pub(super) fn convert(&mut self, raw: &Raw<'_>) -> Outcome {
         let Some(plan) = self
             .plans
@@ -259,12 +285,13 @@ impl Converter {
                 return Outcome::Record;
             }
             _ if !plan.wanted => return Outcome::Counted,
+            Role::Json => {
+                let (event, slots) = (plan.event, plan.slots);
+                return self.json(raw, event, slots);
+            }
             _ => {}
         }
         self.began |= !events::tells_known(raw.code);
-        if self.without_queries && plan.is_query(raw) {
-            return Outcome::Counted;
-        }
         let data = if plan.spans { raw.data } else { b"" };
         let mut record = Record::new(&mut self.record, plan.slots, data);
         let filled = match raw.lengths {
@@ -274,6 +301,13 @@ impl Converter {
         let Some(filled) = filled else {
             return Outcome::Broken;
         };
+        if self.without_queries
+            && let Some(slot) = plan.command
+            && let Some(command) = record.get(slot.into())
+            && !is_change(command)
+        {
+            return Outcome::Counted;
+        }
         if filled != plan.full && !plan.entry.is_empty() {
             let zero = plan.role == Role::Exit;
             match self.entries.take(raw.tid, raw.code - 1) {
@@ -356,9 +390,7 @@ fn plan(ty: &EventType) -> Option<Plan> {
             .map(|slot| slot as u8)
             .collect(),
         pid: pid.map(|slot| slot as u8),
-        command: (event == Kind::Fcntl)
-            .then(|| ty.params.iter().position(|p| p.name == "cmd"))
-            .flatten(),
+        command: (event == Kind::Fcntl).then_some(fcntl::Slot::cmd as u8),
         wanted: true,
     })
 }
@@ -401,10 +433,17 @@ fn takes(ty: &EventType, event: Kind) -> Vec<Take> {
     let params = event.info().params;
     let take = |(at, param): (usize, &events::Param)| {
         let slot = params.iter().position(|p| p.name == param.name);
+        let how = slot.map_or(How::Bytes, |slot| how(param.ty, params[slot].ty));
+        let width = match how {
+            How::Unsigned | How::Signed => param.ty.width(),
+            _ => None,
+        };
         Take {
             param: at as u8,
             slot: slot.map_or(NOWHERE, |slot| slot as u8),
-            how: slot.map_or(How::Bytes, |slot| how(param.ty, params[slot].ty)),
+            how,
+            spare: width.map_or(0, |width| 64 - 8 * width as u8),
+            width: width.map_or(u32::MAX, |width| width as u32),
         }
     };
     ty.params.iter().enumerate().map(take).collect()
@@ -424,22 +463,24 @@ fn how(from: Type, to: ParamType) -> How {
 }
 
 /// A number of 1, 2, 4 or 8 bytes.
-#[inline(always)]
 fn number(bytes: &[u8], signed: bool) -> Option<u64> {
-    let value = match *bytes {
-        [a, b, c, d, e, f, g, h] => return Some(u64::from_le_bytes([a, b, c, d, e, f, g, h])),
-        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]),
-        [a, b] => u16::from_le_bytes([a, b]).into(),
-        [a] => a.into(),
+    let mut word = [0; 8];
+    word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    let spare = match bytes.len() {
+        len @ (1 | 2 | 4 | 8) => 64 - 8 * len as u8,
         _ => return None,
     };
-    if !signed {
-        return Some(value.into());
+    Some(lowest(u64::from_le_bytes(word), spare, signed))
+}
+
+/// The number in the lowest bits of a word, all but `spare` of them.
+#[inline(always)]
+fn lowest(word: u64, spare: u8, signed: bool) -> u64 {
+    let high = word << spare;
+    match signed {
+        true => (high.cast_signed() >> spare).cast_unsigned(),
+        false => high >> spare,
     }
-    // The sign is in the highest bit of so many.
-    let spare = 32 - 8 * bytes.len() as u32;
-    let value = (value << spare).cast_signed() >> spare;
-    Some(i64::from(value).cast_unsigned())
 }
 
 /// What goes into a slot for a parameter whose bytes are at `at` of the record.
@@ -469,7 +510,8 @@ fn value(how: How, bytes: &[u8], at: usize, native: &[Option<u16>]) -> Option<u6
 }
 
 /// A record that is being put together: slots first, then the bytes of the
-/// event as they are in the file. What is behind it is of an earlier one.
+/// event as they are in the file. What is behind it is of an earlier one, as is
+/// what slots have that are missing.
 struct Record<'a> {
     bytes: &'a mut Vec<u8>,
     len: usize,
@@ -489,9 +531,6 @@ impl<'a> Record<'a> {
         };
         // For the padding as well.
         this.reserve(start + data.len() + RECORD_ALIGN);
-        for slot in this.words() {
-            *slot = [0; 8];
-        }
         this.append(data);
         this
     }
@@ -548,20 +587,33 @@ impl<'a> Record<'a> {
     ) -> Option<u64> {
         let start = self.data();
         let words = self.bytes[HEADER_SIZE..start].as_chunks_mut::<8>().0;
-        let mut at = 0;
+        let mut end = 0;
         let (mut filled, mut known) = (0, 0);
         for (take, len) in plan.takes.iter().zip(lengths) {
-            let end = at + length(*len);
-            let bytes = data.get(at..end)?;
-            if take.slot != NOWHERE {
-                let bit = 1 << take.slot;
-                filled |= bit;
-                if let Some(value) = value(take.how, bytes, start + at, native) {
-                    words[usize::from(take.slot)] = value.to_ne_bytes();
-                    known |= bit;
-                }
+            let (len, at) = (length(*len), end);
+            end += len;
+            if end > data.len() {
+                return None;
             }
-            at = end;
+            // There is none of the number that stands for no slot.
+            let Some(word) = words.get_mut(usize::from(take.slot)) else {
+                continue;
+            };
+            let bit = 1 << take.slot;
+            filled |= bit;
+            // Most are numbers with others behind them, so that a whole word is
+            // there.
+            let value = match data[at..].first_chunk() {
+                Some(bytes) if len == take.width as usize => {
+                    let (word, signed) = (u64::from_le_bytes(*bytes), take.how == How::Signed);
+                    Some(lowest(word, take.spare, signed))
+                }
+                _ => value(take.how, &data[at..end], start + at, native),
+            };
+            if let Some(value) = value {
+                *word = value.to_ne_bytes();
+                known |= bit;
+            }
         }
         self.missing &= !known;
         Some(filled)
@@ -627,6 +679,7 @@ impl<'a> Record<'a> {
         }
     }
 
+    #[inline]
     fn finish(self, event: Kind, pid: Option<u8>, raw: &Raw<'_>, syscall: u32, flags: u16) {
         let len = padded(self.len);
         if let Some(padding) = self.bytes[self.len..].first_chunk_mut::<RECORD_ALIGN>() {

@@ -128,6 +128,18 @@ pub enum Kind {
     Hook,
     /// Likewise, perhaps with more than 64 KiB of data.
     Large,
+    /// Likewise; today's event has all of it as the members of an object of JSON.
+    Json,
+}
+
+impl Kind {
+    /// Whether it is of a system call.
+    pub const fn is_call(self) -> bool {
+        matches!(
+            self,
+            Self::Enter | Self::Early | Self::Exit | Self::ExitEmpty
+        )
+    }
 }
 
 /// One event type.
@@ -373,7 +385,7 @@ event_types! {
     223 Exit clone: res Pid, exe Text, args Bytes, tid Pid, pid Pid, ptid Pid, cwd Text, fdlimit I64, pgft_maj U64, pgft_min U64, vm_size U32, vm_rss U32, vm_swap U32, comm Text, cgroups Bytes, flags Flags32, uid U32, gid U32, vtid Pid, vpid Pid, pidns_init_start_ts U64;
     225 Exit fork: res Pid, exe Text, args Bytes, tid Pid, pid Pid, ptid Pid, cwd Text, fdlimit I64, pgft_maj U64, pgft_min U64, vm_size U32, vm_rss U32, vm_swap U32, comm Text, cgroups Bytes, flags Flags32, uid U32, gid U32, vtid Pid, vpid Pid, pidns_init_start_ts U64;
     227 Exit vfork: res Pid, exe Text, args Bytes, tid Pid, pid Pid, ptid Pid, cwd Text, fdlimit I64, pgft_maj U64, pgft_min U64, vm_size U32, vm_rss U32, vm_swap U32, comm Text, cgroups Bytes, flags Flags32, uid U32, gid U32, vtid Pid, vpid Pid, pidns_init_start_ts U64;
-    228 Hook container: id Text, type U32, name Text, image Text;
+    228 Json container: id Text, type U32, name Text, image Text;
     231 Exit execve: res Errno, exe Text, args Bytes, tid Pid, pid Pid, ptid Pid, cwd Text, fdlimit U64, pgft_maj U64, pgft_min U64, vm_size U32, vm_rss U32, vm_swap U32, comm Text, cgroups Bytes, env Bytes;
     232 Hook signaldeliver: spid Pid, dpid Pid, sig Signal;
     234 Hook procinfo: cpu_usr U64, cpu_sys U64;

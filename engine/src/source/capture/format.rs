@@ -70,6 +70,9 @@ const fn event(flags: bool, counted: bool, large: bool) -> Block {
     })
 }
 
+/// Type of the blocks with today's events, but for those with flags or much data.
+pub const EVENT: u32 = 0x216;
+
 /// All types of blocks. The numbers with the high bit are of the time before
 /// the format was published.
 #[rustfmt::skip]
@@ -90,7 +93,7 @@ pub const BLOCKS: &[(u32, Block)] = &[
     (0x213, Block::Processes(7)),
     (0x214, Block::Processes(8)),
     (0x215, Block::Processes(9)),
-    (0x216, event(false, true, false)),
+    (EVENT, Block::Event(EventBlock::USUAL)),
     (0x217, event(true, true, false)),
     (0x218, Block::Descriptors { sized: true }),
     (0x219, Block::Interfaces { sized: true }),
@@ -109,17 +112,19 @@ pub const BLOCKS: &[(u32, Block)] = &[
 
 /// What a block of this type holds. `None`: a type of a later version, whose
 /// length says how to skip it.
-#[inline]
 pub fn block(ty: u32) -> Option<Block> {
-    // Nearly all blocks are these.
-    if ty == 0x216 {
-        return Some(event(false, true, false));
-    }
     let found = BLOCKS.iter().find(|(known, _)| *known == ty)?;
     Some(found.1)
 }
 
 impl EventBlock {
+    /// That of today's events, but for those with flags or much data.
+    pub const USUAL: Self = Self {
+        flags: false,
+        counted: true,
+        large: false,
+    };
+
     /// Bytes of the event's own header: time (8), thread (8), length (4), type
     /// (2) and perhaps the number of parameters (4).
     pub const fn header(self) -> usize {

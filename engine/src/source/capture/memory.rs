@@ -7,14 +7,18 @@ use std::os::unix::fs::FileExt as _;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::CaptureError;
+use crate::state::grown;
 
 /// Most bytes by which the program may grow while a capture is read. The window
 /// of a compressed file, which may have 128 MiB, is part of it.
 const MOST: u64 = 192 << 20;
 
 /// Bytes of a capture between two looks. What they become is no more than some
-/// dozen times as much.
+/// dozen times as much, but for what the state counts.
 const OFTEN: u64 = 256 << 10;
+
+/// How many bytes that the state counts are like one of the capture.
+const COUNTED: u64 = 32;
 
 /// The memory of the program since a capture was opened.
 pub(super) struct Memory {
@@ -22,7 +26,8 @@ pub(super) struct Memory {
     statm: Option<File>,
     page: u64,
     before: u64,
-    /// Where in the capture to look again.
+    /// Bytes of the capture, and those that count like some, at which to look
+    /// again.
     next: u64,
 }
 
@@ -57,15 +62,16 @@ impl Memory {
     /// When the capture takes too much.
     #[inline]
     pub(super) fn check(&mut self, offset: u64) -> Result<(), CaptureError> {
-        if offset < self.next {
+        let taken = offset.saturating_add(grown::bytes() / COUNTED);
+        if taken < self.next {
             return Ok(());
         }
+        self.next = taken.saturating_add(OFTEN);
         self.look(offset)
     }
 
     #[cold]
-    fn look(&mut self, offset: u64) -> Result<(), CaptureError> {
-        self.next = offset.saturating_add(OFTEN);
+    fn look(&self, offset: u64) -> Result<(), CaptureError> {
         if self.now().saturating_sub(self.before) <= MOST {
             return Ok(());
         }
@@ -83,7 +89,13 @@ mod tests {
     fn the_kernel_tells() {
         let mut memory = Memory::new();
         assert!(memory.before > 1 << 20);
-        assert!(memory.check(0).is_ok() && memory.next == OFTEN);
+        assert!(memory.check(0).is_ok());
+        let next = memory.next;
+        assert!(memory.check(OFTEN - 1).is_ok() && memory.next == next);
+        assert!(memory.check(OFTEN).is_ok() && memory.next == next + OFTEN);
+        // What the state has taken makes it look as well.
+        grown::add((COUNTED * OFTEN) as usize);
+        assert!(memory.check(OFTEN).is_ok() && memory.next == next + 2 * OFTEN);
         memory.before = 0;
         assert_eq!(memory.now() % memory.page, 0);
     }

@@ -132,27 +132,30 @@ impl CaptureSource {
         }
     }
 
-    /// The end, in the middle of a block.
+    /// The end, in the middle of a block, or of a compressed file.
     #[cold]
     fn cut_off(&mut self) {
-        self.ended = true;
+        if std::mem::replace(&mut self.ended, true) {
+            return;
+        }
         let left = self.stream.bytes().len();
         let offset = self.block;
-        let there = self.stream.offset() - offset + left as u64;
-        warn!(
-            "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
-        );
+        match self.stream.offset() - offset + left as u64 {
+            0 => warn!("the capture is cut off behind its last block, at offset {offset}"),
+            there => warn!(
+                "the capture is cut off: its last block, at offset {offset}, ends after {there} bytes"
+            ),
+        }
         self.stream.consume(left);
     }
 
     /// Looks at the next block. `None`: there is none.
-    #[inline(always)]
     fn next_block(&mut self) -> Result<Option<Found>, CaptureError> {
         self.block = self.stream.offset();
         self.memory.check(self.block)?;
         let there = self.stream.fill(BLOCK_HEADER)?;
         if there < BLOCK_HEADER {
-            if there > 0 {
+            if there > 0 || self.stream.is_cut() {
                 self.cut_off();
             }
             self.ended = true;
@@ -174,7 +177,6 @@ impl CaptureSource {
     }
 
     /// Gets the whole block into the buffer. `false`: it is cut off.
-    #[inline(always)]
     fn load(&mut self, found: Found) -> Result<bool, CaptureError> {
         if self.stream.bytes().len() < found.len && !self.load_more(found)? {
             return Ok(false);
@@ -200,7 +202,6 @@ impl CaptureSource {
     }
 
     /// The length stands at both ends of a block.
-    #[inline(always)]
     fn same_length(&self, found: Found, trailer: u32) -> Result<(), CaptureError> {
         match trailer as usize == found.len {
             true => Ok(()),
@@ -303,6 +304,41 @@ impl CaptureSource {
         Ok(())
     }
 
+    /// Reads any block. What ends the batch, if it does.
+    #[inline(never)]
+    fn read_block(
+        &mut self,
+        wait: Duration,
+        each: &mut dyn FnMut(u64, &[u8]),
+    ) -> anyhow::Result<Option<Batch>> {
+        if self.ended {
+            return Ok(Some(Batch::End));
+        }
+        let Some(found) = self.next_block()? else {
+            return Ok(None);
+        };
+        match found.block {
+            Some(Block::Event(layout)) => {
+                if !self.load(found)? {
+                    return Ok(None);
+                }
+                if self.pace.is_some() && !self.is_due(layout, found, wait) {
+                    return Ok(Some(Batch::Nothing));
+                }
+                let event = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
+                let outcome = translate(event, layout, &mut self.converter);
+                if self.settle(outcome)? {
+                    each(self.events, self.converter.record());
+                }
+                self.stream.consume(found.len);
+            }
+            Some(Block::Section) => return Ok(Some(Batch::Section)),
+            // What was known comes before the events.
+            _ => self.skip(found)?,
+        }
+        Ok(None)
+    }
+
     /// Whether it is time for the event, within `wait`.
     fn is_due(&mut self, layout: EventBlock, found: Found, wait: Duration) -> bool {
         let at = BLOCK_HEADER + layout.prefix();
@@ -314,41 +350,55 @@ impl CaptureSource {
         }
     }
 
-    /// Translates the event in the block. `true`: it is the converter's record.
-    #[inline]
-    fn event(&mut self, layout: EventBlock, found: Found) -> Result<bool, CaptureError> {
-        let block = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
-        const LONGER: &str = "an event is longer than its block, or its parameters are";
-        let code = layout.prefix() + CODE;
-        let Some(&[low, high]) = block.get(code..code + 2) else {
-            return Err(self.error(LONGER));
-        };
-        let outcome = match self.converter.unread(u16::from_le_bytes([low, high])) {
-            Some(unread) => unread,
-            None => match parse(block, layout, &self.converter) {
-                Some(Some(raw)) => self.converter.convert(&raw),
-                Some(None) => Outcome::Kept,
-                None => return Err(self.error(LONGER)),
-            },
-        };
+    /// Whether what became of an event is the converter's record. `None`: its
+    /// lengths are wrong.
+    #[inline(always)]
+    fn settle(&mut self, outcome: Option<Outcome>) -> Result<bool, CaptureError> {
         match outcome {
-            Outcome::Record => {
+            Some(Outcome::Record) => {
                 self.events += 1;
                 Ok(true)
             }
-            Outcome::Counted => {
+            Some(Outcome::Counted) => {
                 self.events += 1;
                 Ok(false)
             }
-            Outcome::Kept => Ok(false),
-            Outcome::Broken => Err(self.error("the parameters of an event are longer than it")),
+            Some(Outcome::Kept) => Ok(false),
+            Some(Outcome::Broken) => {
+                Err(self.error("the parameters of an event are longer than it"))
+            }
+            None => Err(self.error("an event is longer than its block, or its parameters are")),
         }
+    }
+}
+
+/// The next block without its ends, if it is wholly there and an event as all
+/// are written today.
+#[inline(always)]
+fn usual_event(bytes: &[u8]) -> Option<&[u8]> {
+    let (ty, len) = (bytes.first_chunk()?, bytes.get(4..)?.first_chunk()?);
+    let body = bytes.get(..u32::from_le_bytes(*len) as usize)?;
+    let (body, trailer) = body.split_last_chunk::<BLOCK_TRAILER>()?;
+    let usual = u32::from_le_bytes(*ty) == format::EVENT && trailer == len;
+    usual.then_some(body.get(BLOCK_HEADER..)?)
+}
+
+/// What becomes of the event in a block. `None`: its lengths are wrong.
+#[inline(always)]
+fn translate(block: &[u8], layout: EventBlock, converter: &mut Converter) -> Option<Outcome> {
+    let code = block.get(layout.prefix() + CODE..)?.first_chunk()?;
+    match converter.unread(u16::from_le_bytes(*code)) {
+        Some(unread) => Some(unread),
+        None => Some(match parse(block, layout, converter)? {
+            Some(raw) => converter.convert(&raw),
+            None => Outcome::Kept,
+        }),
     }
 }
 
 /// Takes an event apart. `Some(None)`: one of a type that is not known. `None`:
 /// its lengths are wrong.
-#[inline]
+#[inline(always)]
 fn parse<'a>(
     block: &'a [u8],
     layout: EventBlock,
@@ -450,28 +500,20 @@ impl Source for CaptureSource {
 
     fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
         for _ in 0..BATCH {
-            if self.ended {
-                return Ok(Batch::End);
-            }
-            let Some(found) = self.next_block()? else {
-                continue;
-            };
-            match found.block {
-                Some(Block::Event(layout)) => {
-                    if !self.load(found)? {
-                        continue;
-                    }
-                    if self.pace.is_some() && !self.is_due(layout, found, wait) {
-                        return Ok(Batch::Nothing);
-                    }
-                    if self.event(layout, found)? {
-                        each(self.events, self.converter.record());
-                    }
-                    self.stream.consume(found.len);
+            // Of nearly all blocks that is all there is to do.
+            if self.pace.is_none()
+                && let Some(event) = usual_event(self.stream.bytes())
+            {
+                let len = event.len() + BLOCK_HEADER + BLOCK_TRAILER;
+                self.block = self.stream.offset();
+                self.memory.check(self.block)?;
+                let outcome = translate(event, EventBlock::USUAL, &mut self.converter);
+                if self.settle(outcome)? {
+                    each(self.events, self.converter.record());
                 }
-                Some(Block::Section) => return Ok(Batch::Section),
-                // What was known comes before the events.
-                _ => self.skip(found)?,
+                self.stream.consume(len);
+            } else if let Some(batch) = self.read_block(wait, each)? {
+                return Ok(batch);
             }
         }
         Ok(Batch::Some)

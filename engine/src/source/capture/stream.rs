@@ -1,6 +1,7 @@
 //! The bytes of a capture: read in large pieces, decompressed on the way, never
 //! more of them in memory than the longest block has.
 
+use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
@@ -11,7 +12,7 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 /// Bytes that are read at once.
-const CHUNK: usize = 256 << 10;
+const CHUNK: usize = 64 << 10;
 
 /// Largest window of a zstd frame: what its longest mode uses.
 const MAX_WINDOW: u64 = 128 << 20;
@@ -37,7 +38,7 @@ impl fmt::Display for CaptureError {
     }
 }
 
-impl std::error::Error for CaptureError {}
+impl Error for CaptureError {}
 
 /// A capture that is read from its beginning to its end.
 pub(super) struct Stream {
@@ -48,6 +49,7 @@ pub(super) struct Stream {
     /// Bytes of the capture before `start`.
     offset: u64,
     ended: bool,
+    cut: bool,
 }
 
 impl Stream {
@@ -89,6 +91,7 @@ impl Stream {
             end: 0,
             offset: 0,
             ended: false,
+            cut: false,
         })
     }
 
@@ -120,8 +123,10 @@ impl Stream {
                 Ok(0) => self.ended = true,
                 Ok(read) => self.end += read,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // A compressed file that ends too early.
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.ended = true,
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                    self.ended = true;
+                    self.cut = true;
+                }
                 Err(error) => {
                     let offset = self.offset + self.end as u64;
                     let message = format!("the capture cannot be read: {error}");
@@ -130,6 +135,11 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Whether what was read so far ends where a compressed file is cut off.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut
     }
 
     /// The bytes that are there.
@@ -169,11 +179,18 @@ impl Compression {
     }
 }
 
+/// A block without bytes that is the last of its frame, and a checksum, which
+/// nobody looks at.
+const LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+
 /// Decompresses one frame after the other.
 struct Zstd<R> {
     source: R,
     decoder: FrameDecoder,
     in_frame: bool,
+    /// Why the frame at hand goes no further. What was decompressed before is
+    /// handed out first.
+    failure: Option<io::Error>,
 }
 
 impl<R: BufRead> Zstd<R> {
@@ -184,6 +201,7 @@ impl<R: BufRead> Zstd<R> {
             source,
             decoder,
             in_frame: false,
+            failure: None,
         }
     }
 
@@ -200,19 +218,44 @@ impl<R: BufRead> Zstd<R> {
                     ..
                 })) => {
                     let mut skipped = self.source.by_ref().take(length.into());
-                    io::copy(&mut skipped, &mut io::sink())?;
+                    if io::copy(&mut skipped, &mut io::sink())? < length.into() {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
                 }
                 Err(error) => return Err(self.failed(error)),
             }
         }
     }
 
-    /// An error of the decoder; a file that ends too early is one of its own.
+    /// An error of the decoder, or of the file under it: one that ends too early
+    /// is no damage.
     fn failed(&mut self, error: FrameDecoderError) -> io::Error {
-        match self.source.fill_buf() {
-            Ok([]) => ErrorKind::UnexpectedEof.into(),
-            Ok(_) => io::Error::new(ErrorKind::InvalidData, error),
-            Err(error) => error,
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                // Of the file, not of a part of it that is in memory.
+                match (io.kind(), self.source.fill_buf()) {
+                    (ErrorKind::UnexpectedEof, Ok([])) => return ErrorKind::UnexpectedEof.into(),
+                    (_, Err(error)) => return error,
+                    _ => {}
+                }
+            }
+            cause = error.source();
+        }
+        io::Error::new(ErrorKind::InvalidData, error)
+    }
+
+    /// Decodes until there is something to hand out, or the frame ends. The
+    /// decoder keeps back what a later block may repeat; when no other comes, it
+    /// has to be told.
+    fn decode(&mut self) {
+        let one = || BlockDecodingStrategy::UptoBlocks(1);
+        while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+            if let Err(error) = self.decoder.decode_blocks(&mut self.source, one()) {
+                self.failure = Some(self.failed(error));
+                // It cannot fail.
+                let _ = self.decoder.decode_blocks(&LAST_BLOCK[..], one());
+            }
         }
     }
 }
@@ -226,15 +269,13 @@ impl<R: BufRead> Read for Zstd<R> {
                 }
                 self.in_frame = true;
             }
-            while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
-                let one = BlockDecodingStrategy::UptoBlocks(1);
-                if let Err(error) = self.decoder.decode_blocks(&mut self.source, one) {
-                    return Err(self.failed(error));
-                }
-            }
+            self.decode();
             let read = self.decoder.read(into)?;
             if read > 0 || into.is_empty() {
                 return Ok(read);
+            }
+            if let Some(failure) = self.failure.take() {
+                return Err(failure);
             }
             let (said, is) = (
                 self.decoder.get_checksum_from_data(),
@@ -300,15 +341,66 @@ mod tests {
         assert_eq!(read_all(b"abc").unwrap(), b"abc");
     }
 
+    /// All that a stream has, and whether it is cut off.
+    fn read_cut(bytes: &[u8]) -> (Vec<u8>, bool) {
+        let mut stream = Stream::new(Cursor::new(bytes.to_vec())).unwrap();
+        stream.fill(usize::MAX / 4).unwrap();
+        (stream.bytes().to_vec(), stream.is_cut())
+    }
+
     #[test]
     fn what_is_cut_off_ends_early() {
         let text = text();
         for packed in [gzip(&text), zstd(&text)] {
             for cut in (4..packed.len()).step_by(1 + packed.len() / 50) {
-                let all = read_all(&packed[..cut]).unwrap();
-                assert!(text.starts_with(&all) && all.len() < text.len());
+                let (all, is_cut) = read_cut(&packed[..cut]);
+                assert!(text.starts_with(&all) && is_cut);
+            }
+            // Without a byte of the end all the text is there nevertheless.
+            let last = packed.len() - 1;
+            assert_eq!(read_cut(&packed[..last]), (text.clone(), true));
+            assert_eq!(read_cut(&packed), (text.clone(), false));
+        }
+        let skipped = b"\x50\x2A\x4D\x18\x03\0\0\0ab";
+        let packed = [&zstd(&text)[..], skipped].concat();
+        assert_eq!(read_cut(&packed), (text, true));
+    }
+
+    /// A frame of blocks that are as they are, and where in the frame each ends.
+    fn raw_frame(text: &[u8], window: u8, checksum: bool) -> (Vec<u8>, Vec<usize>) {
+        let mut frame = vec![0x28, 0xB5, 0x2F, 0xFD, u8::from(checksum) << 2, window];
+        let mut ends = Vec::new();
+        for block in text.chunks(1000) {
+            frame.extend_from_slice(&(block.len() << 3).to_le_bytes()[..3]);
+            frame.extend_from_slice(block);
+            ends.push(frame.len());
+        }
+        (frame, ends)
+    }
+
+    #[test]
+    fn what_a_cut_frame_kept_back_is_there() {
+        let text = text();
+        // Windows of a megabyte, which is more than the text, and of a kilobyte.
+        for (window, checksum) in [(0x50, false), (0x50, true), (0x00, true)] {
+            let (frame, ends) = raw_frame(&text, window, checksum);
+            for (at, end) in ends.iter().enumerate().step_by(37) {
+                for cut in [*end, end + 2, end + 500] {
+                    let (all, is_cut) = read_cut(&frame[..cut.min(frame.len())]);
+                    assert!(is_cut && all == text[..1000 * (at + 1)], "{window} {cut}");
+                }
             }
         }
+        // The end of the frame lacks its checksum.
+        let (mut frame, _) = raw_frame(&text, 0x50, true);
+        frame.extend_from_slice(&[1, 0, 0, 9]);
+        assert_eq!(read_cut(&frame), (text.clone(), true));
+        // So is what comes before damage, in a frame that goes on behind it.
+        let (mut frame, ends) = raw_frame(&text, 0x50, false);
+        frame[ends[9]] |= 0b110;
+        let mut stream = Stream::new(Cursor::new(frame)).unwrap();
+        let error = stream.fill(usize::MAX / 4).unwrap_err();
+        assert_eq!((error.offset, stream.bytes()), (10_000, &text[..10_000]));
     }
 
     #[test]

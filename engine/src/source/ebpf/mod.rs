@@ -5,6 +5,7 @@ mod ring;
 mod types;
 
 use std::os::fd::AsFd as _;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -17,8 +18,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::programs::Programs;
 use self::ring::Ring;
-use super::merge::merge;
-use super::{Batch, Counters, Lost, RingUse, Source, boot_time, epoch_offset};
+use super::merge::{Order, merge};
+use super::{Batch, Counters, FAULT, Lost, Preparer, RingUse, Source, boot_time, epoch_offset};
 
 /// As for the module: after a batch the reader sleeps this long.
 const GATHER: Duration = Duration::from_millis(2);
@@ -26,7 +27,8 @@ const GATHER: Duration = Duration::from_millis(2);
 /// once.
 const PRESSED: u64 = 8;
 /// A record's time is taken right before its place in the ring: what is younger than
-/// this waits for the next round, so that others can come before it.
+/// this waits for the next round, so that others can come before it. A probe that is
+/// preempted just there for longer is late, which is counted.
 const SETTLE: Duration = Duration::from_micros(200);
 /// Longest sleep: a record that was written just when the reader fell asleep wakes
 /// nobody.
@@ -52,7 +54,7 @@ pub struct EbpfSource {
     epoch_offset: i64,
     /// The one that the programs know.
     told_epoch: i64,
-    records: u64,
+    order: Order,
     busy: bool,
     pressed: bool,
     behind: bool,
@@ -85,7 +87,7 @@ impl EbpfSource {
             let map = programs.add_ring(size, first..(first + share).min(cpus))?;
             rings.push(Ring::new(first, map, bytes as usize, page).context("cannot map a ring")?);
         }
-        programs.set(setting::OWNER, std::process::id().into())?;
+        programs.set_owner()?;
         let epoch_offset = epoch_offset();
         programs.set(setting::EPOCH, epoch_offset.cast_unsigned())?;
         Ok(Self {
@@ -93,7 +95,7 @@ impl EbpfSource {
             rings,
             epoch_offset,
             told_epoch: epoch_offset,
-            records: 0,
+            order: Order::default(),
             busy: false,
             pressed: false,
             behind: false,
@@ -137,7 +139,7 @@ impl EbpfSource {
             ring.begin_round();
             self.pressed |= ring.used() > ring.size() / PRESSED;
         }
-        self.busy = merge(&mut self.rings, &mut self.records, horizon, each)?;
+        self.busy = merge(&mut self.rings, &mut self.order, horizon, each)?;
         self.behind = self.rings.iter().any(Ring::is_behind);
         Ok(())
     }
@@ -146,6 +148,14 @@ impl EbpfSource {
 impl Source for EbpfSource {
     fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
         self.programs.set_interest(interest)
+    }
+
+    fn preparer(&self) -> Option<Preparer> {
+        let loader = self.programs.loader();
+        Some(Box::new(move |interest| {
+            let mut loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
+            loader.prepare(interest)
+        }))
     }
 
     fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
@@ -170,12 +180,13 @@ impl Source for EbpfSource {
         let mut counters = Counters {
             // What was read: counting what is written would cost each record something.
             records: self.rings.iter().map(|ring| ring.records).sum(),
+            late: self.order.late,
             ..Counters::default()
         };
         for (cpu, words) in (0..).zip(self.programs.counters()?) {
-            let mut add = |cause, class, count| {
+            let add = |to: &mut Vec<Lost>, cause, class, count| {
                 if count > 0 {
-                    counters.lost.push(Lost {
+                    to.push(Lost {
                         cpu: Some(cpu),
                         cause,
                         class,
@@ -183,14 +194,26 @@ impl Source for EbpfSource {
                     });
                 }
             };
+            let lost = &mut counters.lost;
             for (i, cause) in LOSS_NAMES.iter().enumerate() {
                 for (class, name) in CLASS_NAMES.iter().enumerate() {
-                    add(cause, name, words[counter::LOST + i * CLASSES + class]);
+                    add(
+                        lost,
+                        cause,
+                        name,
+                        words[counter::LOST + i * CLASSES + class],
+                    );
                 }
             }
-            add("no_ring", "any", words[counter::NO_RING]);
-            // Calls of 32-bit programs, which the programs cannot tell apart yet.
-            add("compat", "any", words[counter::FOREIGN]);
+            for (class, name) in CLASS_NAMES.iter().enumerate() {
+                add(lost, "no_ring", name, words[counter::NO_RING + class]);
+                add(
+                    &mut counters.faults,
+                    FAULT,
+                    name,
+                    words[counter::FAULTS + class],
+                );
+            }
         }
         counters.rings = self
             .rings

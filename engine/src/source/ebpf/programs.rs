@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 use aya::maps::{Array, ArrayOfMaps, Map, MapData, PerCpuArray, ProgramArray};
@@ -18,28 +19,29 @@ use falco_abi::ebpf::{
 use falco_abi::event::Event;
 use falco_abi::ia32::{Adapt, IA32, IPC_MAX, SOCKETCALLS, ipc_call};
 use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
+use log::debug;
+use nix::sys::resource::{Resource, setrlimit};
 
 use super::types::{self, Types};
 use crate::source::ProgramUse;
 use crate::source::mapping::{Word, give_back};
 
-/// The programs, as `make ebpf` has built them.
-#[cfg(not(target_arch = "aarch64"))]
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/prebuilt/falco-x86_64.o"
-));
-#[cfg(target_arch = "aarch64")]
-pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../ebpf/prebuilt/falco-aarch64.o"
-));
+/// The programs, as `make ebpf` has built them; none where [`LEFT_OUT`] says why.
+#[cfg(not(ebpf_is_left_out))]
+pub(super) static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("EBPF_OBJECT"));
+#[cfg(ebpf_is_left_out)]
+pub(super) static OBJECT: &[u8] = &[];
+
+/// Why the engine was built without them.
+const LEFT_OUT: Option<&str> = option_env!("EBPF_LEFT_OUT");
 
 /// Whether the kernel measures what programs cost.
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
 
 /// The kernel's `BPF_MAP_TYPE_RINGBUF`.
 const RINGBUF: u32 = 27;
+/// The first version in which maps are no locked memory of the process that makes them.
+const OWN_MEMORY_SINCE: (u32, u32) = (5, 11);
 /// The first version that gives programs a task with its type.
 const TYPED_TASK_SINCE: (u32, u32) = (5, 11);
 /// The first version in which programs that have functions can call other programs.
@@ -71,11 +73,14 @@ const HOOKS: [(&str, &str, u64); 9] = [
     ("sys_exit", "sys_exit", 0),
 ];
 
+/// The program that finds out which process the reader is.
+const FIND_OWNER: &str = "find_owner";
+/// Inode of the first pid namespace, on every kernel.
+const FIRST_PID_SPACE: u64 = 0xEFFF_FFFC;
+
 /// The loaded programs with their maps.
 pub(super) struct Programs {
-    ebpf: Ebpf,
-    /// The kernel's types, while programs are loaded: they take more memory than all else.
-    btf: Option<Btf>,
+    loader: Arc<Mutex<Loader>>,
     table: ProgramArray<MapData>,
     interest: Array<MapData, [u32; 2]>,
     settings: Array<MapData, [u64; setting::LEN]>,
@@ -85,20 +90,40 @@ pub(super) struct Programs {
     counters: PerCpuArray<MapData, [u64; counter::LEN]>,
     rings: ArrayOfMaps<MapData>,
     /// Events whose programs are in the table.
-    loaded: BTreeSet<Event>,
+    told: BTreeSet<Event>,
     attached: BTreeMap<&'static str, FdLink>,
     values: [u64; setting::LEN],
+}
+
+/// The programs, of which those are loaded that were asked for so far. Loading takes
+/// long, and so can be done by another thread than that which reads records.
+pub(super) struct Loader {
+    ebpf: Ebpf,
+    /// The kernel's types, until programs are loaded: they take more memory than all else.
+    btf: Option<Btf>,
+}
+
+/// What an interest needs.
+struct Needs {
+    /// Events whose programs the dispatcher calls.
+    events: BTreeSet<Event>,
+    /// Those of [`HOOKS`] that are to be attached.
+    hooks: Vec<(&'static str, &'static str)>,
 }
 
 impl Programs {
     /// Prepares the programs for this kernel; nothing is attached yet. Rings of
     /// `ring_bytes` each are to follow, `cpus` places for them.
     pub(super) fn new(setup: &Setup, ring_bytes: u64, cpus: u32) -> anyhow::Result<Self> {
-        if cfg!(ebpf_is_stale) {
-            bail!(
-                "this engine was built without eBPF programs: those in ebpf/prebuilt are of other \
-                 sources (`make ebpf` builds them)"
-            );
+        if let Some(why) = LEFT_OUT {
+            bail!("this engine was built without eBPF programs: {why}");
+        }
+        if kernel_version()? < OWN_MEMORY_SINCE {
+            let all = nix::libc::RLIM_INFINITY;
+            // Without the right to do so the limit may be high enough.
+            if let Err(error) = setrlimit(Resource::RLIMIT_MEMLOCK, all, all) {
+                debug!("the limit of locked memory stays as it is: {error}");
+            }
         }
         let offsets = offsets(Path::new(types::PATH))?;
         let constants = constants(setup, ring_bytes)?;
@@ -130,9 +155,11 @@ impl Programs {
             _waiting: waiting,
             counters: PerCpuArray::try_from(map("COUNTERS")?)?,
             rings: ArrayOfMaps::try_from(map("RINGS")?)?,
-            ebpf,
-            btf: Some(btf),
-            loaded: BTreeSet::new(),
+            loader: Arc::new(Mutex::new(Loader {
+                ebpf,
+                btf: Some(btf),
+            })),
+            told: BTreeSet::new(),
             attached: BTreeMap::new(),
             values: [0; setting::LEN],
         })
@@ -162,6 +189,37 @@ impl Programs {
         Ok(())
     }
 
+    /// Tells the programs which process this is. In another pid namespace than the first one
+    /// it has another number there, which a program sees.
+    pub(super) fn set_owner(&mut self) -> anyhow::Result<()> {
+        const OWN_SPACE: &str = "/proc/self/ns/pid";
+        let pid = std::process::id().into();
+        let space =
+            std::fs::metadata(OWN_SPACE).with_context(|| format!("cannot read {OWN_SPACE}"));
+        let space = space?.ino();
+        if space == FIRST_PID_SPACE {
+            return self.set(setting::OWNER, pid);
+        }
+        self.set(setting::OWN_PID, pid)?;
+        self.set(setting::OWN_SPACE, space)?;
+        let link = {
+            let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+            loader.load(&Needs {
+                events: BTreeSet::new(),
+                hooks: vec![(FIND_OWNER, "sys_enter")],
+            })?;
+            loader.attach(FIND_OWNER)?
+        };
+        // Any call of ours is seen.
+        nix::unistd::getppid();
+        drop(link);
+        self.values = self.settings.get(&0, 0)?;
+        if self.values[setting::OWNER] == 0 {
+            bail!("cannot find out which process this is outside of its pid namespace");
+        }
+        Ok(())
+    }
+
     /// The reader is about to sleep.
     pub(super) fn wait(&self) {
         self.waiting.set(1);
@@ -186,109 +244,157 @@ impl Programs {
                 nanoseconds: u64::try_from(info.run_time().as_nanos()).unwrap_or(u64::MAX),
             })
         };
-        self.ebpf.programs().filter_map(cost).collect()
+        // While programs are loaded there is no answer, rather than a wait.
+        let loader = self.loader.try_lock();
+        loader.map_or_else(
+            |_| Vec::new(),
+            |loader| loader.ebpf.programs().filter_map(cost).collect(),
+        )
     }
 
-    /// Loads what the interest needs, tells the dispatcher, attaches and detaches.
+    /// What loads programs beside the reader.
+    pub(super) fn loader(&self) -> Arc<Mutex<Loader>> {
+        Arc::clone(&self.loader)
+    }
+
+    /// Loads what the interest needs, unless it is loaded, tells the dispatcher, attaches
+    /// and detaches.
     pub(super) fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
-        let wants = |n: usize| interest.syscalls[n / 64] & 1 << (n % 64) != 0;
-        let calls: Vec<usize> = (0..SYSCALL_MAX).filter(|&n| wants(n)).collect();
-        let (mut entries, mut exits) = (false, false);
-        let mut events = BTreeSet::new();
-        for &number in &calls {
-            let event = EVENT_BY_NUMBER[number];
-            if never_returns(event) {
-                entries = true;
-            } else {
-                exits = true;
-                events.insert(event);
+        let wants = |n: usize| is_wanted(interest, n);
+        let needs = needs(interest);
+        let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
+        loader.load(&needs)?;
+        for &event in needs.events.difference(&self.told) {
+            for (name, index) in names(event) {
+                let fd = loader.program(&name)?.fd()?.try_clone()?;
+                self.table.set(u32::try_from(index)?, &fd, 0)?;
             }
         }
-        if cfg!(target_arch = "x86_64") && !calls.is_empty() {
-            // Of a call of x32 its name is recorded.
-            events.insert(Event::Syscall);
+        self.told.extend(&needs.events);
+        for number in 0..SYSCALL_MAX {
+            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
+            self.interest.set(u32::try_from(number)?, entry, 0)?;
+        }
+        for (program, ..) in HOOKS {
+            if !needs.hooks.iter().any(|hook| hook.0 == program) {
+                self.attached.remove(program);
+            }
+        }
+        for &(name, _) in &needs.hooks {
+            if !self.attached.contains_key(name) {
+                self.attached.insert(name, loader.attach(name)?);
+            }
+        }
+        drop(loader);
+        self.set(setting::HOOKS, interest.hooks)
+    }
+}
+
+fn is_wanted(interest: &Interest, number: usize) -> bool {
+    interest.syscalls[number / 64] & 1 << (number % 64) != 0
+}
+
+fn needs(interest: &Interest) -> Needs {
+    let (mut entries, mut exits) = (false, false);
+    let mut events = BTreeSet::new();
+    for number in (0..SYSCALL_MAX).filter(|&number| is_wanted(interest, number)) {
+        let event = EVENT_BY_NUMBER[number];
+        if never_returns(event) {
+            entries = true;
+        } else {
+            exits = true;
+            events.insert(event);
+        }
+    }
+    if cfg!(target_arch = "x86_64") && (entries || exits) {
+        // Of a call of x32 its name is recorded.
+        events.insert(Event::Syscall);
+    }
+    let hooks = HOOKS
+        .into_iter()
+        .filter(|&(program, _, bit)| match program {
+            "sys_enter" => entries,
+            "sys_exit" => exits,
+            _ => interest.hooks & bit != 0,
+        });
+    Needs {
+        events,
+        hooks: hooks.map(|(program, point, _)| (program, point)).collect(),
+    }
+}
+
+impl Loader {
+    /// Loads what an interest needs, beside the reader: it finds it loaded then.
+    pub(super) fn prepare(&mut self, interest: &Interest) -> anyhow::Result<()> {
+        self.load(&needs(interest))
+    }
+
+    fn program(&mut self, name: &str) -> anyhow::Result<&mut BtfTracePoint> {
+        let program = self.ebpf.program_mut(name);
+        let program = program.with_context(|| format!("the programs have none for `{name}`"))?;
+        Ok(program.try_into()?)
+    }
+
+    /// Attaches a program that is loaded, for as long as the link is there.
+    fn attach(&mut self, name: &str) -> anyhow::Result<FdLink> {
+        let program = self.program(name)?;
+        let link = program.attach().map_err(|error| refused(&error))?;
+        Ok(program.take_link(link)?.into())
+    }
+
+    /// Loads programs that are not loaded yet. The verifier takes its time for each, and
+    /// checks several at once.
+    fn load(&mut self, needs: &Needs) -> anyhow::Result<()> {
+        let calls = needs.events.iter().flat_map(|&event| names(event));
+        let calls = calls.map(|(name, _)| (name, "sys_exit"));
+        let hooks = needs
+            .hooks
+            .iter()
+            .map(|&(name, point)| (name.to_owned(), point));
+        let mut wanted: BTreeMap<String, &str> = calls.chain(hooks).collect();
+        let mut programs = Vec::new();
+        for (name, program) in self.ebpf.programs_mut() {
+            if let Some(point) = wanted.remove(name) {
+                let program: &mut BtfTracePoint = program.try_into()?;
+                if program.fd().is_err() {
+                    programs.push((name, point, program));
+                }
+            }
+        }
+        if let Some(name) = wanted.keys().next() {
+            bail!("the programs have none for `{name}`");
+        }
+        if programs.is_empty() {
+            return Ok(());
         }
         let btf = match self.btf.take() {
             Some(btf) => btf,
             None => kernel_types()?,
         };
-        self.load(&events, &btf)?;
-        for number in 0..SYSCALL_MAX {
-            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
-            self.interest.set(u32::try_from(number)?, entry, 0)?;
-        }
-        self.set(setting::HOOKS, interest.hooks)?;
-        for (program, tracepoint, bit) in HOOKS {
-            let wanted = match program {
-                "sys_enter" => entries,
-                "sys_exit" => exits,
-                _ => interest.hooks & bit != 0,
-            };
-            if !wanted {
-                self.attached.remove(program);
-            } else if !self.attached.contains_key(program) {
-                let link = self.attach(program, tracepoint, &btf)?;
-                self.attached.insert(program, link);
-            }
-        }
-        drop(btf);
-        give_back();
-        Ok(())
-    }
-
-    /// Loads the programs of events into the dispatcher's table. The verifier takes its
-    /// time for each, and checks several at once.
-    fn load(&mut self, events: &BTreeSet<Event>, btf: &Btf) -> anyhow::Result<()> {
-        let names: BTreeMap<String, usize> = events
-            .difference(&self.loaded)
-            .flat_map(|&event| names(event))
-            .collect();
-        let mut programs = Vec::new();
-        for (name, program) in self.ebpf.programs_mut() {
-            if let Some(&index) = names.get(name) {
-                let program: &mut BtfTracePoint = program.try_into()?;
-                programs.push((name, u32::try_from(index)?, program));
-            }
-        }
-        if let Some(name) = names
-            .keys()
-            .find(|name| !programs.iter().any(|program| program.0 == **name))
-        {
-            bail!("the programs have none for `{name}`");
-        }
         let queue = Mutex::new(programs);
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let work = || {
-            let mut loaded = Vec::new();
-            while let Some((name, index, program)) = next() {
-                load_program(program, name, "sys_exit", btf)?;
-                loaded.push((index, program.fd()?.try_clone()?));
+            while let Some((name, point, program)) = next() {
+                load_program(program, name, point, &btf)?;
             }
-            anyhow::Ok(loaded)
+            anyhow::Ok(())
         };
         let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let results: Vec<_> = std::thread::scope(|scope| {
+        let result = std::thread::scope(|scope| {
             let others: Vec<_> = (1..workers).map(|_| scope.spawn(work)).collect();
-            let mut results = vec![work()];
-            results.extend(others.into_iter().map(|other| {
-                let result = other.join();
-                result.unwrap_or_else(|_| Err(anyhow!("the loading of eBPF programs broke off")))
-            }));
-            results
-        });
-        for result in results {
-            for (index, fd) in result? {
-                self.table.set(index, &fd, 0)?;
+            let mut result = work();
+            for other in others {
+                let other = other.join();
+                result = result
+                    .and(other.unwrap_or_else(|_| {
+                        Err(anyhow!("the loading of eBPF programs broke off"))
+                    }));
             }
-        }
-        self.loaded.extend(events);
-        Ok(())
-    }
-
-    fn attach(&mut self, name: &str, tracepoint: &str, btf: &Btf) -> anyhow::Result<FdLink> {
-        let program = program(&mut self.ebpf, name, tracepoint, btf)?;
-        let link = program.attach().map_err(|error| refused(&error))?;
-        Ok(program.take_link(link)?.into())
+            result
+        });
+        drop(btf);
+        give_back();
+        result
     }
 }
 
@@ -325,45 +431,25 @@ fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
     }
 }
 
-/// A program, loaded.
-fn program<'a>(
-    ebpf: &'a mut Ebpf,
-    name: &str,
-    tracepoint: &str,
-    btf: &Btf,
-) -> anyhow::Result<&'a mut BtfTracePoint> {
-    let program: &mut BtfTracePoint = ebpf
-        .program_mut(name)
-        .with_context(|| format!("the programs have none for `{name}`"))?
-        .try_into()?;
-    load_program(program, name, tracepoint, btf)?;
-    Ok(program)
-}
-
-/// Loads a program, unless it is loaded.
+/// Loads a program.
 fn load_program(
     program: &mut BtfTracePoint,
     name: &str,
     tracepoint: &str,
     btf: &Btf,
 ) -> anyhow::Result<()> {
-    if program.fd().is_err() {
-        match program.load(tracepoint, btf) {
-            Ok(()) => {}
-            Err(ProgramError::LoadError {
-                io_error,
-                verifier_log,
-            }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
-                let log = verifier_log.to_string();
-                let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
-                bail!(
-                    "the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}"
-                );
-            }
-            Err(error) => return Err(refused(&error)),
+    match program.load(tracepoint, btf) {
+        Ok(()) => Ok(()),
+        Err(ProgramError::LoadError {
+            io_error,
+            verifier_log,
+        }) if io_error.raw_os_error() != Some(nix::libc::EPERM) => {
+            let log = verifier_log.to_string();
+            let reason = log.lines().take(4).collect::<Vec<_>>().join("; ");
+            bail!("the kernel's verifier refuses the eBPF program `{name}`: {io_error}: {reason}");
         }
+        Err(error) => Err(refused(&error)),
     }
-    Ok(())
 }
 
 /// Calls recorded at their entry, since there is no exit.
@@ -439,10 +525,14 @@ fn offsets(types: &Path) -> anyhow::Result<[u32; OFFSETS]> {
 }
 
 fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::LEN]> {
-    use falco_abi::control::{SNAPLEN_DEFAULT, SNAPLEN_MAX};
+    use falco_abi::control::{SNAPLEN_DEFAULT, SNAPLEN_MAX, STRINGS_DEFAULT, STRINGS_MAX};
     let snaplen = match setup.snaplen {
         0 => SNAPLEN_DEFAULT,
         more => more.min(SNAPLEN_MAX),
+    };
+    let strings = match setup.strings {
+        0 => STRINGS_DEFAULT,
+        more => more.min(STRINGS_MAX),
     };
     let page = super::super::page_size().context("cannot ask for the page size")?;
     let mut constants = [0; constant::LEN];
@@ -452,6 +542,8 @@ fn constants(setup: &Setup, ring_bytes: u64) -> anyhow::Result<[u64; constant::L
     constants[constant::PORT_FIRST] = setup.port_first.into();
     constants[constant::PORT_LAST] = setup.port_last.into();
     constants[constant::THROTTLE] = setup.throttle.into();
+    constants[constant::THROTTLE_GROUP] = setup.throttle_group.into();
+    constants[constant::STRINGS] = strings.into();
     let version = kernel_version()?;
     constants[constant::TYPED_TASK] = u64::from(version >= TYPED_TASK_SINCE);
     constants[constant::CHAINS] = u64::from(version >= CHAINS_SINCE);
@@ -497,7 +589,7 @@ mod tests {
                 assert!(aarch64.programs.contains_key(&name), "{name}");
             }
         }
-        for (name, ..) in HOOKS {
+        for name in HOOKS.map(|(name, ..)| name).into_iter().chain([FIND_OWNER]) {
             assert!(aarch64.programs.contains_key(name), "{name}");
         }
     }
