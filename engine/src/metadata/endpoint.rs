@@ -290,26 +290,30 @@ impl<A: Api> Endpoint<A> {
         answer
     }
 
-    /// Tells `each` of the containers that run, if somebody listens.
-    pub async fn list(&self, each: &mut Announce<'_>) {
-        // An error was logged, and the connection is tried again when needed.
-        if let Ok(Some(connection)) = self.connection().await {
-            let listed = connection.list(each).await;
-            if let Err(error) = &listed {
-                log::debug!("containers of {self}: {error}");
-            }
-            self.note(&connection, &listed).await;
-        }
-    }
-
-    /// Tells `each` of new containers until the connection ends or does not answer
-    /// any more, or nobody listens. When there is a connection, `connected` is told.
-    /// How long to leave it at that.
-    pub async fn watch(&self, connected: impl FnOnce(), each: &mut Announce<'_>) -> Duration {
+    /// Tells `each` of the containers that run and then of new ones, until the
+    /// connection ends or does not answer any more. `listed` is told when all that
+    /// run were told, or nobody listens, and `connected` when somebody does. How
+    /// long to leave it at that.
+    pub async fn listen(
+        &self,
+        listed: impl FnOnce(),
+        connected: impl FnOnce(),
+        each: &mut Announce<'_>,
+    ) -> Duration {
         let lost = self.lost.notified();
+        // An error was logged, and the connection is tried again.
         let Ok(Some(connection)) = self.connection().await else {
+            listed();
             return self.limits.listen;
         };
+        // Both over the same connection, so that a runtime that is back is always asked
+        // for its list first.
+        let list = connection.list(each).await;
+        if let Err(error) = &list {
+            log::debug!("containers of {self}: {error}");
+        }
+        self.note(&connection, &list).await;
+        listed();
         connected();
         let mut lost = pin!(lost);
         let ended = {

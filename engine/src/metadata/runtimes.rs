@@ -123,19 +123,16 @@ impl Socket {
         }
     }
 
-    async fn list(&self, each: &mut Announce<'_>) {
+    async fn listen(
+        &self,
+        listed: impl FnOnce(),
+        connected: impl FnOnce(),
+        each: &mut Announce<'_>,
+    ) -> Duration {
         match self {
-            Self::Docker(_, endpoint) => endpoint.list(each).await,
-            Self::Cri(endpoint) => endpoint.list(each).await,
-            Self::Containerd(endpoint) => endpoint.list(each).await,
-        }
-    }
-
-    async fn watch(&self, connected: impl FnOnce(), each: &mut Announce<'_>) -> Duration {
-        match self {
-            Self::Docker(_, endpoint) => endpoint.watch(connected, each).await,
-            Self::Cri(endpoint) => endpoint.watch(connected, each).await,
-            Self::Containerd(endpoint) => endpoint.watch(connected, each).await,
+            Self::Docker(_, endpoint) => endpoint.listen(listed, connected, each).await,
+            Self::Cri(endpoint) => endpoint.listen(listed, connected, each).await,
+            Self::Containerd(endpoint) => endpoint.listen(listed, connected, each).await,
         }
     }
 
@@ -370,9 +367,8 @@ async fn listen(socket: Arc<Socket>, node: Weak<Node>, listing: Option<Listing>)
                 node.back.notify_waiters();
             }
         };
-        socket.list(&mut announce).await;
-        drop(listing.take());
-        let rest = socket.watch(connected, &mut announce).await;
+        let listed = || drop(listing.take());
+        let rest = socket.listen(listed, connected, &mut announce).await;
         if containers.strong_count() == 0 {
             return;
         }
