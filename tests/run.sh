@@ -156,6 +156,15 @@ job() {
     "$NODE_DIR/boot.sh" --log "$logs/$name" "$@" "$TOP/target/job/$name"
 }
 
+# What a job printed that has run in the background, and its status: `ended PID LOG`.
+# shellcheck disable=SC2317
+ended() {
+    local status=0
+    wait "$1" || status=$?
+    cat "$2"
+    return "$status"
+}
+
 finish() {
     printf '%d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" = 0 ]
@@ -231,11 +240,17 @@ module=
 if check 'node builds' wait "$node_pid" && check 'module compiles' module_compiles; then module=1; fi
 if [ -n "$module" ]; then check 'layouts agree' tests/layout.sh || true; fi
 if [ -n "$engine" ] && [ -n "$module" ]; then
+    # DKMS, which keeps one processor of the node busy: there is another for the rest.
+    if [ "$extent" != --quick ]; then
+        job deb --time-limit 2700 >"$logs/deb-job.log" 2>&1 </dev/null &
+        deb_pid=$!
+    fi
     several 'fast node' "$JOB_COUNTS" job fast --fast --time-limit 600 || true
     check 'sysdig reads what the node recorded' tests/sysdig.sh "$logs/fast" || true
     if [ "$extent" != --quick ]; then
         several 'scenario' "$JOB_COUNTS" job scenario --time-limit 2700 || true
         several 'stress' "$JOB_COUNTS" job stress --fast --time-limit 1800 || true
+        several 'packages on the node' "$JOB_COUNTS" ended "$deb_pid" "$logs/deb-job.log" || true
     fi
 fi
 finish

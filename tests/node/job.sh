@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, runtimes, stress, cost or latency
+#   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, deb, runtimes, stress, cost or
+#                              latency
 #
 # FLOOD is how many containers the runtimes are to start in a row, where that is told; SOAK for how
 # many seconds the threads of the stress make calls.
@@ -77,7 +78,7 @@ latency)
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
 scenario)
-    cp "$examples"/{collector,cri-pod,latency} "$job/"
+    cp "$NODE_DIR/service.sh" "$examples"/{collector,cri-pod,latency} "$job/"
     cp "$NODE_DIR/latency/rules.yaml" "$job/latency.yaml"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
     # it is installed with `make`, without cargo.
@@ -85,6 +86,9 @@ scenario)
     "$NODE_DIR/files.sh" | tar --create --directory "$TOP" --null --files-from - |
         tar --extract --directory "$job/src"
     install -D "$engine" "$job/src/target/release/falco-engine"
+    ;;
+deb)
+    cp "$NODE_DIR/service.sh" "$job/"
     ENGINE="$engine" "$TOP/packaging/deb.sh" "$job/deb" >/dev/null
     ;;
 *) die "there is no job called $name" ;;
