@@ -128,7 +128,8 @@ pub struct Endpoint<A> {
     limits: Limits,
     /// Those who ask. A runtime that hangs keeps only its own waiting.
     turns: Semaphore,
-    /// Whoever listens is told when the connection does not answer any more.
+    /// Whoever listens is told when the connection has ended or does not answer any
+    /// more: one that announces nothing does not show it.
     lost: Notify,
     state: Mutex<State<A>>,
 }
@@ -218,9 +219,7 @@ impl<A: Api> Endpoint<A> {
     }
 
     fn rest(&self, state: &mut State<A>, error: &Error) {
-        if state.connection.take().is_some() {
-            self.lost.notify_waiters();
-        }
+        self.leave(state);
         let rest = self.limits.rest * 2_u32.saturating_pow(state.errors.min(16));
         let rest = rest.min(self.limits.longest_rest);
         state.rests_until = Some(Instant::now() + rest);
@@ -260,7 +259,13 @@ impl<A: Api> Endpoint<A> {
     async fn forget(&self, ended: &Arc<A>) {
         let mut state = self.state.lock().await;
         if state.is(ended) {
-            state.connection = None;
+            self.leave(&mut state);
+        }
+    }
+
+    fn leave(&self, state: &mut State<A>) {
+        if state.connection.take().is_some() {
+            self.lost.notify_waiters();
         }
     }
 
