@@ -57,6 +57,9 @@ runtimes)
     cp -a "$TOP/rules" "$job/image/"
     cp -a "$TOP/packaging/container" "$job/image/packaging/"
     cp "$engine" "$job/image/target/release/falco-engine"
+    # What the image that loads the module has beside compilers.
+    mkdir "$job/module"
+    cp -a "$TOP"/{Kbuild,dkms.conf,kmod,shared-abi,packaging/container/load-module.sh} "$job/module/"
     ;;
 stress)
     cp "$NODE_DIR"/fast/*.yaml "$job/"
