@@ -56,8 +56,8 @@ fn become_older(program: &str, after: i64) -> anyhow::Result<()> {
     call(libc::SYS_close_range, &[3, u32::MAX as usize, 0])?;
     // 3: a file; 4: a client, 5: the socket that waits, 6: that of its connection.
     open(&format!("{OWN}/file"), libc::O_RDWR | libc::O_CREAT)?;
-    let server = TcpListener::bind("127.0.0.1:4809")?;
-    let client = socket_from_4810()?;
+    let server = TcpListener::bind("127.0.0.1:4819")?;
+    let client = socket_from_4820()?;
     let (taken, _) = server.accept()?;
     for (number, fd) in [
         (10, client.as_raw_fd()),
@@ -79,7 +79,7 @@ fn become_older(program: &str, after: i64) -> anyhow::Result<()> {
 }
 
 /// A connection whose own port is known.
-fn socket_from_4810() -> anyhow::Result<TcpStream> {
+fn socket_from_4820() -> anyhow::Result<TcpStream> {
     use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
     let socket = socket(
         AddressFamily::Inet,
@@ -87,8 +87,8 @@ fn socket_from_4810() -> anyhow::Result<TcpStream> {
         SockFlag::empty(),
         None,
     )?;
-    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 4810))?;
-    connect(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 4809))?;
+    bind(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 4820))?;
+    connect(socket.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 4819))?;
     Ok(socket.into())
 }
 

@@ -480,15 +480,14 @@ pub(crate) static STEPS: &[Step] = &[
         ("fd.ino", Fact("ino")),
     ]),
     step("oldersocket", "evt.type = write and proc.name = older and fd.num = 4", &[
-        ("fd.name", Is("127.0.0.1:4810->127.0.0.1:4809")),
+        ("fd.name", Is("127.0.0.1:4820->127.0.0.1:4819")),
         ("fd.cip", Is("127.0.0.1")),
-        ("fd.cport", Is("4810")),
-        ("fd.sport", Is("4809")),
+        ("fd.cport", Is("4820")),
+        ("fd.sport", Is("4819")),
         ("fd.l4proto", Is("tcp")),
-        ("fd.is_server", Is("false")),
     ]),
     step("oldertaken", "evt.type = read and proc.name = older and fd.num = 6", &[
-        ("fd.name", Is("127.0.0.1:4810->127.0.0.1:4809")),
+        ("fd.name", Is("127.0.0.1:4820->127.0.0.1:4819")),
         ("fd.is_server", Is("true")),
     ]),
     step("heir", marked!("heir"), &[
