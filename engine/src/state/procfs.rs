@@ -32,9 +32,8 @@ pub struct ProcFs {
     buffer: Vec<u8>,
     ticks: u64,
     boot: u64,
-    /// Number of the pid namespace that it is of, once it was read; 0 if nobody
-    /// may read that.
-    pidns: Option<u32>,
+    /// Number of the pid namespace that it is of; 0 until that was read.
+    pidns: u32,
     before: Common,
 }
 
@@ -255,7 +254,7 @@ impl ProcFs {
                 .filter(|&t| t > 0)
                 .unwrap_or(100),
             boot: boot_time(),
-            pidns: None,
+            pidns: 0,
             before: Common::default(),
         }
     }
@@ -293,23 +292,20 @@ impl ProcFs {
         Some(same_or(&mut self.before.cwd, &self.buffer[..count + slash]))
     }
 
-    /// Number of the pid namespace of a thread.
-    fn read_pidns(&mut self, tid: u32) -> u32 {
+    /// Number of the pid namespace of a thread. `outermost`: the one that the proc
+    /// file system is of, which needs to be read once.
+    fn pidns(&mut self, tid: u32, outermost: bool) -> u32 {
+        if outermost && self.pidns != 0 {
+            return self.pidns;
+        }
         let link = self.link(tid, "ns/pid").unwrap_or_default();
         let digits = link.strip_prefix(b"pid:[");
         let digits = digits.and_then(|digits| digits.strip_suffix(b"]"));
-        digits.and_then(number).unwrap_or_default()
-    }
-
-    /// The same. `outermost`: it is that of the first process, which is read once.
-    fn pidns(&mut self, tid: u32, outermost: bool) -> u32 {
-        if !outermost {
-            return self.read_pidns(tid);
+        let pidns = digits.and_then(number).unwrap_or_default();
+        if outermost {
+            self.pidns = pidns;
         }
-        if self.pidns.is_none() {
-            self.pidns = Some(self.read_pidns(1));
-        }
-        self.pidns.unwrap_or_default()
+        pidns
     }
 
     /// Whether the thread lives.
