@@ -42,11 +42,13 @@ const SHARE: Duration = Duration::from_millis(2);
 /// clocks that it is converted with may have been set.
 const START_STEP: u64 = 1_000_000_000;
 
-/// Processes to read.
+/// What to read.
 #[derive(Debug)]
-enum Which {
-    All,
-    These(Vec<u32>),
+struct Request {
+    /// Processes; `None`: all that there are.
+    pids: Option<Vec<u32>>,
+    /// What they have open as well.
+    files: bool,
 }
 
 /// What was read.
@@ -87,25 +89,23 @@ pub(super) struct Healing {
 
 #[derive(Debug)]
 struct Reader {
-    requests: Sender<Which>,
+    requests: Sender<Request>,
     readings: Receiver<Reading>,
 }
 
 impl Reader {
     fn start(root: &Path) -> std::io::Result<Self> {
-        let (requests, wanted) = crossbeam_channel::bounded::<Which>(1);
+        let (requests, wanted) = crossbeam_channel::bounded::<Request>(1);
         // What is told waits for the loop; not much of it shall.
         let (told, readings) = crossbeam_channel::bounded(4);
         let root = PathBuf::from(root);
         std::thread::Builder::new()
             .name("heal".into())
             .spawn(move || {
-                for which in wanted {
-                    let (pids, all) = match which {
-                        Which::All => (ProcFs::new(&root).processes(), true),
-                        Which::These(pids) => (pids, false),
-                    };
-                    read(&root, &pids, &told);
+                for Request { pids, files } in wanted {
+                    let all = pids.is_none();
+                    let pids = pids.unwrap_or_else(|| ProcFs::new(&root).processes());
+                    read(&root, &pids, files, &told);
                     if told.send(Reading::End { all }).is_err() {
                         break;
                     }
@@ -116,13 +116,14 @@ impl Reader {
 }
 
 /// Reads processes, and tells of them until nobody listens.
-fn read(root: &Path, pids: &[u32], told: &Sender<Reading>) {
+fn read(root: &Path, pids: &[u32], files: bool, told: &Sender<Reading>) {
     on_all_processors(pids, |shares| {
         let mut proc = ProcFs::new(root);
         let fds = ProcFds::new(root);
         for pids in shares {
             let threads = proc.threads_of(pids);
-            let open = pids.iter().map(|&pid| (pid, fds.glance(pid))).collect();
+            let open = pids.iter().filter(|_| files);
+            let open = open.map(|&pid| (pid, fds.glance(pid))).collect();
             if told.send(Reading::Some { threads, open }).is_err() {
                 break;
             }
@@ -151,11 +152,11 @@ impl Healing {
         !self.wanted && !self.reading && self.gone.is_empty() && self.doubted.is_empty()
     }
 
-    fn ask(&mut self, which: Which) {
+    fn ask(&mut self, pids: Option<Vec<u32>>, files: bool) {
         let Some(reader) = &self.reader else {
             return;
         };
-        self.reading = reader.requests.try_send(which).is_ok();
+        self.reading = reader.requests.try_send(Request { pids, files }).is_ok();
         self.changed.clear();
         self.there.clear();
         self.again.clear();
@@ -303,7 +304,7 @@ impl State {
         if healing.wanted && !healing.reading && rested {
             healing.wanted = false;
             healing.round = 0;
-            healing.ask(Which::All);
+            healing.ask(None, !self.without_files);
         }
         if healing.linger.is_some_and(|end| now >= end) {
             healing.linger = None;
@@ -357,7 +358,7 @@ impl State {
         again.dedup();
         if !again.is_empty() && healing.round < ROUNDS {
             healing.round += 1;
-            healing.ask(Which::These(again));
+            healing.ask(Some(again), !self.without_files);
         }
     }
 
