@@ -676,10 +676,6 @@ fn namespace(root: &Root) {
         );
         let stat = format!("{pid} (inside) S 1 1 1 0 1 0 1 0 1 0 0 0 0 0 20 0 1 0 {pid}00 1 1");
         root.write(&format!("proc/{pid}/stat"), &stat);
-        root.write(
-            &format!("proc/{pid}/limits"),
-            "Limit            Soft Limit  Hard Limit  Units\nMax open files   512         1024        files\n",
-        );
         let link = root.0.join(format!("proc/{pid}/ns/pid"));
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("pid:[77]", link).unwrap();
@@ -687,7 +683,7 @@ fn namespace(root: &Root) {
 }
 
 #[test]
-fn limits_and_namespaces_are_known_from_the_start() {
+fn namespaces_are_known_from_the_start() {
     let root = Root::new("namespace");
     namespace(&root);
     let mut state = root.state();
@@ -696,7 +692,6 @@ fn limits_and_namespaces_are_known_from_the_start() {
     for pid in [40, 41] {
         let thread = state.thread(pid).unwrap();
         assert_eq!((thread.pidns, thread.pidns_start), (77, start), "{pid}");
-        assert_eq!(thread.usage.fd_limit, 512);
     }
     assert_ne!(state.thread(41).unwrap().start, start);
     // Who enters it from outside did not make it.
@@ -721,22 +716,31 @@ fn what_was_open_is_known_when_somebody_may_ask() {
         let link = root.0.join(format!("proc/{pid}/fd/3"));
         std::fs::create_dir_all(link.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink("/etc/hosts", link).unwrap();
+        root.write(
+            &format!("proc/{pid}/limits"),
+            "Limit            Soft Limit  Hard Limit  Units\nMax open files   512         1024        files\n",
+        );
     }
+    root.process(21, 20, 1, "thread");
     let mut state = root.state();
     state.scan();
     assert!(state.is_reading());
+    let limits = |state: &State| [20, 21, 30].map(|tid| state.thread(tid).unwrap().usage.fd_limit);
+    assert_eq!(limits(&state), [0, 0, 0]);
     let record = RecordBuilder::new(Kind::Poll, 20).number("res", 0).build();
     let event = Event::decode(&record, 1, 0).unwrap();
     state.before(&event);
     assert_eq!(have(&state, [20, 30], 3), [false, false]);
     state.know_open_files(&event);
     assert_eq!(have(&state, [20, 30], 3), [true, false]);
+    assert_eq!(limits(&state), [512, 512, 0]);
     state.after(&event);
     // The others have their turn in the pauses, however little each has.
     while state.is_reading() {
         state.read_on();
     }
     assert_eq!(have(&state, [20, 30, 40], 3), [true, true, true]);
+    assert_eq!(limits(&state), [512, 512, 512]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! After a loss the state is what the proc file system tells, within a second,
-//! and what it took from there is marked.
+//! After a loss the state is what the proc file system tells, and what it took
+//! from there is marked. How long that takes is what `benches/state.rs` measures.
 
 mod machine;
 
@@ -12,8 +12,8 @@ use falco_engine::event::{Event, RecordBuilder};
 use falco_engine::state::{State, Thread};
 use machine::Root;
 
-/// As long as healing may take.
-const SECOND: Duration = Duration::from_secs(1);
+/// As long as healing may take on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn apply(state: &mut State, record: RecordBuilder) {
     let record = record.build();
@@ -28,7 +28,7 @@ fn lose(state: &mut State) {
     assert!(state.is_healing());
     let begun = Instant::now();
     while state.is_healing() {
-        assert!(begun.elapsed() < SECOND, "not healed in a second");
+        assert!(begun.elapsed() < PATIENCE, "not healed");
         state.heal_on();
         std::thread::sleep(Duration::from_millis(1));
     }
@@ -200,6 +200,19 @@ fn known(state: &State) -> BTreeMap<u32, Truth> {
     state.threads().iter().map(process).collect()
 }
 
+/// All that healing compares, and whether it is marked.
+fn compared(state: &State) -> BTreeMap<u32, (String, bool)> {
+    let all = state.threads().iter().map(|t| {
+        let program = (t.comm(), t.exe(), &t.image.args, t.image.ino, &t.cwd);
+        let users = (t.uid, t.gid, t.ruid, t.rgid, t.loginuid, t.caps);
+        let groups = (t.ptid, t.sid, t.pgid, t.vpgid, t.tty);
+        let container = t.container.as_ref().map(|c| c.id());
+        let text = format!("{program:?} {users:?} {groups:?} {container:?}");
+        (t.pid, (text, t.guessed))
+    });
+    all.collect()
+}
+
 /// The parts of it that belong to the process, of which `guessed` is told.
 fn of_process(truth: &Truth) -> (u32, &str) {
     (truth.parent, &truth.program)
@@ -219,6 +232,7 @@ const WINDOW: usize = 16;
 #[test]
 fn any_loss_is_healed() {
     const PROGRAMS: [&str; 4] = ["cat", "ls", "make", "sh"];
+    let mut unchanged = 0;
     for seed in 1..9 {
         let mut random = Random(seed);
         let root = Root::new(&format!("any-{seed}"));
@@ -284,7 +298,7 @@ fn any_loss_is_healed() {
         for (_, record) in records {
             apply(&mut state, record);
         }
-        let before = known(&state);
+        let (before, all_before) = (known(&state), compared(&state));
         lose(&mut state);
         let after = known(&state);
         for (pid, process) in &truth {
@@ -302,5 +316,15 @@ fn any_loss_is_healed() {
             );
         }
         assert_eq!(after.len(), truth.len(), "seed {seed}");
+        // What was right, and still is, is no guess.
+        for (pid, (after, marked)) in compared(&state) {
+            if let Some((before, marked_before)) = all_before.get(&pid)
+                && *before == after
+            {
+                assert_eq!(marked, *marked_before, "seed {seed}, {pid}: {after}");
+                unchanged += 1;
+            }
+        }
     }
+    assert!(unchanged > 20, "{unchanged} were right");
 }

@@ -70,6 +70,59 @@ pub(crate) fn fork_with(flags: i32) -> io::Result<usize> {
     call(libc::SYS_clone, &[flags as usize])
 }
 
+/// Like [`fork_with`], by the newer call. The child's own signal at its end is that
+/// of its parent.
+pub(crate) fn fork_by_clone3(flags: i32) -> io::Result<usize> {
+    let arguments = [flags as u64, 0, 0, 0, 0, 0, 0, 0];
+    let place = std::ptr::from_ref(&arguments).addr();
+    call(libc::SYS_clone3, &[place, size_of_val(&arguments)])
+}
+
+/// Starts a program in a process that has our memory until then.
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn vfork(path: &str) -> io::Result<usize> {
+    let path = text(path);
+    let arguments = [path.as_ptr(), std::ptr::null()];
+    let environment = [std::ptr::null::<libc::c_char>()];
+    let child: isize;
+    // SAFETY: The child has our memory and our stack until it runs another
+    // program: it makes two system calls and touches neither.
+    unsafe {
+        std::arch::asm!(
+            "syscall",
+            "test eax, eax",
+            "jnz 2f",
+            "mov eax, {execve}",
+            "syscall",
+            "mov edi, 1",
+            "mov eax, {exit}",
+            "syscall",
+            "2:",
+            execve = const libc::SYS_execve,
+            exit = const libc::SYS_exit,
+            inlateout("rax") libc::SYS_vfork as isize => child,
+            in("rdi") path.as_ptr(),
+            in("rsi") arguments.as_ptr(),
+            in("rdx") environment.as_ptr(),
+            lateout("rcx") _,
+            lateout("r11") _,
+        );
+    }
+    usize::try_from(child).map_err(|_| io::Error::other("vfork"))
+}
+
+/// The same where there is no such call.
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn vfork(path: &str) -> io::Result<usize> {
+    let pid = fork_with(libc::CLONE_VFORK)?;
+    if pid == 0 {
+        let failed = exec(path, &[path], &[]);
+        eprintln!("{failed:#}");
+        end(1);
+    }
+    Ok(pid)
+}
+
 /// Waits for a child; an error if it failed.
 pub(crate) fn wait(pid: usize) -> anyhow::Result<()> {
     use nix::sys::wait::{WaitStatus, waitpid};

@@ -1,6 +1,7 @@
 //! Whether every field is right on a live machine: a scene of processes whose
 //! every step is known, and what fields must be then (`table.rs`).
 //!
+//! - `fields older` becomes a process that is there before the engine is started;
 //! - `fields rules` prints rules that tell the fields of each step;
 //! - `fields scene` plays the scene, with the engine watching; what cannot be
 //!   known before is told in `/tmp/fields/facts`;
@@ -11,6 +12,7 @@
 mod check;
 mod files;
 mod kernel;
+mod older;
 mod processes;
 mod scene;
 mod sockets;
@@ -31,8 +33,9 @@ fn main() -> anyhow::Result<()> {
             print!("{}", check::rules());
             Ok(())
         }
+        ["older"] => older::begin(),
         ["scene"] => scene::play(),
         ["check", alerts] => check::check(alerts),
-        _ => bail!("usage: fields rules | scene | check ALERTS"),
+        _ => bail!("usage: fields older | rules | scene | check ALERTS"),
     }
 }

@@ -10,7 +10,10 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use nix::libc;
 
-use crate::kernel::{call, close, end, exec, fork, open, open_at, stat, stat_open, text, wait};
+use crate::kernel::{
+    call, close, end, exec, fork, fork_by_clone3, fork_with, open, open_at, stat, stat_open, text,
+    wait,
+};
 use crate::scene::{DIR, become_program, mark, now, program, run_at, say, say_span};
 
 fn own_id() -> u32 {
@@ -313,6 +316,52 @@ pub(crate) fn mntns() -> anyhow::Result<()> {
     let file = stat_open(fd)?;
     say("mntns", "ino", file.ino)?;
     say("mntns", "minor", file.numbers.1)
+}
+
+/// Enters a pid namespace that another process is the first of: its children are
+/// in it.
+pub(crate) fn setns() -> anyhow::Result<()> {
+    let (after, other) = (now()?, fork_with(libc::CLONE_NEWPID)?);
+    if other == 0 {
+        loop {
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+    say_span("entered", ("pidns.after", "pidns.before"), after, now()?)?;
+    let namespace = format!("/proc/{other}/ns/pid");
+    let link = fs::read_link(&namespace)?;
+    say("setns", "namespace", link.display())?;
+    let fd = open(&namespace, libc::O_RDONLY)?;
+    call(libc::SYS_setns, &[fd, libc::CLONE_NEWPID as usize])?;
+    let pid = fork()?;
+    if pid == 0 {
+        end(usize::from(mark("entered").is_err()));
+    }
+    say("entered", "pid", pid)?;
+    let over = wait(pid);
+    call(libc::SYS_kill, &[other, libc::SIGKILL as usize])?;
+    call(libc::SYS_wait4, &[other, 0, 0, 0])?;
+    over
+}
+
+/// Starts a program with its own memory until that runs.
+pub(crate) fn vfork() -> anyhow::Result<()> {
+    let pid = crate::kernel::vfork(&program("vforked"))?;
+    say("vfork", "pid", pid)?;
+    say("vforked", "pid", pid)?;
+    say("vforked", "ppid", own_id())?;
+    wait(pid)
+}
+
+/// Makes a process that has the same parent, and goes on when that is over.
+pub(crate) fn clone3() -> anyhow::Result<()> {
+    let pid = fork_by_clone3(libc::CLONE_PARENT | libc::CLONE_VFORK)?;
+    if pid == 0 {
+        end(usize::from(mark("sibling").is_err()));
+    }
+    say("clone3", "pid", pid)?;
+    say("sibling", "pid", pid)?;
+    say("sibling", "ppid", parent_id())
 }
 
 /// Goes where runtimes put containers, and becomes a program of one.

@@ -11,7 +11,7 @@ use nix::libc;
 use nix::time::{ClockId, clock_gettime};
 
 use crate::kernel::{call, close, copy_to, end, exec, fork, move_to, open, stat, wait, write};
-use crate::{files, processes, sockets};
+use crate::{files, older, processes, sockets};
 
 /// Where everything happens.
 pub(crate) const DIR: &str = "/tmp/fields";
@@ -42,6 +42,9 @@ const PROGRAMS: &[&str] = &[
     "pidns",
     "userns",
     "mntns",
+    "setns",
+    "vfork",
+    "clone3",
     "memfd",
     "layers",
     "file",
@@ -71,6 +74,7 @@ const FURTHER: &[&str] = &[
     "fromthread",
     "first",
     "second",
+    "vforked",
 ];
 
 /// What the program of this name does.
@@ -85,7 +89,8 @@ pub(crate) fn part(name: &str, words: &[&str]) -> Option<Part> {
         "member" => processes::member,
         "session" => processes::session,
         "leader" => processes::leader,
-        "setuid" | "plain" | "upper" | "lower" => || Ok(()),
+        "setuid" | "plain" | "upper" | "lower" | "vforked" => || Ok(()),
+        "older" => older::older,
         "ids" => processes::ids,
         "caps" => processes::caps,
         "memory" => processes::memory,
@@ -102,6 +107,9 @@ pub(crate) fn part(name: &str, words: &[&str]) -> Option<Part> {
         "second" => processes::second,
         "userns" => processes::userns,
         "mntns" => processes::mntns,
+        "setns" => processes::setns,
+        "vfork" => processes::vfork,
+        "clone3" => processes::clone3,
         "contain" => processes::contain,
         "contained" => processes::contained,
         "memfd" => files::memfd,
@@ -188,7 +196,7 @@ pub(crate) fn play() -> anyhow::Result<()> {
         eprintln!("the shell: {failed:?}");
         end(1);
     }
-    let shell = wait(pid);
+    let shell = wait(pid).and_then(|()| older::go_on());
     let errors = fs::read_to_string(format!("{DIR}/errors")).unwrap_or_default();
     print!("{errors}");
     shell.context("the scene failed")?;

@@ -231,7 +231,7 @@ pub static FIELDS: &[Field] = &[
     row("proc.vmsize", Uint, "virtual memory in KiB", "4904", proc::vmsize),
     row("proc.vmrss", Uint, "resident memory in KiB", "1988", proc::vmrss),
     row("proc.vmswap", Uint, "swapped memory in KiB", "0", proc::vmswap),
-    row("proc.fdlimit", Int, "most descriptors that may be open", "20000", proc::fdlimit),
+    row("proc.fdlimit", Int, "most descriptors that may be open", "20000", proc::fdlimit).open_files(),
     row("proc.fdopencount", Uint, "descriptors that are open", "2", proc::fdopencount).open_files(),
     row("proc.fdusage", Double, "share of proc.fdlimit that is used, in percent", "0.04", proc::fdusage).open_files(),
     row("proc.stdin.type", Text, "fd.type of the standard input", "file", proc::stdin_type).open_files(),

@@ -1,10 +1,13 @@
 //! After a loss: what is known of processes is held against the proc file
 //! system, and what differs is corrected and marked as guessed.
 //!
-//! A thread of its own reads, so that no event waits. What it tells is as old as
-//! the reading, while events go on: threads that an event changed meanwhile
-//! are left alone and read again. Events that are still on the way are older
-//! than what was read, and do to it what they would have done anyway.
+//! A thread of its own reads, on all processors, so that no event waits. It tells
+//! of some processes at a time, and the loop takes these in when it has a pause.
+//! What it tells is as old as the reading, while events go on: threads that an
+//! event changed meanwhile are left alone and read again. Events that are still on
+//! the way are older than what was read, and do to it what they would have done
+//! anyway. Of descriptors the links are compared alone; what a process has open is
+//! read anew, by the loop, where one of them is not what is known.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -16,7 +19,8 @@ use rustc_hash::FxHashSet;
 
 use super::address::Address;
 use super::descriptor::{Descriptor, FdKind, Protocol};
-use super::procfs::ProcFs;
+use super::procfd::{ProcFds, Seen};
+use super::procfs::{ProcFs, on_all_processors};
 use super::thread::{Thread, UNSET};
 use super::{Counters, State};
 use crate::event::Event;
@@ -30,25 +34,33 @@ const LINGER: Duration = Duration::from_millis(250);
 /// How often threads that were changed meanwhile are read again.
 const ROUNDS: u8 = 3;
 
-/// Longest time of the loop that one call of [`State::heal`] takes for
-/// descriptors.
+/// Longest time of the loop that one call of [`State::heal_on`] takes, but for what
+/// it has begun.
 const SHARE: Duration = Duration::from_millis(2);
 
 /// The proc file system tells the start of a thread in steps of this, and the
 /// clocks that it is converted with may have been set.
 const START_STEP: u64 = 1_000_000_000;
 
-/// Processes to read.
+/// What to read.
 #[derive(Debug)]
-enum Which {
-    All,
-    These(Vec<u32>),
+struct Request {
+    /// Processes; `None`: all that there are.
+    pids: Option<Vec<u32>>,
+    /// What they have open as well.
+    files: bool,
 }
 
 /// What was read.
-struct Reading {
-    threads: Vec<Thread>,
-    all: bool,
+enum Reading {
+    /// Some processes.
+    Some {
+        threads: Vec<Thread>,
+        /// What they have open.
+        open: Vec<(u32, Vec<Seen>)>,
+    },
+    /// That was the last. `all`: of all that there are.
+    End { all: bool },
 }
 
 /// What goes on after a loss.
@@ -63,6 +75,9 @@ pub(super) struct Healing {
     /// A reading goes on; since when, and which threads events changed.
     reading: bool,
     changed: FxHashSet<u32>,
+    /// Threads that it told of, and processes that are to be read again.
+    there: FxHashSet<u32>,
+    again: Vec<u32>,
     round: u8,
     rested: Option<Instant>,
     /// Threads that are not there any more, and until when they are kept.
@@ -74,32 +89,46 @@ pub(super) struct Healing {
 
 #[derive(Debug)]
 struct Reader {
-    requests: Sender<Which>,
+    requests: Sender<Request>,
     readings: Receiver<Reading>,
 }
 
 impl Reader {
     fn start(root: &Path) -> std::io::Result<Self> {
-        let (requests, wanted) = crossbeam_channel::bounded::<Which>(1);
-        let (told, readings) = crossbeam_channel::bounded(1);
+        let (requests, wanted) = crossbeam_channel::bounded::<Request>(1);
+        // What is told waits for the loop; not much of it shall.
+        let (told, readings) = crossbeam_channel::bounded(4);
         let root = PathBuf::from(root);
         std::thread::Builder::new()
             .name("heal".into())
             .spawn(move || {
-                for which in wanted {
-                    let proc = ProcFs::new(&root);
-                    let (pids, all) = match which {
-                        Which::All => (proc.processes(), true),
-                        Which::These(pids) => (pids, false),
-                    };
-                    let threads = proc.threads_of(&pids);
-                    if told.send(Reading { threads, all }).is_err() {
+                for Request { pids, files } in wanted {
+                    let all = pids.is_none();
+                    let pids = pids.unwrap_or_else(|| ProcFs::new(&root).processes());
+                    read(&root, &pids, files, &told);
+                    if told.send(Reading::End { all }).is_err() {
                         break;
                     }
                 }
             })?;
         Ok(Self { requests, readings })
     }
+}
+
+/// Reads processes, and tells of them until nobody listens.
+fn read(root: &Path, pids: &[u32], files: bool, told: &Sender<Reading>) {
+    on_all_processors(pids, |shares| {
+        let mut proc = ProcFs::new(root);
+        let fds = ProcFds::new(root);
+        for pids in shares {
+            let threads = proc.threads_of(pids);
+            let open = pids.iter().filter(|_| files);
+            let open = open.map(|&pid| (pid, fds.glance(pid))).collect();
+            if told.send(Reading::Some { threads, open }).is_err() {
+                break;
+            }
+        }
+    });
 }
 
 impl Healing {
@@ -123,12 +152,14 @@ impl Healing {
         !self.wanted && !self.reading && self.gone.is_empty() && self.doubted.is_empty()
     }
 
-    fn ask(&mut self, which: Which) {
+    fn ask(&mut self, pids: Option<Vec<u32>>, files: bool) {
         let Some(reader) = &self.reader else {
             return;
         };
-        self.reading = reader.requests.try_send(which).is_ok();
+        self.reading = reader.requests.try_send(Request { pids, files }).is_ok();
         self.changed.clear();
+        self.there.clear();
+        self.again.clear();
     }
 }
 
@@ -149,7 +180,6 @@ fn runs_another(known: &Thread, read: &Thread) -> bool {
 fn differs(known: &Thread, read: &Thread) -> bool {
     let ids = |t: &Thread| (t.uid, t.gid, t.ruid, t.rgid);
     let groups = |t: &Thread| (t.sid, t.pgid, t.vpgid, t.tty);
-    let container = |t: &Thread| t.container.as_ref().map(|c| c.id().to_owned());
     let removed = read.cwd.ends_with(b" (deleted)/");
     let other_login = known.loginuid != read.loginuid && read.loginuid != UNSET;
     runs_another(known, read)
@@ -160,6 +190,11 @@ fn differs(known: &Thread, read: &Thread) -> bool {
         || container(known) != container(read)
         || known.is_leader() && known.ptid != read.ptid
         || other_login
+}
+
+/// Id of the container that it is in.
+fn container(thread: &Thread) -> Option<&str> {
+    thread.container.as_ref().map(|c| c.id())
 }
 
 /// Whether what is known of a descriptor and what was read mean one thing. What
@@ -255,17 +290,21 @@ impl State {
 
     fn heal_some(&mut self) {
         let now = Instant::now();
-        let reading = self.healing.reader.as_ref();
-        if let Some(reading) = reading.and_then(|r| r.readings.try_recv().ok()) {
-            self.healing.reading = false;
-            self.compare(reading, now);
+        while now.elapsed() < SHARE
+            && let Some(reader) = &self.healing.reader
+            && let Ok(reading) = reader.readings.try_recv()
+        {
+            match reading {
+                Reading::Some { threads, open } => self.compare(threads, &open),
+                Reading::End { all } => self.compared(all, now),
+            }
         }
         let healing = &mut self.healing;
         let rested = healing.rested.is_none_or(|end| now >= end);
         if healing.wanted && !healing.reading && rested {
             healing.wanted = false;
             healing.round = 0;
-            healing.ask(Which::All);
+            healing.ask(None, !self.without_files);
         }
         if healing.linger.is_some_and(|end| now >= end) {
             healing.linger = None;
@@ -280,46 +319,73 @@ impl State {
         }
     }
 
-    fn compare(&mut self, reading: Reading, now: Instant) {
-        let changed = std::mem::take(&mut self.healing.changed);
-        let mut again = Vec::new();
-        let mut there = FxHashSet::default();
-        for thread in reading.threads {
-            there.insert(thread.tid);
-            if changed.contains(&thread.tid) {
-                again.push(thread.pid);
+    /// Takes in what was read of some processes.
+    fn compare(&mut self, threads: Vec<Thread>, open: &[(u32, Vec<Seen>)]) {
+        for thread in threads {
+            self.healing.there.insert(thread.tid);
+            if self.healing.changed.contains(&thread.tid) {
+                self.healing.again.push(thread.pid);
             } else {
                 self.correct(thread);
             }
         }
-        if reading.all {
+        if self.without_files {
+            return;
+        }
+        let differ = open
+            .iter()
+            .filter(|(pid, seen)| self.has_other_files(*pid, seen));
+        let differ: Vec<u32> = differ.map(|(pid, _)| *pid).collect();
+        self.healing.doubted.extend(differ);
+    }
+
+    /// All that was to be read was.
+    fn compared(&mut self, all: bool, now: Instant) {
+        let healing = &mut self.healing;
+        healing.reading = false;
+        let changed = std::mem::take(&mut healing.changed);
+        let there = std::mem::take(&mut healing.there);
+        let mut again = std::mem::take(&mut healing.again);
+        if all {
             let gone = |t: &&Thread| !there.contains(&t.tid) && !changed.contains(&t.tid);
             let gone = self.table.iter().filter(gone).map(|t| t.tid);
-            let gone: Vec<u32> = gone.collect();
-            self.healing.gone.extend(gone);
-            self.healing.linger = Some(now + LINGER);
-            if !self.without_files {
-                let processes = self.table.iter().filter(|t| t.is_leader());
-                self.healing.doubted = processes.map(|t| t.pid).collect();
-            }
-            self.healing.rested = Some(now + REST);
+            healing.gone.extend(gone);
+            healing.linger = Some(now + LINGER);
+            healing.rested = Some(now + REST);
         }
         self.table.link();
+        again.sort_unstable();
         again.dedup();
-        if !again.is_empty() && self.healing.round < ROUNDS {
-            self.healing.round += 1;
-            self.healing.ask(Which::These(again));
+        if !again.is_empty() && healing.round < ROUNDS {
+            healing.round += 1;
+            healing.ask(Some(again), !self.without_files);
         }
+    }
+
+    /// Whether a process has something open that is not what is known of it.
+    fn has_other_files(&self, pid: u32, seen: &[Seen]) -> bool {
+        // It ended, or nobody may look.
+        if seen.is_empty() {
+            return false;
+        }
+        let Some(files) = self.table.get(pid).and_then(|t| self.table.files(t)) else {
+            return true;
+        };
+        let is_known = |seen: &Seen| files.get(seen.num).is_some_and(|known| seen.is(known));
+        files.len() != seen.len() || !seen.iter().all(is_known)
     }
 
     /// Takes in what was read of one thread.
     fn correct(&mut self, mut read: Thread) {
         let tid = read.tid;
         read.guessed = true;
-        if read.container.is_none() {
-            read.container = self.container_of(&read.cgroups);
-        }
         let known = self.table.entry(tid);
+        if read.container.is_none() {
+            read.container = match known.filter(|known| known.cgroups == read.cgroups) {
+                Some(known) => known.container.clone(),
+                None => self.container_of(&read.cgroups),
+            };
+        }
         let is_same = known.is_some_and(|known| {
             known.known && (known.start == 0 || known.start.abs_diff(read.start) < START_STEP)
         });
@@ -354,7 +420,6 @@ impl State {
         (known.vtid, known.vpid) = (read.vtid, read.vpid);
         known.caps = read.caps;
         known.tty = read.tty;
-        known.usage.fd_limit = read.usage.fd_limit;
         if read.loginuid != UNSET {
             known.loginuid = read.loginuid;
         }
@@ -384,6 +449,8 @@ impl State {
             return;
         };
         process.unread = false;
+        process.usage.fd_limit = 0;
+        self.read_limit(pid);
         let open = self.fds.all(pid);
         // It ended, or nobody may look.
         if open.is_empty() {

@@ -30,7 +30,7 @@ use falco_abi::event::{
     userdeleted,
 };
 use nix::ifaddrs::getifaddrs;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::event::Event;
 use crate::filter::field::Context;
@@ -145,6 +145,8 @@ pub struct State {
     /// Of the clock that sweeps go by.
     seconds: u32,
     to_sweep: Vec<u32>,
+    /// Threads that are not there, with the second in which that was first seen.
+    missing: FxHashMap<u32, u32>,
     counters: Counters,
     /// The thread of the event before.
     last_tid: u32,
@@ -476,8 +478,21 @@ impl State {
         Context::new(event, thread, self, arena)
     }
 
-    /// A part of the user in the eyes of a thread: a container has users of its
+    /// What users in the eyes of a thread are asked for: a container has users of its
     /// own. They may change meanwhile, so that the arena has what is told.
+    fn of_users<'a>(
+        &'a self,
+        container: Option<&Container>,
+        ask: impl Fn(&Users) -> Option<&str>,
+        arena: &'a Bump,
+    ) -> Option<&'a str> {
+        match container {
+            Some(container) => Some(arena.alloc_str(ask(&*container.users()?)?)),
+            None => ask(self.host_users.users()),
+        }
+    }
+
+    /// A part of the user in the eyes of a thread.
     pub fn of_user<'a>(
         &'a self,
         container: Option<&Container>,
@@ -485,10 +500,7 @@ impl State {
         part: impl Fn(&User) -> &str,
         arena: &'a Bump,
     ) -> Option<&'a str> {
-        match container {
-            Some(container) => Some(arena.alloc_str(part(container.users()?.user(uid)?))),
-            None => Some(part(self.host_users.users().user(uid)?)),
-        }
+        self.of_users(container, |users| users.user(uid).map(&part), arena)
     }
 
     /// Name of the user in the eyes of a thread.
@@ -512,13 +524,7 @@ impl State {
         gid: u32,
         arena: &'a Bump,
     ) -> &'a str {
-        let name = match container {
-            Some(container) => container
-                .users()
-                .and_then(|users| Some(&*arena.alloc_str(users.group(gid)?))),
-            None => self.host_users.users().group(gid),
-        };
-        match name {
+        match self.of_users(container, |users| users.group(gid), arena) {
             Some(name) => name,
             None if gid == 0 => "root",
             None => "<NA>",
@@ -708,6 +714,8 @@ impl State {
         self.seconds = self.seconds.saturating_add(seconds);
         if self.to_sweep.is_empty() {
             self.to_sweep = self.table.iter().map(|t| t.tid).collect();
+            let table = &self.table;
+            self.missing.retain(|tid, _| table.entry(*tid).is_some());
         }
         let turns = self.purging.interval.div_ceil(u64::from(seconds).max(1));
         let turns = usize::try_from(turns).unwrap_or(usize::MAX).max(1);
@@ -715,15 +723,13 @@ impl State {
         let rest = self.to_sweep.len().saturating_sub(share);
         let timeout = u32::try_from(self.purging.timeout).unwrap_or(u32::MAX);
         for tid in self.to_sweep.drain(rest..) {
-            let lives = proc.lives(tid);
-            let Some(thread) = self.table.get_mut(tid) else {
+            if self.table.entry(tid).is_none() || proc.lives(tid) {
+                self.missing.remove(&tid);
                 continue;
-            };
-            if lives {
-                thread.missed = 0;
-            } else if thread.missed == 0 {
-                thread.missed = self.seconds;
-            } else if self.seconds - thread.missed >= timeout.max(MISSED) {
+            }
+            let since = *self.missing.entry(tid).or_insert(self.seconds);
+            if self.seconds - since >= timeout.max(MISSED) {
+                self.missing.remove(&tid);
                 let reaper = self.table.reaper(tid);
                 self.table.remove(tid, reaper);
                 self.counters.swept += 1;
@@ -751,11 +757,25 @@ impl State {
             return;
         };
         process.unread = false;
+        self.read_limit(pid);
         for open in self.fds.all(pid) {
             if let Some(mut files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
                 files.insert(open.num, open.descriptor, open.cloexec);
+            }
+        }
+    }
+
+    /// Takes in how many descriptors a process may have open, unless an event told.
+    fn read_limit(&mut self, pid: u32) {
+        let Some(limit) = self.fds.limit(pid) else {
+            return;
+        };
+        let tasks = self.table.get(pid).map(|t| t.tasks().to_vec());
+        for tid in tasks.into_iter().flatten().chain([pid]) {
+            if let Some(thread) = self.table.get_mut(tid).filter(|t| t.usage.fd_limit == 0) {
+                thread.usage.fd_limit = limit;
             }
         }
     }

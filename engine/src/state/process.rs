@@ -79,10 +79,8 @@ impl State {
             }
             child.pidns = pidns;
         }
-        child.birth = Birth {
-            maker,
-            ..Birth::default()
-        };
+        child.birth = Birth::default();
+        child.maker = maker;
         // Threads share the table of their maker, processes have a copy, which
         // is nearly always so. What says otherwise is in the flags, which the
         // events of the call have.
@@ -289,13 +287,13 @@ impl State {
                 }
                 child.vtid = id(Slot::vtid).unwrap_or(child.vtid);
                 child.vpid = id(Slot::vpid).unwrap_or(child.vpid);
-                Some(child.birth)
+                Some((child.maker, child.birth))
             }
             _ => None,
         };
-        if let Some(birth) = known {
+        if let Some((maker, birth)) = known {
             if !birth.told_by_parent {
-                self.told_of_files(birth.maker, tid, event);
+                self.told_of_files(maker, tid, event);
             }
             return;
         }
@@ -347,6 +345,7 @@ impl State {
         }
         child.start = event.time;
         child.birth = Birth::default();
+        child.maker = 0;
         used(&mut child.usage, event);
         if let Some(comm) = bytes(Slot::comm) {
             child.rename(comm);

@@ -52,6 +52,37 @@ pub struct Open {
     pub cloexec: bool,
 }
 
+/// What a look at one number tells, without its details.
+pub(super) struct Seen {
+    /// Number.
+    pub(super) num: u32,
+    link: Box<[u8]>,
+    /// Inode of what is in a file system; 0 if unknown.
+    ino: u64,
+}
+
+impl Seen {
+    /// Whether it is what is known of the number. In doubt it is not.
+    pub(super) fn is(&self, known: &Descriptor) -> bool {
+        let inode = |name| bracketed(&self.link, name).and_then(number::<u64>);
+        if let Some(ino) = inode(b"socket") {
+            return known.kind.is_socket() && known.ino == ino;
+        }
+        if let Some(ino) = inode(b"pipe") {
+            return known.kind == FdKind::Pipe && known.ino == ino;
+        }
+        if let Some(name) = self.link.strip_prefix(b"anon_inode:") {
+            return known.kind == anonymous(name);
+        }
+        let name = match self.link.strip_prefix(b"/memfd:") {
+            Some(name) => name.strip_suffix(b" (deleted)").unwrap_or(name),
+            None => &self.link,
+        };
+        let another = known.ino != self.ino && known.ino != 0 && self.ino != 0;
+        !another && known.name() == name
+    }
+}
+
 /// The number in `name:[number]`.
 fn bracketed<'a>(link: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     link.strip_prefix(name)?
@@ -185,6 +216,16 @@ fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// How many descriptors may be open, out of `limits`; -1: without a limit.
+fn parse_limits(limits: &[u8]) -> Option<i64> {
+    let mut lines = limits.split(|&b| b == b'\n');
+    let value = lines.find_map(|line| line.strip_prefix(b"Max open files"))?;
+    match columns(value).next()? {
+        b"unlimited" => Some(-1),
+        soft => number(soft),
+    }
+}
+
 /// Flags and inode out of `fdinfo`.
 fn parse_fdinfo(text: &[u8]) -> (u32, Option<u64>) {
     let (mut flags, mut ino) = (0, None);
@@ -215,15 +256,40 @@ impl ProcFds {
         }
     }
 
+    /// The numbers that a process has open.
+    fn numbers(&self, pid: u32) -> impl Iterator<Item = u32> + use<> {
+        let entries = std::fs::read_dir(self.root.join(format!("{pid}/fd")));
+        let entries = entries.into_iter().flatten().flatten().take(MAX_READ);
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    }
+
     /// What a process has open.
     pub fn all(&mut self, pid: u32) -> Vec<Open> {
-        let directory = self.root.join(format!("{pid}/fd"));
-        let Ok(entries) = std::fs::read_dir(directory) else {
-            return Vec::new();
+        let numbers = self.numbers(pid);
+        numbers.filter_map(|num| self.one(pid, num)).collect()
+    }
+
+    /// What the links of a process's numbers say, which costs a fraction of
+    /// [`ProcFds::all`].
+    pub(super) fn glance(&self, pid: u32) -> Vec<Seen> {
+        let seen = |num| {
+            let path = self.root.join(format!("{pid}/fd/{num}"));
+            let link = std::fs::read_link(&path).ok()?.into_os_string().into_vec();
+            let is_file = link.starts_with(b"/") && !link.starts_with(b"/memfd:");
+            let status = is_file.then(|| status_at_hand(&path)).flatten();
+            Some(Seen {
+                num,
+                link: link.into(),
+                ino: status.map_or(0, |status| status.stx_ino),
+            })
         };
-        let nums = entries.flatten().take(MAX_READ);
-        let nums = nums.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        nums.filter_map(|num| self.one(pid, num)).collect()
+        self.numbers(pid).filter_map(seen).collect()
+    }
+
+    /// How many descriptors a process may have open, if that can be read.
+    pub fn limit(&self, pid: u32) -> Option<i64> {
+        let limits = self.root.join(format!("{pid}/limits"));
+        parse_limits(&read(&limits, 4096)?)
     }
 
     /// What a number of a process refers to.
@@ -371,6 +437,18 @@ mod tests {
         for cut in 0..TCP.len() {
             parse_inet(&TCP[..cut], Protocol::Tcp, &mut sockets);
             parse_unix(&TCP[..cut], &mut sockets);
+        }
+    }
+
+    #[test]
+    fn limits() {
+        let text = b"Limit            Soft Limit   Hard Limit   Units\n\
+            Max processes    5            6            processes\n\
+            Max open files   1024         524288       files\n";
+        assert_eq!(parse_limits(text), Some(1024));
+        assert_eq!(parse_limits(b"Max open files unlimited 1 files"), Some(-1));
+        for cut in 0..text.len() {
+            let _ = parse_limits(&text[..cut]);
         }
     }
 

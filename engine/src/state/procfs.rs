@@ -5,20 +5,24 @@ use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::num::NonZeroUsize;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use falco_abi::flags::exec;
-use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, StatxTimestamp, statx};
+use rustix::fs::{AtFlags, CWD, Statx, StatxFlags, StatxTimestamp, readlinkat_raw, statx};
 
 use super::shared::Shared;
-use super::thread::{Image, Thread, UNSET, Usage, with_slash};
+use super::thread::{Image, Thread, UNSET, Usage};
 
 /// Most bytes of arguments, of an environment, and of a list of control groups.
 const MAX_STRINGS: usize = 4096;
 
 /// Most processors that read all threads.
 const MAX_WORKERS: usize = 8;
+
+/// How many processes one of them takes at a time.
+const SHARE: usize = 64;
 
 /// Reads threads. Keeps its buffers.
 #[derive(Debug)]
@@ -28,6 +32,8 @@ pub struct ProcFs {
     buffer: Vec<u8>,
     ticks: u64,
     boot: u64,
+    /// Number of the pid namespace that it is of; 0 until that was read.
+    pidns: u32,
     before: Common,
 }
 
@@ -48,12 +54,11 @@ fn same_or(before: &mut Shared, bytes: &[u8]) -> Shared {
     before.clone()
 }
 
-/// Reads what there is of a file, up to `limit` bytes.
-fn read<'a>(path: &str, buffer: &'a mut Vec<u8>, limit: usize) -> Option<&'a [u8]> {
-    buffer.clear();
-    let file = File::open(path).ok()?;
-    file.take(limit as u64).read_to_end(buffer).ok()?;
-    Some(buffer)
+/// Reads what there is of a file, as far as the buffer goes. The kernel hands it
+/// over at once.
+fn read<'a>(path: &str, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
+    let count = File::open(path).ok()?.read(buffer).ok()?;
+    buffer.get(..count)
 }
 
 /// What the kernel knows by itself of the file that a link leads to: an event must
@@ -72,9 +77,22 @@ fn words(text: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
         .filter(|word| !word.is_empty())
 }
 
-/// Takes `status`' lines into the thread. `false`: it lacks the ids.
-fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
+/// What `status` tells besides what a thread keeps.
+#[derive(Debug, PartialEq, Eq)]
+struct Status {
+    /// How many threads the process has; 0 if it does not say.
+    threads: u32,
+    /// The pid namespace is the one that the proc file system is of.
+    outermost: bool,
+}
+
+/// Takes `status`' lines into the thread. `None`: it lacks the ids.
+fn parse_status(status: &[u8], thread: &mut Thread) -> Option<Status> {
     let mut ids = false;
+    let mut rest = Status {
+        threads: 0,
+        outermost: false,
+    };
     for line in status.split(|&b| b == b'\n') {
         let Some(colon) = line.iter().position(|&b| b == b':') else {
             continue;
@@ -86,9 +104,7 @@ fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
         let kib = || first().and_then(number).unwrap_or_default();
         match &line[..colon] {
             b"Tgid" => {
-                let Some(pid) = first().and_then(number) else {
-                    return false;
-                };
+                let pid = first().and_then(number)?;
                 ids = true;
                 thread.pid = pid;
                 thread.vpid = pid;
@@ -106,7 +122,10 @@ fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
                 thread.gid = ids.next().flatten().unwrap_or_default();
             }
             b"NStgid" => thread.vpid = last().unwrap_or(thread.pid),
-            b"NSpid" => thread.vtid = last().unwrap_or(thread.tid),
+            b"NSpid" => {
+                thread.vtid = last().unwrap_or(thread.tid);
+                rest.outermost = words(value).count() == 1;
+            }
             b"NSpgid" => {
                 thread.pgid = first().and_then(number).unwrap_or_default();
                 thread.vpgid = last().unwrap_or_default();
@@ -115,13 +134,14 @@ fn parse_status(status: &[u8], thread: &mut Thread) -> bool {
             b"CapInh" => thread.caps.inheritable = hex().unwrap_or_default(),
             b"CapPrm" => thread.caps.permitted = hex().unwrap_or_default(),
             b"CapEff" => thread.caps.effective = hex().unwrap_or_default(),
+            b"Threads" => rest.threads = first().and_then(number).unwrap_or_default(),
             b"VmSize" => thread.usage.vm_size = kib(),
             b"VmRSS" => thread.usage.vm_rss = kib(),
             b"VmSwap" => thread.usage.vm_swap = kib(),
             _ => {}
         }
     }
-    ids
+    ids.then_some(rest)
 }
 
 /// What `stat` alone tells.
@@ -129,6 +149,8 @@ struct Stat<'a> {
     comm: &'a [u8],
     /// It ended, and nobody asked how.
     dead: bool,
+    /// It is a task of the kernel, and has no program.
+    kernel: bool,
     tty: u32,
     minor_faults: u64,
     major_faults: u64,
@@ -136,6 +158,7 @@ struct Stat<'a> {
 }
 
 fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
+    const PF_KTHREAD: u32 = 0x0020_0000;
     // The name may hold blanks and parentheses itself.
     let open = stat.iter().position(|&b| b == b'(')?;
     let close = stat.iter().rposition(|&b| b == b')')?;
@@ -144,27 +167,19 @@ fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
     // Column 3.
     let state = columns.next()?;
     let tty = columns.nth(3).and_then(number::<i32>)?;
-    let minor_faults = columns.nth(2).and_then(number)?;
+    let flags: u32 = columns.nth(1).and_then(number)?;
+    let minor_faults = columns.next().and_then(number)?;
     let major_faults = columns.nth(1).and_then(number)?;
     let start_ticks = columns.nth(9).and_then(number)?;
     Some(Stat {
         comm,
         dead: matches!(state, b"Z" | b"X"),
+        kernel: flags & PF_KTHREAD != 0,
         tty: tty.cast_unsigned(),
         minor_faults,
         major_faults,
         start_ticks,
     })
-}
-
-/// How many descriptors may be open, out of `limits`; -1: without a limit.
-fn parse_limits(limits: &[u8]) -> Option<i64> {
-    let mut lines = limits.split(|&b| b == b'\n');
-    let value = lines.find_map(|line| line.strip_prefix(b"Max open files"))?;
-    match words(value).next()? {
-        b"unlimited" => Some(-1),
-        soft => number(soft),
-    }
 }
 
 /// The lines of `cgroup` as `subsystem=path`, each followed by a NUL.
@@ -231,7 +246,7 @@ impl ProcFs {
         Self {
             root: root.into(),
             path: String::new(),
-            buffer: Vec::with_capacity(MAX_STRINGS),
+            buffer: vec![0; MAX_STRINGS],
             ticks: ticks
                 .ok()
                 .flatten()
@@ -239,6 +254,7 @@ impl ProcFs {
                 .filter(|&t| t > 0)
                 .unwrap_or(100),
             boot: boot_time(),
+            pidns: 0,
             before: Common::default(),
         }
     }
@@ -257,12 +273,39 @@ impl ProcFs {
 
     fn read(&mut self, tid: u32, name: &str) -> Option<&[u8]> {
         self.path(tid, name);
-        read(&self.path, &mut self.buffer, MAX_STRINGS)
+        read(&self.path, &mut self.buffer)
     }
 
-    fn link(&mut self, tid: u32, name: &str) -> Option<Vec<u8>> {
-        let target = std::fs::read_link(self.path(tid, name)).ok()?;
-        Some(target.into_os_string().into_vec())
+    fn link(&mut self, tid: u32, name: &str) -> Option<&[u8]> {
+        self.path(tid, name);
+        // One byte is left, for a slash.
+        let room = self.buffer.len().checked_sub(1)?;
+        let count = readlinkat_raw(CWD, &*self.path, &mut self.buffer[..room]).ok()?;
+        self.buffer.get(..count)
+    }
+
+    /// The directory that it works in, with a slash at its end.
+    fn cwd(&mut self, tid: u32) -> Option<Shared> {
+        let count = self.link(tid, "cwd")?.len();
+        self.buffer[count] = b'/';
+        let slash = usize::from(!self.buffer[..count].ends_with(b"/"));
+        Some(same_or(&mut self.before.cwd, &self.buffer[..count + slash]))
+    }
+
+    /// Number of the pid namespace of a thread. `outermost`: the one that the proc
+    /// file system is of, which needs to be read once.
+    fn pidns(&mut self, tid: u32, outermost: bool) -> u32 {
+        if outermost && self.pidns != 0 {
+            return self.pidns;
+        }
+        let link = self.link(tid, "ns/pid").unwrap_or_default();
+        let digits = link.strip_prefix(b"pid:[");
+        let digits = digits.and_then(|digits| digits.strip_suffix(b"]"));
+        let pidns = digits.and_then(number).unwrap_or_default();
+        if outermost {
+            self.pidns = pidns;
+        }
+        pidns
     }
 
     /// Whether the thread lives.
@@ -278,10 +321,16 @@ impl ProcFs {
         tid: u32,
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<Thread> {
+        Some(self.thread_and_status(tid, leader)?.0)
+    }
+
+    fn thread_and_status(
+        &mut self,
+        tid: u32,
+        leader: impl FnOnce(u32) -> Option<Thread>,
+    ) -> Option<(Thread, Status)> {
         let mut thread = Thread::new(tid, tid);
-        if !parse_status(self.read(tid, "status")?, &mut thread) {
-            return None;
-        }
+        let status = parse_status(self.read(tid, "status")?, &mut thread)?;
         thread.unread = thread.is_leader();
         let (ticks, boot) = (self.ticks, self.boot);
         let stat = parse_stat(self.read(tid, "stat")?)?;
@@ -291,7 +340,7 @@ impl ProcFs {
         thread.usage.major_faults = stat.major_faults;
         let since_boot = u128::from(stat.start_ticks) * 1_000_000_000 / u128::from(ticks);
         thread.start = boot.wrapping_add(since_boot as u64);
-        let comm: Vec<u8> = stat.comm.into();
+        let (comm, kernel): (Vec<u8>, _) = (stat.comm.into(), stat.kernel);
         let leader = (thread.pid != tid).then(|| leader(thread.pid)).flatten();
         if let Some(leader) = leader {
             thread.run_like(&leader);
@@ -303,10 +352,7 @@ impl ProcFs {
             thread.pidns_start = leader.pidns_start;
             thread.usage.fd_limit = leader.usage.fd_limit;
             thread.rename(&comm);
-            return Some(thread);
-        }
-        if let Some(limits) = self.read(tid, "limits") {
-            thread.usage.fd_limit = parse_limits(limits).unwrap_or_default();
+            return Some((thread, status));
         }
         if let Some(id) = self.read(tid, "loginuid") {
             thread.loginuid = number(id).unwrap_or(UNSET);
@@ -314,41 +360,37 @@ impl ProcFs {
         if let Some(groups) = self.read(tid, "cgroup").map(parse_cgroup) {
             thread.cgroups = same_or(&mut self.before.cgroups, &groups);
         }
-        if let Some(cwd) = self.link(tid, "cwd") {
-            thread.cwd = same_or(&mut self.before.cwd, &with_slash(&cwd));
-        }
-        if let Some(ns) = self.link(tid, "ns/pid") {
-            let digits = ns.strip_prefix(b"pid:[").and_then(|n| n.strip_suffix(b"]"));
-            thread.pidns = digits.and_then(number).unwrap_or_default();
-        }
+        thread.cwd = self.cwd(tid).unwrap_or_default();
+        thread.pidns = self.pidns(tid, status.outermost);
         let mut image = Image::default();
+        if !kernel {
+            self.program(tid, thread.uid, &mut image);
+        }
+        image.process_start = thread.start;
+        thread.run(&comm, image);
+        Some((thread, status))
+    }
+
+    /// The program that it runs.
+    fn program(&mut self, tid: u32, uid: u32, image: &mut Image) {
         if let Some(cmdline) = self.read(tid, "cmdline") {
             let (exe, args) = parse_cmdline(cmdline);
             image.exe = exe.into();
             image.args = past_title(args).into();
         }
-        if self.read(tid, "environ").is_some() {
-            image.env = same_or(&mut self.before.env, &self.buffer);
+        self.path(tid, "environ");
+        if let Some(env) = read(&self.path, &mut self.buffer) {
+            image.env = same_or(&mut self.before.env, env);
         }
-        self.executable(tid, thread.uid, &mut image);
-        image.process_start = thread.start;
-        thread.run(&comm, image);
-        Some(thread)
-    }
-
-    fn executable(&mut self, tid: u32, uid: u32, image: &mut Image) {
-        // Tasks of the kernel have none.
         let Some(mut path) = self.link(tid, "exe") else {
             return;
         };
-        if path.ends_with(b" (deleted)") {
-            path.truncate(path.len() - b" (deleted)".len());
-        }
+        path = path.strip_suffix(b" (deleted)").unwrap_or(path);
         if path.starts_with(b"/memfd:") {
             image.flags |= exec::FROM_MEMFD;
         }
         image.exepath = path.into();
-        let Some(status) = status_at_hand(Path::new(self.path(tid, "exe"))) else {
+        let Some(status) = status_at_hand(Path::new(&self.path)) else {
             return;
         };
         let nanoseconds = |time: StatxTimestamp| {
@@ -368,33 +410,34 @@ impl ProcFs {
         }
     }
 
-    /// Reads all threads, the first one of a process before the others. Most of
-    /// the time is the kernel's, so all processors help.
+    /// Reads all threads, the first one of a process before the others.
     pub fn all_threads(&self) -> Vec<Thread> {
         let pids = self.processes();
-        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let share = pids.len().div_ceil(workers.min(MAX_WORKERS)).max(1);
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = pids
-                .chunks(share)
-                .map(|pids| scope.spawn(|| Self::new(&self.root).threads_of(pids)))
-                .collect();
-            let threads = workers
-                .into_iter()
-                .flat_map(std::thread::ScopedJoinHandle::join);
-            threads.flatten().collect()
-        })
+        let all = Mutex::new(Vec::with_capacity(pids.len()));
+        on_all_processors(&pids, |shares| {
+            let mut proc = Self::new(&self.root);
+            for pids in shares {
+                let threads = proc.threads_of(pids);
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                all.extend(threads);
+            }
+        });
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the threads of these processes.
-    pub(super) fn threads_of(mut self, pids: &[u32]) -> Vec<Thread> {
+    pub(super) fn threads_of(&mut self, pids: &[u32]) -> Vec<Thread> {
         let mut threads = Vec::with_capacity(pids.len());
         for &pid in pids {
-            let Some(leader) = self.thread(pid, |_| None).filter(Thread::is_leader) else {
+            let read = self.thread_and_status(pid, |_| None);
+            let Some((leader, status)) = read.filter(|(thread, _)| thread.is_leader()) else {
                 continue;
             };
             let shared = Self::shared(&leader);
             threads.push(leader);
+            if status.threads == 1 {
+                continue;
+            }
             for tid in self.tasks(pid) {
                 let other = (tid != pid).then(|| self.thread(tid, |_| Some(shared.clone())));
                 threads.extend(other.flatten());
@@ -433,6 +476,39 @@ impl ProcFs {
     }
 }
 
+/// Processes that are shared out: whoever is done takes the next ones.
+pub(super) struct Shares<'a> {
+    pids: &'a [u32],
+    taken: AtomicUsize,
+}
+
+impl<'a> Iterator for &Shares<'a> {
+    type Item = &'a [u32];
+
+    fn next(&mut self) -> Option<&'a [u32]> {
+        let at = self.taken.fetch_add(1, Ordering::Relaxed);
+        self.pids.chunks(SHARE).nth(at)
+    }
+}
+
+/// Shares processes out between all processors: most of the time that reading
+/// takes is the kernel's.
+pub(super) fn on_all_processors(pids: &[u32], work: impl Fn(&Shares<'_>) + Sync) {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = pids.len().div_ceil(SHARE).min(processors).min(MAX_WORKERS);
+    let shares = Shares {
+        pids,
+        taken: AtomicUsize::new(0),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..workers {
+            // Where there can be no more threads, the others do all of it.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, || work(&shares));
+        }
+        work(&shares);
+    });
+}
+
 fn ids(directory: &Path) -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();
@@ -448,19 +524,24 @@ fn ids(directory: &Path) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nix::sys::resource::{Resource, getrlimit};
+    use crate::state::thread::with_slash;
 
     #[test]
     fn status() {
         let text = b"Name:\tx\nTgid:\t10\nNgid:\t0\nPid:\t11\nPPid:\t1\n\
             Uid:\t1000\t1001\t1\t1\nGid:\t5\t6\t7\t8\n\
-            NStgid:\t10\t3\nNSpid:\t11\t4\nNSpgid:\t9\t2\nNSsid:\t9\t1\n\
+            Threads:\t4\nNStgid:\t10\t3\nNSpid:\t11\t4\nNSpgid:\t9\t2\nNSsid:\t9\t1\n\
             VmSize:\t    4204 kB\nCapEff:\t000001ffffffffff\n";
         let mut thread = Thread {
             tid: 11,
             ..Thread::default()
         };
-        assert!(parse_status(text, &mut thread));
+        let status = parse_status(text, &mut thread);
+        let inside = Status {
+            threads: 4,
+            outermost: false,
+        };
+        assert_eq!(status, Some(inside));
         assert_eq!((thread.pid, thread.ptid), (10, 1));
         assert_eq!((thread.vpid, thread.vtid), (3, 4));
         assert_eq!((thread.pgid, thread.vpgid, thread.sid), (9, 2, 1));
@@ -473,7 +554,9 @@ mod tests {
         for cut in 0..text.len() {
             let _ = parse_status(&text[..cut], &mut Thread::default());
         }
-        assert!(!parse_status(b"Tgid:\t-1\n", &mut Thread::default()));
+        assert!(parse_status(b"Tgid:\t-1\n", &mut Thread::default()).is_none());
+        let outside = parse_status(b"Tgid:\t1\nNSpid:\t1\n", &mut Thread::default());
+        assert!(outside.is_some_and(|status| status.outermost));
     }
 
     #[test]
@@ -486,22 +569,13 @@ mod tests {
             (34816, 100, 7)
         );
         assert_eq!(stat.start_ticks, 555);
+        assert!(!stat.kernel && !stat.dead);
+        let task = b"2 (kthreadd) S 0 0 0 0 -1 2129984 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0";
+        assert!(parse_stat(task).unwrap().kernel);
         for cut in 0..text.len() - 6 {
             assert!(parse_stat(&text[..cut]).is_none(), "{cut}");
         }
         assert!(parse_stat(b")(").is_none());
-    }
-
-    #[test]
-    fn limits() {
-        let text = b"Limit            Soft Limit   Hard Limit   Units\n\
-            Max processes    5            6            processes\n\
-            Max open files   1024         524288       files\n";
-        assert_eq!(parse_limits(text), Some(1024));
-        assert_eq!(parse_limits(b"Max open files unlimited 1 files"), Some(-1));
-        for cut in 0..text.len() {
-            let _ = parse_limits(&text[..cut]);
-        }
     }
 
     #[test]
@@ -530,21 +604,23 @@ mod tests {
         let cwd = std::env::current_dir().unwrap();
         assert_eq!(*this.cwd, *with_slash(cwd.as_os_str().as_encoded_bytes()));
         assert_eq!(this.image.args().count() + 1, std::env::args().count());
-        let (soft, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-        assert_eq!(this.usage.fd_limit, soft.cast_signed());
         let other = proc.tasks(pid).into_iter().find(|&tid| tid != pid).unwrap();
         let thread = proc.thread(other, |_| Some(ProcFs::shared(&this))).unwrap();
-        assert_eq!(
-            (thread.pid, thread.usage),
-            (
-                pid,
-                Usage {
-                    fd_limit: this.usage.fd_limit,
-                    ..thread.usage
-                }
-            )
-        );
+        assert_eq!(thread.pid, pid);
         assert!(std::ptr::eq(&*thread.image, &*this.image));
         assert!(proc.thread(u32::MAX, |_| None).is_none());
+    }
+    #[test]
+    fn each_process_is_taken_once() {
+        let pids: Vec<u32> = (1..1000).collect();
+        let taken = Mutex::new(Vec::new());
+        on_all_processors(&pids, |shares| {
+            for pids in shares {
+                taken.lock().unwrap().extend_from_slice(pids);
+            }
+        });
+        let mut taken = taken.into_inner().unwrap();
+        taken.sort_unstable();
+        assert_eq!(taken, pids);
     }
 }

@@ -313,9 +313,14 @@ impl Table {
 
     /// Puts in a thread, in the place of another with its id. `false`: no room.
     pub(super) fn insert(&mut self, thread: Thread) -> bool {
-        match self.entry(thread.tid).map(Thread::is_leader) {
-            Some(true) => self.remove_process(thread.tid, 0),
-            Some(false) => self.remove(thread.tid, 0),
+        match self.entry(thread.tid) {
+            Some(known) if known.is_leader() => self.remove_process(thread.tid, 0),
+            // The process lives on in it, even if all others have ended.
+            Some(known) if known.pid == thread.pid => {
+                self.ends(thread.tid);
+                self.take(thread.tid);
+            }
+            Some(_) => self.remove(thread.tid, 0),
             None => {}
         }
         if self.threads.len() >= self.limit {
@@ -558,6 +563,16 @@ mod tests {
         // The same id takes the place of its own.
         assert!(table.insert(thread(2, 2, 1)));
         assert_eq!((table.len(), table.refused()), (2, 1));
+    }
+
+    #[test]
+    fn a_thread_that_is_told_of_twice_is_its_process() {
+        let mut table = table(&[(10, 10, 1), (11, 10, 1)]);
+        table.remove(10, 0);
+        table.insert(thread(11, 10, 1));
+        assert_eq!(table.get(10).unwrap().tasks(), [11]);
+        table.remove(11, 0);
+        assert!(table.is_empty());
     }
 
     #[test]

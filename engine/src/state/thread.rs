@@ -107,8 +107,6 @@ pub struct Usage {
 /// once, so another one means another thread with the same id.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Birth {
-    /// The thread that called; 0 if unknown.
-    pub(super) maker: u32,
     pub(super) told_by_parent: bool,
     pub(super) told_by_child: bool,
 }
@@ -116,7 +114,6 @@ pub(super) struct Birth {
 impl Birth {
     /// It was made before the first event.
     pub(super) const PAST: Self = Self {
-        maker: 0,
         told_by_parent: true,
         told_by_child: true,
     };
@@ -186,14 +183,14 @@ pub struct Thread {
     pub executed: bool,
     /// What of its making was seen.
     pub(super) birth: Birth,
+    /// The thread that called for it; 0 if unknown.
+    pub(super) maker: u32,
     /// Orphans below it become its children.
     pub(super) subreaper: bool,
     /// Anything but the ids is known.
     pub(super) known: bool,
     /// Ended while other threads of its process live.
     pub(super) dead: bool,
-    /// The second in which it was first looked for in vain; 0: it was there.
-    pub(super) missed: u32,
     /// The first thread has it, unless it is empty: most processes have neither
     /// further threads nor children.
     pub(super) family: Option<Box<Family>>,
@@ -354,7 +351,6 @@ impl Thread {
             executed: false,
             subreaper: false,
             dead: false,
-            missed: 0,
             family: None,
             cmdline: self.cmdline.clone(),
             image: Arc::clone(&self.image),
@@ -429,6 +425,11 @@ mod tests {
             env: env.into(),
             ..Image::default()
         }
+    }
+
+    #[test]
+    fn it_is_small() {
+        assert_eq!(size_of::<Thread>(), 216);
     }
 
     #[test]

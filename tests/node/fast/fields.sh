@@ -10,6 +10,8 @@ fields_are_right() {
     echo 'alice:x:1000:1001:Alice:/home/alice:/bin/false' >>/etc/passwd
     echo 'staff:x:1001:' >>/etc/group
     ./fields rules >/tmp/fields-rules.yaml || return 1
+    ./fields older &
+    within 600 test -e /tmp/fields-older/ready || return 1
     ./falco-engine -c "$PWD/fields.yaml" -o "engine.kind=$1" >/tmp/fields-engine.log 2>&1 &
     fields_engine=$!
     reads() { grep -q 'threads are running' /tmp/fields-engine.log; }
