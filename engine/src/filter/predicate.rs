@@ -186,6 +186,10 @@ pub struct Memo {
     /// For each field, one more than the position of its value; 0 where it
     /// was not read yet.
     fields: Vec<u16>,
+    /// The fields whose values were read, in that order.
+    read: Vec<u16>,
+    /// Something was looked at that is no value of such a field.
+    looked: bool,
     /// For each part of a plan how often it held, while that is counted.
     seen: Vec<Seen>,
 }
@@ -227,6 +231,8 @@ impl<'a, 'm> Run<'a, 'm> {
         memo.answers.resize(shared.nodes.len(), 0);
         memo.fields.clear();
         memo.fields.resize(shared.fields, 0);
+        memo.read.clear();
+        memo.looked = false;
         Self {
             ctx,
             shared,
@@ -296,7 +302,10 @@ impl<'a, 'm> Run<'a, 'm> {
 
     /// The value of an operand; that of a field is read once.
     fn value(&mut self, operand: &'a Operand, slot: Option<usize>) -> Option<Value<'a>> {
-        let Some(position) = slot.and_then(|slot| self.memo.fields.get_mut(slot)) else {
+        let Some((slot, position)) =
+            slot.and_then(|slot| Some((slot, self.memo.fields.get_mut(slot)?)))
+        else {
+            self.memo.looked = true;
             return operand.get(self.ctx);
         };
         if let Some(at) = position.checked_sub(1) {
@@ -304,9 +313,26 @@ impl<'a, 'm> Run<'a, 'm> {
         }
         let value = operand.get(self.ctx);
         self.values.push(value);
+        self.memo.read.push(slot as u16);
         // With more fields than fit the rest is read each time.
         *position = u16::try_from(self.values.len()).unwrap_or(0);
         value
+    }
+
+    /// The fields that were read, with their values, in that order.
+    pub fn read(&self) -> impl Iterator<Item = (u16, Option<Value<'a>>)> {
+        let fields = self.memo.read.iter().copied();
+        fields.zip(self.values.iter().copied())
+    }
+
+    /// Whether answers depend on these values alone.
+    pub fn depends_on_fields(&self) -> bool {
+        !self.memo.looked
+    }
+
+    /// Whether it is counted how often parts hold.
+    pub fn is_watched(&self) -> bool {
+        !self.memo.seen.is_empty()
     }
 
     /// Whether the shared condition with this number holds.
@@ -361,7 +387,8 @@ impl Check {
 
 impl Compare {
     /// Whether the values compare so.
-    pub fn holds<'a>(&'a self, run: &Run<'a, '_>) -> bool {
+    pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
+        run.memo.looked = true;
         let (left, right) = (self.left.get(run.ctx), self.right.get(run.ctx));
         let (Some(left), Some(right)) = (left, right) else {
             return false;
