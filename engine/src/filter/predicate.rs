@@ -188,6 +188,10 @@ pub struct Memo {
     fields: Vec<u16>,
     /// The fields whose values were read, in that order.
     read: Vec<u16>,
+    /// So many of them were read before anybody asked, and so many of these were
+    /// asked for since.
+    ahead: usize,
+    needed: usize,
     /// Something was looked at that is no value of such a field.
     looked: bool,
     /// For each part of a plan how often it held, while that is counted.
@@ -232,6 +236,7 @@ impl<'a, 'm> Run<'a, 'm> {
         memo.fields.clear();
         memo.fields.resize(shared.fields, 0);
         memo.read.clear();
+        memo.ahead = 0;
         memo.looked = false;
         Self {
             ctx,
@@ -309,6 +314,7 @@ impl<'a, 'm> Run<'a, 'm> {
             return operand.get(self.ctx);
         };
         if let Some(at) = position.checked_sub(1) {
+            self.memo.needed = self.memo.needed.max(usize::from(*position));
             return self.values.get(usize::from(at)).copied().flatten();
         }
         let value = operand.get(self.ctx);
@@ -319,10 +325,20 @@ impl<'a, 'm> Run<'a, 'm> {
         value
     }
 
-    /// The fields that were read, with their values, in that order.
-    pub fn read(&self) -> impl Iterator<Item = (u16, Option<Value<'a>>)> {
+    /// What was read so far was not asked for by any part.
+    pub fn read_ahead(&mut self) {
+        self.memo.ahead = self.values.len();
+        self.memo.needed = 0;
+    }
+
+    /// The fields that parts asked for, with their values, in the order in which
+    /// they were read; of those that were read ahead perhaps more.
+    pub fn needed(&self) -> impl Iterator<Item = (u16, Option<Value<'a>>)> {
+        let (ahead, needed) = (self.memo.ahead, self.memo.needed);
         let fields = self.memo.read.iter().copied();
-        fields.zip(self.values.iter().copied())
+        let all = fields.zip(self.values.iter().copied()).enumerate();
+        let all = all.filter(move |(at, _)| *at < needed || *at >= ahead);
+        all.map(|(_, read)| read)
     }
 
     /// Whether answers depend on these values alone.

@@ -146,6 +146,14 @@ pub struct Scratch {
     turn: u64,
 }
 
+#[cfg(test)]
+impl Scratch {
+    /// How many events needed no rule lately.
+    pub(super) fn decided(&self) -> u32 {
+        self.decisions.known()
+    }
+}
+
 /// Finds the events that no rule tells apart.
 struct Grouping<'r> {
     rules: &'r [CompiledRule],
@@ -450,6 +458,7 @@ impl Ruleset {
         if known == Some(true) {
             return;
         }
+        run.read_ahead();
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
                 sink(&rule.info, self.alert(rule, run, text));
