@@ -426,7 +426,6 @@ impl Ruleset {
         for group in &mut self.groups {
             group.renew(&self.plan);
         }
-        scratch.decisions.clear();
         scratch.turn *= RARELY;
     }
 
