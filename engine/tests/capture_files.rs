@@ -3,10 +3,16 @@
 
 mod scap;
 
-use std::io::Read as _;
+use std::io::{Cursor, Read as _};
 use std::path::Path;
+use std::time::Duration;
 
-use falco_engine::source::capture::CaptureError;
+use falco_abi::control::Interest;
+use falco_abi::event::Event as Kind;
+use falco_engine::event::Event;
+use falco_engine::source::capture::{CaptureError, CaptureSource};
+use falco_engine::source::{Batch, Closed, Sink, Source};
+use falco_engine::state::State;
 
 use scap::{
     Body, File, LARGE, LARGE_FLAGS, TIME, V0, V1, V1_FLAGS, V2, V2_FLAGS, number, openat, replay,
@@ -299,6 +305,74 @@ fn an_entry_completes_its_exit() {
     assert_eq!(
         shown(&pair, "%evt.type %evt.args"),
         [format!("openat {args}")]
+    );
+}
+
+/// A state that takes calls of `close` without their records where it can.
+#[derive(Default)]
+struct Closing {
+    state: State,
+    /// Thread, descriptor, and whether no record was needed.
+    closed: Vec<(u32, i64, bool)>,
+    records: Vec<(Kind, u64)>,
+}
+
+impl Sink for Closing {
+    fn record(&mut self, num: u64, record: &[u8]) {
+        let event = Event::decode(record, num, 0).unwrap();
+        self.records.push((event.kind, num));
+        self.state.before(&event);
+        self.state.after(&event);
+    }
+
+    fn closed(&mut self, closed: &Closed) -> bool {
+        let taken = self.state.close(closed, closed.time);
+        self.closed.push((closed.tid, closed.fd, taken));
+        assert_eq!(closed.time, TIME);
+        taken
+    }
+}
+
+#[test]
+fn a_close_needs_no_record() {
+    let close = |fd: i64, result: i64| [number(result), number(fd)];
+    let open = |fd: i64| [&[number(fd)], &openat()[1..]].concat();
+    let bad = -i64::from(libc::EBADF);
+    let file = File::new().process(9, 10, "one").process(9, 11, "two");
+    let file = [4, 5, 6]
+        .into_iter()
+        .fold(file, |file, fd| file.event(V2, 307, 10, &open(fd)));
+    let file = file
+        .event(V2, 5, 10, &close(4, 0))
+        .event(V2, 5, 10, &close(5, bad))
+        // Of another thread than the event before, and of another form.
+        .event(V2, 5, 11, &close(4, 0))
+        .event(V1, 5, 10, &close(6, 0));
+    let mut source = CaptureSource::new(Cursor::new(file.0)).unwrap();
+    let mut closing = Closing::default();
+    source.restore(&mut closing.state).unwrap();
+    while source.read_into(Duration::ZERO, &mut closing).unwrap() != Batch::End {}
+    assert_eq!(
+        closing.closed,
+        [(10, 4, true), (10, 5, true), (11, 4, false)]
+    );
+    let opened = (1..=3).map(|num| (Kind::Openat, num));
+    let closed = [(Kind::Close, 6), (Kind::Close, 7)];
+    assert_eq!(closing.records, opened.chain(closed).collect::<Vec<_>>());
+    let threads = closing.state.threads();
+    let files = threads.files(threads.get(10).unwrap()).unwrap();
+    assert_eq!(files.iter().map(|(num, _)| num).collect::<Vec<_>>(), [5]);
+    assert_eq!(closing.state.times().previous, TIME);
+    // Nobody looks at them: they are counted.
+    let file = File::new().event(V2, 5, 10, &close(4, 0));
+    let mut source = CaptureSource::new(Cursor::new(file.0)).unwrap();
+    source.set_interest(&Interest::default()).unwrap();
+    let mut closing = Closing::default();
+    source.restore(&mut closing.state).unwrap();
+    while source.read_into(Duration::ZERO, &mut closing).unwrap() != Batch::End {}
+    assert_eq!(
+        (closing.closed.len(), source.counters().unwrap().records),
+        (0, 1)
     );
 }
 

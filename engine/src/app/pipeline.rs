@@ -27,7 +27,7 @@ use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
 use crate::recording;
 use crate::rules::{RuleInfo, Ruleset, Scratch};
-use crate::source::{Batch, Counters, Source};
+use crate::source::{Batch, Closed, Counters, Sink, Source};
 use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
@@ -167,13 +167,14 @@ impl Pipeline {
                 wait = wait.min(left);
             }
             let Self { source, rest, .. } = self;
+            let wait = duty.patience(wait);
             let epoch_offset = source.epoch_offset();
-            let batch = source.read(duty.patience(wait), &mut |num, record| {
-                rest.take(num, record, epoch_offset);
-                if num.is_multiple_of(ALIVE) {
-                    duty.is_alive();
-                }
-            })?;
+            let mut taker = Taker {
+                rest,
+                duty,
+                epoch_offset,
+            };
+            let batch = source.read_into(wait, &mut taker)?;
             rest.release_held();
             rest.tell_news();
             rest.state.heal_on();
@@ -327,7 +328,59 @@ impl Pipeline {
     }
 }
 
+/// Takes what comes from the source.
+struct Taker<'l> {
+    rest: &'l mut Rest,
+    duty: &'l mut Duty,
+    epoch_offset: i64,
+}
+
+impl Taker<'_> {
+    #[inline]
+    fn is_alive(&mut self, num: u64) {
+        if num.is_multiple_of(ALIVE) {
+            self.duty.is_alive();
+        }
+    }
+}
+
+impl Sink for Taker<'_> {
+    fn record(&mut self, num: u64, record: &[u8]) {
+        self.rest.take(num, record, self.epoch_offset);
+        self.is_alive(num);
+    }
+
+    fn closed(&mut self, closed: &Closed) -> bool {
+        let taken = self.rest.take_closed(closed, self.epoch_offset);
+        self.is_alive(closed.num);
+        taken
+    }
+}
+
 impl Rest {
+    /// A call of `close` that concerns the state alone, which is what most events
+    /// are. `false`: it does not.
+    fn take_closed(&mut self, closed: &Closed, epoch_offset: i64) -> bool {
+        let time = closed.time.wrapping_add_signed(epoch_offset);
+        if self.captures.is_some()
+            || self.evaluator.ruleset.wants_kind(Kind::Close)
+            || !self.state.close(closed, time)
+        {
+            return false;
+        }
+        self.events += 1;
+        self.tally.count_kind(Kind::Close);
+        self.reaches(time);
+        true
+    }
+
+    /// Notes the time of an event.
+    #[inline]
+    fn reaches(&mut self, time: u64) {
+        let (first, _) = self.span.unwrap_or((time, 0));
+        self.span = Some((first, time));
+    }
+
     /// One record on its way.
     fn take(&mut self, num: u64, record: &[u8], epoch_offset: i64) {
         self.events += 1;
@@ -342,8 +395,7 @@ impl Rest {
             }
         };
         self.tally.count(&event);
-        let (first, _) = self.span.unwrap_or((event.time, 0));
-        self.span = Some((first, event.time));
+        self.reaches(event.time);
         self.state.before(&event);
         let mut until = None;
         if !event.is_internal() && self.evaluator.ruleset.wants(&event) {

@@ -35,6 +35,14 @@ impl Tally {
         }
     }
 
+    /// Counts an event of a type of its own.
+    #[inline]
+    pub fn count_kind(&mut self, kind: Kind) {
+        if let Some(count) = self.kinds.get_mut(kind as usize) {
+            *count += 1;
+        }
+    }
+
     /// The types that came most often, the most frequent first.
     pub fn top(&self, most: usize) -> Vec<(&'static str, u64)> {
         let kinds = ALL.iter().zip(&self.kinds);

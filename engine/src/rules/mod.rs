@@ -8,6 +8,7 @@
 pub mod advice;
 pub mod append;
 pub mod collect;
+mod decisions;
 pub mod describe;
 pub mod diagnostic;
 pub mod exception;

@@ -92,6 +92,38 @@ pub enum Batch {
     End,
 }
 
+/// A call of `close`, without a record.
+#[derive(Clone, Copy, Debug)]
+pub struct Closed {
+    /// Number of the event.
+    pub num: u64,
+    /// When it happened, as in a record.
+    pub time: u64,
+    /// The thread that called.
+    pub tid: u32,
+    /// What the call returned.
+    pub result: i64,
+    /// The descriptor.
+    pub fd: i64,
+}
+
+/// Takes what a source hands out.
+pub trait Sink {
+    /// A record, with the number of its event.
+    fn record(&mut self, num: u64, record: &[u8]);
+
+    /// A descriptor was closed. `false`: the record of that is wanted.
+    fn closed(&mut self, _closed: &Closed) -> bool {
+        false
+    }
+}
+
+impl<F: FnMut(u64, &[u8])> Sink for F {
+    fn record(&mut self, num: u64, record: &[u8]) {
+        self(num, record);
+    }
+}
+
 /// Makes ready what an interest needs, on another thread than that of the source:
 /// see [`Source::preparer`].
 pub type Preparer = Box<dyn FnMut(&Interest) -> anyhow::Result<()> + Send>;
@@ -134,6 +166,18 @@ pub trait Source {
         wait: std::time::Duration,
         each: &mut dyn FnMut(u64, &[u8]),
     ) -> anyhow::Result<Batch>;
+
+    /// The same, where not all that is handed out needs a record.
+    ///
+    /// # Errors
+    /// When the source is broken for good.
+    fn read_into(
+        &mut self,
+        wait: std::time::Duration,
+        sink: &mut dyn Sink,
+    ) -> anyhow::Result<Batch> {
+        self.read(wait, &mut |num, record| sink.record(num, record))
+    }
 
     /// Records written and lost so far.
     ///

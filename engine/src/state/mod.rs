@@ -35,6 +35,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::event::Event;
 use crate::filter::field::Context;
 use crate::metadata::{Container, Containers, Runtime, recorded};
+use crate::source::Closed;
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
 use procfd::ProcFds;
@@ -537,17 +538,39 @@ impl State {
         self.renamed = false;
         self.path_opened = None;
         if !event.is_notice() {
-            let times = &mut self.times;
-            times.previous = std::mem::replace(&mut times.current, event.time);
-            if times.first == 0 {
-                times.first = event.time;
-            }
+            self.reaches(event.time);
         }
-        if self.is_close_alone(event) {
+        if event.kind == Kind::Close && self.is_alone(event.header.tid) {
             self.counters.threads.again += 1;
         } else {
             self.take_in(event);
         }
+    }
+
+    #[inline]
+    fn reaches(&mut self, time: u64) {
+        let times = &mut self.times;
+        times.previous = std::mem::replace(&mut times.current, time);
+        if times.first == 0 {
+            times.first = time;
+        }
+    }
+
+    /// Takes in a call of `close` that nobody else looks at. `false`: it has more
+    /// to tell, and its event is needed.
+    #[inline]
+    pub fn close(&mut self, closed: &Closed, time: u64) -> bool {
+        if !self.is_alone(closed.tid) {
+            return false;
+        }
+        self.renamed = false;
+        self.path_opened = None;
+        self.reaches(time);
+        self.counters.threads.again += 1;
+        if !self.without_files {
+            self.free(closed.tid, closed.result, closed.fd);
+        }
+        true
     }
 
     fn take_in(&mut self, event: &Event<'_>) {
@@ -617,12 +640,11 @@ impl State {
         self.want_users(tid);
     }
 
-    /// Whether it is a `close` of the thread of the event before, in a capture:
-    /// there is nothing to do before it, and that is what most events are.
+    /// Whether there is nothing to do before a `close` of this thread: it is that
+    /// of the event before, in a capture, as for most events.
     #[inline]
-    fn is_close_alone(&self, event: &Event<'_>) -> bool {
-        event.kind == Kind::Close
-            && event.header.tid == self.last_tid
+    fn is_alone(&self, tid: u32) -> bool {
+        tid == self.last_tid
             && self.last_tid != 0
             && self.proc.is_none()
             && self.container_users.is_none()

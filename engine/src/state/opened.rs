@@ -358,13 +358,16 @@ impl State {
 
     /// Takes out what was closed, after the rules looked at the event.
     pub(super) fn closed(&mut self, event: &Event<'_>) {
-        // The number is free even when the file could not be written to.
-        if event.result() == Some(-i64::from(libc::EBADF)) {
-            return;
+        if let Some(fd) = event.int(close::Slot::fd as usize) {
+            self.free(event.header.tid, event.result().unwrap_or(0), fd);
         }
-        let num = event.int(close::Slot::fd as usize).and_then(number);
-        if let Some(num) = num
-            && let Some(mut files) = self.table.known_files_mut(event.header.tid)
+    }
+
+    /// A number is free again, even when the file could not be written to.
+    pub(super) fn free(&mut self, tid: u32, result: i64, fd: i64) {
+        if result != -i64::from(libc::EBADF)
+            && let Some(num) = number(fd)
+            && let Some(mut files) = self.table.known_files_mut(tid)
         {
             files.remove(num);
         }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
 use super::syscalls;
+use crate::source::Closed;
 use crate::state::opened::is_change;
 
 /// One event as it is in the file.
@@ -74,10 +75,13 @@ struct Take {
     param: u8,
     slot: u8,
     how: How,
-    /// Bits that a number of its type lacks to a whole word.
-    spare: u8,
     /// Bytes of its type; of what is no number, more than there can be.
     width: u32,
+    /// The slot's bit; none for no slot.
+    bit: u64,
+    /// Bits of a number of its type, and the one of them that is its sign.
+    mask: u64,
+    sign: u64,
 }
 
 /// Whether the state must see events of a kind, whatever was asked for. What
@@ -107,6 +111,8 @@ struct Plan {
     spans: bool,
     /// What the entry of the call tells.
     entry: Box<[Take]>,
+    /// Slots that all parameters tell.
+    all: u64,
     /// Slots that are all there are.
     full: u64,
     /// Slots that came later and are 0 in older events.
@@ -117,6 +123,19 @@ struct Plan {
     command: Option<u8>,
     /// Whether anybody looks at these events.
     wanted: bool,
+}
+
+impl Plan {
+    /// Slots that so many parameters tell.
+    #[inline]
+    fn told(&self, count: usize) -> u64 {
+        match self.takes.get(..count) {
+            Some(takes) if count < self.takes.len() => {
+                takes.iter().fold(0, |all, take| all | take.bit)
+            }
+            _ => self.all,
+        }
+    }
 }
 
 /// Turns events into records, one at a time.
@@ -222,6 +241,36 @@ impl Converter {
         self.record.get(..len as usize).unwrap_or_default()
     }
 
+    /// The event in a block, if it is a `close` as all are written today that
+    /// somebody looks at.
+    #[inline]
+    pub(super) fn closed(&self, block: &[u8], num: u64) -> Option<Closed> {
+        const CODE: u16 = 5;
+        // Length, type, number of parameters, their lengths.
+        const HEAD: [u8; 14] = [46, 0, 0, 0, CODE as u8, 0, 2, 0, 0, 0, 8, 0, 8, 0];
+        let block: &[u8; 48] = block.try_into().ok()?;
+        if block[18..32] != HEAD || self.unread(CODE).is_some() {
+            return None;
+        }
+        let word = |at: usize| {
+            let bytes = block.get(at..)?.first_chunk()?;
+            Some(u64::from_le_bytes(*bytes))
+        };
+        Some(Closed {
+            num,
+            time: word(2)?,
+            tid: u32::try_from(word(10)?).unwrap_or(NOBODY),
+            result: word(32)?.cast_signed(),
+            fd: word(40)?.cast_signed(),
+        })
+    }
+
+    /// An event came that was not converted.
+    #[inline]
+    pub(super) fn begin(&mut self) {
+        self.began = true;
+    }
+
     /// A record that says no more than when a thread did something: what it was
     /// comes with the exit.
     fn seen(&mut self, raw: &Raw<'_>) {
@@ -294,13 +343,13 @@ impl Converter {
         self.began |= !events::tells_known(raw.code);
         let data = if plan.spans { raw.data } else { b"" };
         let mut record = Record::new(&mut self.record, plan.slots, data);
-        let filled = match raw.lengths {
+        let whole = match raw.lengths {
             Lengths::Small(lengths) => record.fill(plan, lengths, raw.data, &self.native),
             Lengths::Large(lengths) => record.fill(plan, lengths, raw.data, &self.native),
         };
-        let Some(filled) = filled else {
+        if whole.is_none() {
             return Outcome::Broken;
-        };
+        }
         if self.without_queries
             && let Some(slot) = plan.command
             && let Some(command) = record.get(slot.into())
@@ -308,6 +357,7 @@ impl Converter {
         {
             return Outcome::Counted;
         }
+        let filled = plan.told(raw.lengths.count());
         if filled != plan.full && !plan.entry.is_empty() {
             let zero = plan.role == Role::Exit;
             match self.entries.take(raw.tid, raw.code - 1) {
@@ -363,8 +413,8 @@ fn plan(ty: &EventType) -> Option<Plan> {
         _ => None,
     };
     let entry: Vec<Take> = entry.map_or_else(Vec::new, |entry| self::takes(entry, event));
-    let told = takes.iter().chain(&entry).filter(|t| t.slot != NOWHERE);
-    let full = told.fold(0, |all, take| all | 1 << take.slot);
+    let all = takes.iter().fold(0, |all, take| all | take.bit);
+    let full = entry.iter().fold(all, |all, take| all | take.bit);
     let mut told = takes.iter().chain(&entry).filter(|t| t.slot != NOWHERE);
     let spans = told.any(|take| take.how.is_span());
     // What is told of another process must not be taken for the caller's id.
@@ -383,6 +433,7 @@ fn plan(ty: &EventType) -> Option<Plan> {
         takes: takes.into(),
         spans,
         entry: entry.into_iter().filter(|t| t.slot != NOWHERE).collect(),
+        all,
         full,
         zero: zero_if_missing(ty.code)
             .iter()
@@ -438,12 +489,18 @@ fn takes(ty: &EventType, event: Kind) -> Vec<Take> {
             How::Unsigned | How::Signed => param.ty.width(),
             _ => None,
         };
+        let mask = width.map_or(0, |width| u64::MAX >> (64 - 8 * width));
         Take {
             param: at as u8,
             slot: slot.map_or(NOWHERE, |slot| slot as u8),
             how,
-            spare: width.map_or(0, |width| 64 - 8 * width as u8),
             width: width.map_or(u32::MAX, |width| width as u32),
+            bit: slot.map_or(0, |slot| 1 << slot),
+            mask,
+            sign: match how {
+                How::Signed => mask ^ (mask >> 1),
+                _ => 0,
+            },
         }
     };
     ty.params.iter().enumerate().map(take).collect()
@@ -474,7 +531,6 @@ fn number(bytes: &[u8], signed: bool) -> Option<u64> {
 }
 
 /// The number in the lowest bits of a word, all but `spare` of them.
-#[inline(always)]
 fn lowest(word: u64, spare: u8, signed: bool) -> u64 {
     let high = word << spare;
     match signed {
@@ -575,8 +631,7 @@ impl<'a> Record<'a> {
         words.get(slot).copied().map(u64::from_ne_bytes)
     }
 
-    /// Fills slots from the parameters. Says which parameters there were; `None`:
-    /// they are longer than the data.
+    /// Fills slots from the parameters. `None`: they are longer than the data.
     #[inline]
     fn fill<const N: usize>(
         &mut self,
@@ -584,39 +639,33 @@ impl<'a> Record<'a> {
         lengths: &[[u8; N]],
         data: &[u8],
         native: &[Option<u16>],
-    ) -> Option<u64> {
-        let start = self.data();
-        let words = self.bytes[HEADER_SIZE..start].as_chunks_mut::<8>().0;
-        let mut end = 0;
-        let (mut filled, mut known) = (0, 0);
+    ) -> Option<()> {
+        let mut at = self.data();
+        let words = self.bytes[HEADER_SIZE..at].as_chunks_mut::<8>().0;
+        let mut rest = data;
+        let mut known = 0;
         for (take, len) in plan.takes.iter().zip(lengths) {
-            let (len, at) = (length(*len), end);
-            end += len;
-            if end > data.len() {
-                return None;
-            }
-            // There is none of the number that stands for no slot.
-            let Some(word) = words.get_mut(usize::from(take.slot)) else {
-                continue;
-            };
-            let bit = 1 << take.slot;
-            filled |= bit;
+            let len = length(*len);
+            let (bytes, behind) = rest.split_at_checked(len)?;
             // Most are numbers with others behind them, so that a whole word is
             // there.
-            let value = match data[at..].first_chunk() {
-                Some(bytes) if len == take.width as usize => {
-                    let (word, signed) = (u64::from_le_bytes(*bytes), take.how == How::Signed);
-                    Some(lowest(word, take.spare, signed))
+            let value = match rest.first_chunk() {
+                Some(word) if len == take.width as usize => {
+                    let number = u64::from_le_bytes(*word) & take.mask;
+                    Some((number ^ take.sign).wrapping_sub(take.sign))
                 }
-                _ => value(take.how, &data[at..end], start + at, native),
+                _ => value(take.how, bytes, at, native),
             };
-            if let Some(value) = value {
+            // There is none of the number that stands for no slot.
+            if let (Some(value), Some(word)) = (value, words.get_mut(usize::from(take.slot))) {
                 *word = value.to_ne_bytes();
-                known |= bit;
+                known |= take.bit;
             }
+            rest = behind;
+            at += len;
         }
         self.missing &= !known;
-        Some(filled)
+        Some(())
     }
 
     /// Fills a slot from a parameter whose bytes are at `at` of the data.

@@ -55,6 +55,15 @@ impl<'a> Lengths<'a> {
         small.chain(large.iter().map(|bytes| length(*bytes)))
     }
 
+    /// How many there are.
+    #[inline]
+    pub(super) fn count(self) -> usize {
+        match self {
+            Self::Small(lengths) => lengths.len(),
+            Self::Large(lengths) => lengths.len(),
+        }
+    }
+
     /// The sum; the numbers of an event cannot overflow it.
     pub(super) fn sum(self) -> usize {
         self.iter().fold(0, usize::saturating_add)

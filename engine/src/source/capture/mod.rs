@@ -28,7 +28,7 @@ use self::snapshot::{BadEntry, List};
 pub use self::snapshot::{Interface, Machine};
 pub use self::stream::CaptureError;
 use self::stream::Stream;
-use super::{Batch, Counters, Source};
+use super::{Batch, Counters, Sink, Source};
 use crate::state::State;
 
 /// Longest block that is read at once: all but lists, which are read entry by entry.
@@ -306,11 +306,7 @@ impl CaptureSource {
 
     /// Reads any block. What ends the batch, if it does.
     #[inline(never)]
-    fn read_block(
-        &mut self,
-        wait: Duration,
-        each: &mut dyn FnMut(u64, &[u8]),
-    ) -> anyhow::Result<Option<Batch>> {
+    fn read_block(&mut self, wait: Duration, sink: &mut dyn Sink) -> anyhow::Result<Option<Batch>> {
         if self.ended {
             return Ok(Some(Batch::End));
         }
@@ -328,7 +324,7 @@ impl CaptureSource {
                 let event = &self.stream.bytes()[BLOCK_HEADER..found.len - BLOCK_TRAILER];
                 let outcome = translate(event, layout, &mut self.converter);
                 if self.settle(outcome)? {
-                    each(self.events, self.converter.record());
+                    sink.record(self.events, self.converter.record());
                 }
                 self.stream.consume(found.len);
             }
@@ -499,6 +495,10 @@ impl Source for CaptureSource {
     }
 
     fn read(&mut self, wait: Duration, each: &mut dyn FnMut(u64, &[u8])) -> anyhow::Result<Batch> {
+        self.read_into(wait, &mut &mut *each)
+    }
+
+    fn read_into(&mut self, wait: Duration, sink: &mut dyn Sink) -> anyhow::Result<Batch> {
         for _ in 0..BATCH {
             // Of nearly all blocks that is all there is to do.
             if self.pace.is_none()
@@ -507,12 +507,18 @@ impl Source for CaptureSource {
                 let len = event.len() + BLOCK_HEADER + BLOCK_TRAILER;
                 self.block = self.stream.offset();
                 self.memory.check(self.block)?;
-                let outcome = translate(event, EventBlock::USUAL, &mut self.converter);
-                if self.settle(outcome)? {
-                    each(self.events, self.converter.record());
+                let closed = self.converter.closed(event, self.events + 1);
+                if closed.is_some_and(|closed| sink.closed(&closed)) {
+                    self.events += 1;
+                    self.converter.begin();
+                } else {
+                    let outcome = translate(event, EventBlock::USUAL, &mut self.converter);
+                    if self.settle(outcome)? {
+                        sink.record(self.events, self.converter.record());
+                    }
                 }
                 self.stream.consume(len);
-            } else if let Some(batch) = self.read_block(wait, each)? {
+            } else if let Some(batch) = self.read_block(wait, sink)? {
                 return Ok(batch);
             }
         }
