@@ -2,7 +2,7 @@
 
 //! From what a hook was given to a record, driven by the table of events.
 
-use crate::abi::event::{Event, Field, Source, CWD, EVENTS, NO_REGISTER, RETURNED};
+use crate::abi::event::{Event, Field, Source, ABOUT_FD, CWD, EVENTS, NO_REGISTER, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
@@ -288,6 +288,18 @@ pub(crate) fn numbers(
     }
 }
 
+/// See [`crate::abi::event::EventInfo::tells_of_fd`].
+static TELLS_OF_FD: [bool; EVENTS.len()] = {
+    let mut events = [false; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        events[e] = EVENTS[e].tells_of_fd();
+        e += 1;
+    }
+    events
+};
+const _: () = assert!(ABOUT_FD == 6);
+
 /// The parameters of each event that may have no value: all but plain registers.
 static UNSURE: [u64; EVENTS.len()] = {
     let mut events = [0; EVENTS.len()];
@@ -306,8 +318,15 @@ static UNSURE: [u64; EVENTS.len()] = {
     events
 };
 
-/// Reads the parameters of a system call. May sleep.
-pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
+/// Reads the parameters of a system call; those that tell what its descriptor is if that
+/// is wanted. May sleep.
+pub(crate) fn syscall(
+    record: &mut Record<'_>,
+    event: Event,
+    call: &Call,
+    limits: &Limits,
+    descriptor: bool,
+) {
     record.set_syscall(call.number());
     record.expect(UNSURE[event as usize]);
     if call.fault {
@@ -321,7 +340,10 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
         given: None,
         relative: 0,
     };
-    let params = event.info().params;
+    let params = match event.info().params {
+        [wanted @ .., _, _, _, _, _, _] if TELLS_OF_FD[event as usize] && !descriptor => wanted,
+        params => params,
+    };
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
         slot += match param.register {
@@ -379,9 +401,6 @@ pub(crate) struct Limits {
     /// Bytes of a program's arguments, and of its environment.
     pub(crate) strings: usize,
 }
-
-/// Parameters that [`Source::FdPath`] begins: what is told of a descriptor.
-const ABOUT_FD: usize = 6;
 
 /// Parameters that [`Source::FileDev`] begins: device and inode.
 const IDENTITY: usize = 2;

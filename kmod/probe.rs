@@ -468,10 +468,11 @@ fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
         ));
         return;
     }
+    let descriptor = session.wants_descriptor(call.number() as usize);
     let write = |call: &Call| {
         session.record(event, priority, task, |record| {
             record.mark(flags);
-            capture::syscall(record, event, call, session.limits());
+            capture::syscall(record, event, call, session.limits(), descriptor);
         });
     };
     if way == Way::Messages {

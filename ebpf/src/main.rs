@@ -24,7 +24,7 @@ mod values;
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::control::hook;
 use falco_abi::ebpf::constant::CHAINS;
-use falco_abi::ebpf::{At, MESSAGES_MAX, message_program, setting};
+use falco_abi::ebpf::{At, BARE, MESSAGES_MAX, message_program, setting};
 use falco_abi::event::{Event, page_fault, procexit, signaldeliver, switch, task_new};
 use falco_abi::flags;
 use falco_abi::record::{HEADER_SIZE, flag};
@@ -64,13 +64,18 @@ macro_rules! attached {
     };
 }
 
-/// A record of numbers alone, which is put together on the stack.
-struct Numbers<const WORDS: usize>([u64; WORDS]);
+/// A record of numbers alone, which is put together on the stack, and as bits the parameters
+/// that have a value.
+struct Numbers<const WORDS: usize>([u64; WORDS], u64);
 
 impl<const WORDS: usize> Numbers<WORDS> {
+    /// One in which all parameters are missing.
+    const NONE: Self = Self([0; WORDS], 0);
+
     #[inline(always)]
     fn number(&mut self, slot: usize, value: u64) {
         self.0[HEADER_SIZE / 8 + slot] = value;
+        self.1 |= 1 << slot;
     }
 }
 
@@ -84,7 +89,7 @@ macro_rules! numbers {
                 return 0;
             };
             const WORDS: usize = HEADER_SIZE / 8 + Event::$event.info().params.len();
-            let mut record = Numbers([0; WORDS]);
+            let mut record = Numbers::<WORDS>::NONE;
             let $to = &mut record;
             $parameters
             publish_numbers(&mut record, Event::$event, $call.number, compat_flag($call.compat));
@@ -101,7 +106,8 @@ fn publish_numbers<const WORDS: usize>(
 ) {
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
-    header(to, event, len, ids(), flags, number, 0);
+    let missing = u64::MAX >> (64 - event.info().params.len()) & !record.1;
+    header(to, event, len, ids(), flags, number, missing);
     ring::publish(to, len, event, event.info().priority);
 }
 
@@ -231,14 +237,14 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
     if hooks & hook::NO_OWN != 0 && ids() >> 32 == maps::setting(setting::OWNER) {
         return 0;
     }
-    if !throttle::admits(event, result) {
+    if !throttle::admits(event & (BARE - 1), result) {
         return 0;
     }
     if is_own && event == Event::Syscall as u32 && !ring::is_behind() {
         // Made here: it takes less than to go on with another program. Without a function,
         // with which old kernels let nobody do that, so that losses are told by that one.
         let call = Call::plain(regs, result);
-        let mut record = Numbers([0; HEADER_SIZE / 8 + Event::Syscall.info().params.len()]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + Event::Syscall.info().params.len() }>::NONE;
         let to = &mut record;
         syscall_parameters!(call, to);
         let len = 8 * record.0.len() as u64;
@@ -283,7 +289,7 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
     let Some(call) = (unsafe { Call::new(context, 0, Event::Exit) }) else {
         return 0;
     };
-    let mut record = Numbers([0; HEADER_SIZE / 8 + 1]);
+    let mut record = Numbers::<{ HEADER_SIZE / 8 + 1 }>::NONE;
     record.number(0, call.signed_of(0));
     let flags = u64::from(flag::ENTRY) | compat_flag(call.compat);
     if entry == Event::Exit as u32 + 1 {
@@ -371,7 +377,7 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
         0
     };
     if throttle::admits(Event::Signaldeliver as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 3 }>::NONE;
         record.number(Slot::spid as usize, i64::from(sender) as u64);
         record.number(
             Slot::dpid as usize,
@@ -392,7 +398,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
     // SAFETY: The arguments of `sched_switch`: the one before is the calling task.
     let (previous, next) = unsafe { (*context.add(1), *context.add(2)) };
     if throttle::admits(Event::Switch as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 6]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 6 }>::NONE;
         record.number(Slot::next as usize, task::tid(next).into());
         record.number(Slot::pgft_maj as usize, field(previous, At::TaskMajFlt));
         record.number(Slot::pgft_min as usize, field(previous, At::TaskMinFlt));
@@ -416,7 +422,7 @@ fn fault(address: u64, regs: u64, error: u64) {
     // Addresses of the kernel, which are those of the upper half, are told to nobody.
     let of_program = |address: u64| if (address as i64) < 0 { 0 } else { address };
     if throttle::admits(Event::PageFault as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 3 }>::NONE;
         record.number(Slot::addr as usize, of_program(address));
         record.number(Slot::ip as usize, of_program(field(regs, At::RegsIp)));
         record.number(

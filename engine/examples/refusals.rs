@@ -385,6 +385,7 @@ fn main() -> anyhow::Result<()> {
     );
     let mut everything = Interest {
         syscalls: [u64::MAX; 8],
+        descriptors: [u64::MAX; 8],
         hooks: u64::MAX,
     };
     checks.expect(
