@@ -32,7 +32,11 @@ fn main() {
         };
         let params = event.info().params;
         if matches!(event, Event::Sendmmsg | Event::Recvmmsg) {
-            program(&mut text, &format!("messages!(call_{name}, {event:?}, 0"), params);
+            program(
+                &mut text,
+                &format!("messages!(call_{name}, {event:?}, 0"),
+                params,
+            );
             for message in 1..MESSAGES_MAX {
                 let head = format!("messages!(call_{name}_{message}, {event:?}, {message}");
                 program(&mut text, &head, params);
@@ -64,8 +68,8 @@ fn main() {
 
 /// The program of a call with one record, which has these parameters.
 fn call(text: &mut String, name: &str, event: Event, params: &[Param]) {
-    let in_registers = params.len() <= NUMBERS_MAX
-        && params.iter().all(|param| param.source.is_in_registers());
+    let in_registers =
+        params.len() <= NUMBERS_MAX && params.iter().all(|param| param.source.is_in_registers());
     let kind = if in_registers { "numbers" } else { "program" };
     program(text, &format!("{kind}!(call_{name}, {event:?}"), params);
 }

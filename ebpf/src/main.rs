@@ -201,7 +201,14 @@ fn interest(regs: u64) -> (u32, bool) {
     let Some(&[own, foreign]) = maps::INTEREST.get(number) else {
         let entry = maps::INTEREST.get(compat::x32(number));
         let is_wanted = entry.is_some_and(|[own, _]| *own != 0);
-        return (if is_wanted { Event::Syscall as u32 + 1 } else { 0 }, false);
+        return (
+            if is_wanted {
+                Event::Syscall as u32 + 1
+            } else {
+                0
+            },
+            false,
+        );
     };
     if own == 0 && foreign == 0 {
         return (0, true);
@@ -406,12 +413,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
         record.number(Slot::vm_size as usize, size);
         record.number(Slot::vm_rss as usize, rss);
         record.number(Slot::vm_swap as usize, swap);
-        publish_numbers(
-            &mut record,
-            Event::Switch,
-            falco_abi::record::NO_SYSCALL,
-            0,
-        );
+        publish_numbers(&mut record, Event::Switch, falco_abi::record::NO_SYSCALL, 0);
     }
 });
 

@@ -184,15 +184,7 @@ unsafe fn tell_alone(counters: *mut u64, priority: u64) -> u64 {
         return 0;
     }
     let mut record = [0u64; WORDS];
-    header(
-        record.as_mut_ptr(),
-        Event::Lost,
-        LEN,
-        0,
-        0,
-        NO_SYSCALL,
-        0,
-    );
+    header(record.as_mut_ptr(), Event::Lost, LEN, 0, 0, NO_SYSCALL, 0);
     record[0] |= u64::from(cpu) << 48;
     // SAFETY: All indices are within the map's element; what was told changes here alone.
     unsafe {

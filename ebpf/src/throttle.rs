@@ -68,10 +68,7 @@ fn count(number: u64, first: u32) -> u64 {
 /// few more are written.
 #[inline(always)]
 pub fn admits(event: u32, result: i64) -> bool {
-    let limits = [
-        fixed(constant::THROTTLE),
-        fixed(constant::THROTTLE_GROUP),
-    ];
+    let limits = [fixed(constant::THROTTLE), fixed(constant::THROTTLE_GROUP)];
     if limits[0] == 0 && limits[1] == 0 {
         return true;
     }
