@@ -93,10 +93,13 @@ impl Session {
 
     /// Replaces what is of interest.
     pub(crate) fn set_interest(&self, interest: &Interest) {
-        let words = self.interest.iter().zip(interest.syscalls);
-        let more = self.descriptors.iter().zip(interest.descriptors);
-        for (ours, theirs) in words.chain(more) {
-            ours.store(theirs, Ordering::Relaxed);
+        for (bitmap, new) in [
+            (&self.interest, interest.syscalls),
+            (&self.descriptors, interest.descriptors),
+        ] {
+            for (ours, theirs) in bitmap.iter().zip(new) {
+                ours.store(theirs, Ordering::Relaxed);
+            }
         }
         self.hooks.store(interest.hooks, Ordering::Relaxed);
     }
