@@ -75,7 +75,7 @@ fn call(text: &mut String, name: &str, event: Event, params: &[Param]) {
 }
 
 fn program(text: &mut String, head: &str, params: &[Param]) {
-    writeln!(text, "{head}, call, to, {{").expect("a string");
+    writeln!(text, "{head}, {}, call, to, {{", params.len()).expect("a string");
     for (slot, param) in params.iter().enumerate() {
         writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
     }

@@ -168,12 +168,12 @@ impl Session {
         self.hooks.load(Ordering::Relaxed)
     }
 
-    /// Builds a record and publishes it on this CPU's ring, or counts its loss. One with
+    /// Builds a record with so many slots and publishes it on this CPU's ring, or counts its loss. One with
     /// `priority` uses what is kept for process life cycles; it must not wait for a page.
     #[inline]
     pub(crate) fn record(
         &self,
-        event: Event,
+        (event, slots): (Event, usize),
         priority: bool,
         task: Task,
         build: impl FnOnce(&mut Record<'_>),
@@ -183,7 +183,8 @@ impl Session {
             return;
         };
         if let Some(buffer) = scratch.buffer() {
-            let mut record = Record::new(buffer, event, priority, (task.tid(), task.pid()));
+            let ids = (task.tid(), task.pid());
+            let mut record = Record::new(buffer, (event, slots), priority, ids);
             build(&mut record);
             self.publish(&mut record);
         }

@@ -33,7 +33,7 @@ use falco_abi::ring::Loss;
 use call::Call;
 use capture::Reader;
 use kernel::{bounded, compat_status, constant, current, field};
-use record::{Scratch, compat_flag, header, ids};
+use record::{Scratch, compat_flag, header, ids, whole};
 use task::Id;
 
 /// Without it the kernel gives no program the helpers that read memory.
@@ -81,14 +81,14 @@ impl<const WORDS: usize> Numbers<WORDS> {
 
 /// The event of a call of which all parameters are in registers.
 macro_rules! numbers {
-    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some($call) = call else {
                 return 0;
             };
-            const WORDS: usize = HEADER_SIZE / 8 + Event::$event.info().params.len();
+            const WORDS: usize = HEADER_SIZE / 8 + $slots;
             let mut record = Numbers::<WORDS>::NONE;
             let $to = &mut record;
             $parameters
@@ -107,26 +107,27 @@ fn publish_numbers<const WORDS: usize>(
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
     let missing = u64::MAX >> (64 - event.info().params.len()) & !record.1;
-    header(to, event, len, ids(), flags, number, missing);
+    let slots = WORDS - HEADER_SIZE / 8;
+    header(to, (event, slots), len, ids(), flags, number, missing);
     ring::publish(to, len, event, event.info().priority);
 }
 
 /// The event of a call of which some parameters are elsewhere.
 macro_rules! program {
-    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some($call) = call else {
                 return 0;
             };
-            if let Some(scratch) = Scratch::take(Event::$event) {
+            if let Some(scratch) = Scratch::take((Event::$event, $slots)) {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
                 // A start or a fork that failed is a call like all others.
                 let priority = Event::$event.info().priority && $call.result >= 0;
-                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
+                reader.scratch.publish((Event::$event, $slots), priority, ids(), $call.number);
                 reader.scratch.free();
             }
         });
@@ -135,21 +136,21 @@ macro_rules! program {
 
 /// The event of a call with several messages: one of them; then the next one's program.
 macro_rules! messages {
-    ($name:ident, $event:ident, $i:literal, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $i:literal, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some(whole) = call else {
                 return 0;
             };
-            if let Some(scratch) = Scratch::take(Event::$event) {
+            if let Some(scratch) = Scratch::take((Event::$event, $slots)) {
                 let $call = capture::one_message(scratch, &whole, $i);
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
                 // A start or a fork that failed is a call like all others.
                 let priority = Event::$event.info().priority && $call.result >= 0;
-                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
+                reader.scratch.publish((Event::$event, $slots), priority, ids(), $call.number);
                 reader.scratch.free();
             }
             let count = capture::message_count(&whole);
@@ -256,7 +257,7 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
         syscall_parameters!(call, to);
         let len = 8 * record.0.len() as u64;
         let to = record.0.as_mut_ptr();
-        header(to, Event::Syscall, len, ids(), 0, call.number, 0);
+        header(to, whole(Event::Syscall), len, ids(), 0, call.number, 0);
         ring::publish_quietly(to, len, Event::Syscall, false);
         return 0;
     }
@@ -321,7 +322,7 @@ attached!(process_exec, "tp_btf/sched_process_exec", context, {
     // SAFETY: The third argument of `sched_process_exec` is the program.
     let program = unsafe { *context.add(2) };
     if task::has_memory(current()) {
-        if let Some(scratch) = Scratch::take(Event::Execve) {
+        if let Some(scratch) = Scratch::take(whole(Event::Execve)) {
             let call = Call::none();
             let mut reader = Reader::new(scratch, Event::Execve, call);
             reader.program = field(program, At::ProgramName);
@@ -340,7 +341,7 @@ attached!(process_fork, "tp_btf/sched_process_fork", context, {
     use task_new::Slot;
     // SAFETY: The arguments of `sched_process_fork`.
     let (parent, child) = unsafe { (*context, *context.add(1)) };
-    if let Some(scratch) = Scratch::take(Event::TaskNew) {
+    if let Some(scratch) = Scratch::take(whole(Event::TaskNew)) {
         scratch.number(Slot::tid as usize, task::tid(child).into());
         scratch.number(Slot::pid as usize, task::pid(child).into());
         scratch.number(Slot::ptid as usize, task::ppid(child));
@@ -358,7 +359,7 @@ attached!(process_exit, "tp_btf/sched_process_exit", context, {
     use procexit::Slot;
     // SAFETY: The argument of `sched_process_exit`.
     let task = unsafe { *context };
-    if let Some(scratch) = Scratch::take(Event::Procexit) {
+    if let Some(scratch) = Scratch::take(whole(Event::Procexit)) {
         let code: i32 = field(task, At::TaskExitCode);
         scratch.number(Slot::status as usize, i64::from(code) as u64);
         scratch.number(Slot::ret as usize, (code >> 8 & 0xFF) as u64);

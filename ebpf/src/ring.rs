@@ -12,7 +12,7 @@ use falco_abi::ring::{ALL_LOSSES, LOSSES, Loss, priority_room};
 
 use crate::kernel::{atomic_add, constant as fixed};
 use crate::maps::{COUNTERS, RINGS, WAITING};
-use crate::record::header;
+use crate::record::{header, whole};
 
 /// What the kernel puts before each record of a ring.
 const RING_HEADER: u64 = 8;
@@ -184,7 +184,15 @@ unsafe fn tell_alone(counters: *mut u64, priority: u64) -> u64 {
         return 0;
     }
     let mut record = [0u64; WORDS];
-    header(record.as_mut_ptr(), Event::Lost, LEN, 0, 0, NO_SYSCALL, 0);
+    header(
+        record.as_mut_ptr(),
+        whole(Event::Lost),
+        LEN,
+        0,
+        0,
+        NO_SYSCALL,
+        0,
+    );
     record[0] |= u64::from(cpu) << 48;
     // SAFETY: All indices are within the map's element; what was told changes here alone.
     unsafe {

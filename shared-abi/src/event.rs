@@ -690,13 +690,22 @@ pub struct EventInfo {
 pub const ABOUT_FD: usize = 6;
 
 impl EventInfo {
-    /// Whether its last [`ABOUT_FD`] parameters tell what its descriptor is. They are
-    /// recorded where [`super::control::Interest::descriptors`] asks for them.
+    /// Whether its last [`ABOUT_FD`] parameters tell what its descriptor is. Records have
+    /// slots for them where [`super::control::Interest::descriptors`] asks for them.
     pub const fn tells_of_fd(&self) -> bool {
         let params = self.params;
         params.len() > ABOUT_FD
             && matches!(params[params.len() - ABOUT_FD].source, Source::FdPath(_))
             && matches!(params[params.len() - 1].source, Source::Connected(_))
+    }
+
+    /// Slots of a record that leaves them out, or that of an event without them.
+    pub const fn bare_slots(&self) -> usize {
+        if self.tells_of_fd() {
+            self.params.len() - ABOUT_FD
+        } else {
+            self.params.len()
+        }
     }
 }
 
