@@ -120,7 +120,8 @@ fn descriptors_are_told_where_rules_ask() {
     };
     let rule = |condition: &str, output: &str| {
         format!(
-            "- {{rule: {condition}, desc: d, condition: {condition}, output: \"{output}\", priority: INFO}}\n"
+            "- {{rule: '{condition}', desc: d, condition: '{condition}', output: '{output}', \
+             priority: INFO}}\n"
         )
     };
     let silent = "evt.type = write and proc.name = x";
