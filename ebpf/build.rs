@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 //! One program for each event that a system call makes, out of the table of events:
-//! its name, and one statement for each parameter. A source of parameters that the
+//! its name, and one statement for each parameter; and one more where what the descriptor
+//! is can be left out. A source of parameters that the
 //! programs do not know is an error of the compiler.
 
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use falco_abi::ebpf::MESSAGES_MAX;
-use falco_abi::event::{Event, Source};
+use falco_abi::event::{ABOUT_FD, Event, Param, Source};
 use falco_abi::syscall::SYSCALLS;
 
 /// Most parameters of a record that is put together on the stack.
@@ -25,35 +26,27 @@ fn main() {
         .collect();
     let mut text = String::new();
     for event in events {
-        let params = event.info().params;
         let name = match event.info().name {
             "" => "syscall",
             name => name,
         };
-        let in_registers = params.len() <= NUMBERS_MAX
-            && params.iter().all(|param| param.source.is_in_registers());
-        let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
-        let kind = match (in_registers, several) {
-            (true, _) => "numbers",
-            (_, true) => "messages",
-            _ => "program",
-        };
-        let messages = if several { MESSAGES_MAX } else { 1 };
-        for message in 0..messages {
-            let (suffix, which) = match (several, message) {
-                (false, _) => (String::new(), String::new()),
-                (_, 0) => (String::new(), "0, ".to_owned()),
-                _ => (format!("_{message}"), format!("{message}, ")),
-            };
-            writeln!(
-                text,
-                "{kind}!(call_{name}{suffix}, {event:?}, {which}call, to, {{"
-            )
-            .expect("a string");
-            for (slot, param) in params.iter().enumerate() {
-                writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
+        let params = event.info().params;
+        if matches!(event, Event::Sendmmsg | Event::Recvmmsg) {
+            program(
+                &mut text,
+                &format!("messages!(call_{name}, {event:?}, 0"),
+                params,
+            );
+            for message in 1..MESSAGES_MAX {
+                let head = format!("messages!(call_{name}_{message}, {event:?}, {message}");
+                program(&mut text, &head, params);
             }
-            writeln!(text, "}});").expect("a string");
+        } else {
+            call(&mut text, name, event, params);
+        }
+        if event.info().tells_of_fd() {
+            let told = &params[..params.len() - ABOUT_FD];
+            call(&mut text, &format!("{name}_bare"), event, told);
         }
     }
     // The same for calls without parameters of their own, which the dispatcher records as well,
@@ -71,6 +64,22 @@ fn main() {
     }
     let to = std::env::var("OUT_DIR").expect("cargo sets it");
     std::fs::write(Path::new(&to).join("programs.rs"), text).expect("cargo's directory");
+}
+
+/// The program of a call with one record, which has these parameters.
+fn call(text: &mut String, name: &str, event: Event, params: &[Param]) {
+    let in_registers =
+        params.len() <= NUMBERS_MAX && params.iter().all(|param| param.source.is_in_registers());
+    let kind = if in_registers { "numbers" } else { "program" };
+    program(text, &format!("{kind}!(call_{name}, {event:?}"), params);
+}
+
+fn program(text: &mut String, head: &str, params: &[Param]) {
+    writeln!(text, "{head}, {}, call, to, {{", params.len()).expect("a string");
+    for (slot, param) in params.iter().enumerate() {
+        writeln!(text, "    {}", statement(slot, param.source, "")).expect("a string");
+    }
+    writeln!(text, "}});").expect("a string");
 }
 
 /// Puts one parameter.

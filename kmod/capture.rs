@@ -2,7 +2,7 @@
 
 //! From what a hook was given to a record, driven by the table of events.
 
-use crate::abi::event::{Event, Field, Source, CWD, EVENTS, NO_REGISTER, RETURNED};
+use crate::abi::event::{Event, Field, Source, ABOUT_FD, CWD, EVENTS, NO_REGISTER, RETURNED};
 use crate::abi::flags;
 use crate::abi::record::flag;
 use crate::buffers::{self, Message, Vector};
@@ -288,6 +288,23 @@ pub(crate) fn numbers(
     }
 }
 
+/// Slots of each event's records, whole and bare.
+static SLOTS: [[u8; 2]; EVENTS.len()] = {
+    let mut slots = [[0; 2]; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        slots[e] = [EVENTS[e].params.len() as u8, EVENTS[e].bare_slots() as u8];
+        e += 1;
+    }
+    slots
+};
+
+/// How many slots a record has, which tells what the descriptor is, or does not.
+#[inline(always)]
+pub(crate) fn slots(event: Event, descriptor: bool) -> usize {
+    SLOTS[event as usize][usize::from(!descriptor)].into()
+}
+
 /// The parameters of each event that may have no value: all but plain registers.
 static UNSURE: [u64; EVENTS.len()] = {
     let mut events = [0; EVENTS.len()];
@@ -306,7 +323,7 @@ static UNSURE: [u64; EVENTS.len()] = {
     events
 };
 
-/// Reads the parameters of a system call. May sleep.
+/// Reads the parameters of a system call that have slots. May sleep.
 pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits: &Limits) {
     record.set_syscall(call.number());
     record.expect(UNSURE[event as usize]);
@@ -322,6 +339,7 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
         relative: 0,
     };
     let params = event.info().params;
+    let params = params.get(..record.slots()).unwrap_or(params);
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
         slot += match param.register {
@@ -379,9 +397,6 @@ pub(crate) struct Limits {
     /// Bytes of a program's arguments, and of its environment.
     pub(crate) strings: usize,
 }
-
-/// Parameters that [`Source::FdPath`] begins: what is told of a descriptor.
-const ABOUT_FD: usize = 6;
 
 /// Parameters that [`Source::FileDev`] begins: device and inode.
 const IDENTITY: usize = 2;
@@ -483,11 +498,35 @@ impl Reader<'_> {
                 }
                 1
             }
+            Source::Sent(address, len) => {
+                let len = (self.call.arg(len), self.call.sent());
+                self.put_buffer(record, slot, self.call.arg(address), len);
+                1
+            }
+            Source::Received(address) => {
+                if let Some(len) = self.call.received() {
+                    self.put_buffer(record, slot, self.call.arg(address), (len, len));
+                }
+                1
+            }
             _ => {
                 self.put_one(record, slot, source);
                 1
             }
         }
+    }
+
+    /// The first bytes of a buffer of some size, of which so many count.
+    #[inline]
+    fn put_buffer(
+        &mut self,
+        record: &mut Record<'_>,
+        slot: usize,
+        address: usize,
+        (size, len): (usize, usize),
+    ) {
+        let limit = self.snaplen();
+        record.fill(slot, limit, |to| buffers::one((address, size), len, to));
     }
 
     /// What is told of a descriptor: path and kind, and of a socket the rest.
@@ -581,18 +620,6 @@ impl Reader<'_> {
             }
             Source::TupleFrom(fd, address, len) => {
                 self.put_tuple_from(record, slot, fd, address, len)
-            }
-            Source::Sent(address, len) => {
-                let buffer = (call.arg(address), call.arg(len));
-                let limit = self.snaplen();
-                record.fill(slot, limit, |to| buffers::one(buffer, call.sent(), to));
-            }
-            Source::Received(address) => {
-                if let Some(len) = call.received() {
-                    let buffer = (call.arg(address), len);
-                    let limit = self.snaplen();
-                    record.fill(slot, limit, |to| buffers::one(buffer, len, to));
-                }
             }
             Source::Buffer(address, len) => {
                 let buffer = (call.arg(address), call.arg(len));

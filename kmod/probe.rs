@@ -468,8 +468,9 @@ fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
         ));
         return;
     }
+    let slots = capture::slots(event, session.wants_descriptor(call.number() as usize));
     let write = |call: &Call| {
-        session.record(event, priority, task, |record| {
+        session.record((event, slots), priority, task, |record| {
             record.mark(flags);
             capture::syscall(record, event, call, session.limits());
         });
@@ -479,6 +480,11 @@ fn record(session: &Session, event: Event, way: Way, call: &Call, flags: u16) {
     } else {
         write(call);
     }
+}
+
+/// An event, all of whose parameters have slots.
+fn whole(event: Event) -> (Event, usize) {
+    (event, event.info().params.len())
 }
 
 /// # Safety
@@ -498,7 +504,7 @@ unsafe extern "C" fn process_exec(
     // SAFETY: The tracepoint passes the program being started; its name is a
     // string that lives as long.
     let filename = unsafe { CStr::from_ptr(shim::falco_bprm_filename(bprm).cast()) };
-    session.record(Event::Execve, true, Task::current(), |record| {
+    session.record(whole(Event::Execve), true, Task::current(), |record| {
         capture::exec(record, filename.to_bytes(), session.limits());
     });
 }
@@ -515,7 +521,7 @@ unsafe extern "C" fn process_fork(
     let session = unsafe { session(data) };
     // SAFETY: The tracepoint passes the caller and a child that does not run yet.
     let (parent, child) = unsafe { (Task::from_raw(parent), Task::from_raw(child)) };
-    session.record(Event::TaskNew, true, parent, |record| {
+    session.record(whole(Event::TaskNew), true, parent, |record| {
         capture::fork(record, parent, child);
     });
 }
@@ -554,7 +560,7 @@ unsafe extern "C" fn signal_deliver(
     let sender = unsafe { shim::falco_signal_sender(info) };
     let task = Task::current();
     if session.admits(Event::Signaldeliver, task) {
-        session.record(Event::Signaldeliver, false, task, |record| {
+        session.record(whole(Event::Signaldeliver), false, task, |record| {
             capture::signal(record, sender, signal);
         });
     }

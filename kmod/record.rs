@@ -10,6 +10,7 @@ use crate::memory::Words;
 /// elsewhere.
 pub(crate) struct Record<'a> {
     buffer: &'a mut [u8; MAX_RECORD],
+    slots: usize,
     len: usize,
     missing: u64,
     flags: u16,
@@ -21,21 +22,21 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// A record of the event in which every parameter is missing; `priority` as in
-    /// [`Finished`].
+    /// A record of the event with so many slots, in which every parameter is missing;
+    /// `priority` as in [`Finished`].
     #[inline]
     pub(crate) fn new(
         buffer: &'a mut [u8; MAX_RECORD],
-        event: Event,
+        (event, slots): (Event, usize),
         priority: bool,
         (tid, pid): (u32, u32),
     ) -> Self {
-        let slots = event.info().params.len();
         Self {
             buffer,
+            slots,
             len: HEADER_SIZE + 8 * slots,
             // The table has no event with more than 64 parameters.
-            missing: u64::MAX >> (64 - slots),
+            missing: u64::MAX >> (64 - event.info().params.len()),
             flags: 0,
             event,
             priority,
@@ -48,6 +49,12 @@ impl<'a> Record<'a> {
     /// The table's row of its event.
     pub(crate) fn info(&self) -> &'static EventInfo {
         self.event.info()
+    }
+
+    /// How many of its parameters have slots.
+    #[inline]
+    pub(crate) fn slots(&self) -> usize {
+        self.slots
     }
 
     /// The system call that made it.
@@ -227,7 +234,7 @@ impl Finished for Record<'_> {
             let kept = u64::from_le_bytes(last) & !(u64::MAX << bits);
             word.copy_from_slice(&kept.to_le_bytes());
         }
-        let mut missing = self.missing;
+        let mut missing = self.missing & u64::MAX >> (64 - self.slots);
         while missing != 0 {
             let at = HEADER_SIZE + 8 * missing.trailing_zeros() as usize;
             self.buffer[at..at + 8].copy_from_slice(&[0; 8]);
@@ -239,6 +246,7 @@ impl Finished for Record<'_> {
             cpu,
             ts,
             missing: self.missing,
+            slots: self.slots,
             tid: self.tid,
             pid: self.pid,
             flags: self.flags,
@@ -280,6 +288,7 @@ impl<F: Fn(usize) -> u64> Finished for Numbers<F> {
             cpu,
             ts,
             missing: 0,
+            slots: self.event.info().params.len(),
             tid: self.tid,
             pid: self.pid,
             flags: self.flags,
@@ -299,6 +308,7 @@ struct Header {
     cpu: usize,
     ts: u64,
     missing: u64,
+    slots: usize,
     tid: u32,
     pid: u32,
     flags: u16,
@@ -309,7 +319,7 @@ impl Header {
     /// Writes it as whole words; both architectures are little-endian.
     #[inline(always)]
     fn write(self, to: &mut Words<'_>) {
-        let slots = self.event.info().params.len() as u64;
+        let slots = self.slots as u64;
         to.put(self.len as u64 | (self.event as u64) << 32 | (self.cpu as u64) << 48);
         to.put(self.ts);
         to.put(self.missing);

@@ -31,6 +31,7 @@ use crate::throttle::{Throttle, Verdict};
 #[pin_data]
 pub(crate) struct Session {
     interest: [AtomicU64; SYSCALL_WORDS],
+    descriptors: [AtomicU64; SYSCALL_WORDS],
     hooks: AtomicU64,
     /// By CPU; none for a number that no CPU can ever have.
     rings: KVec<Option<Ring>>,
@@ -73,6 +74,7 @@ impl Session {
         Arc::pin_init(
             try_pin_init!(Self {
                 interest: [const { AtomicU64::new(0) }; SYSCALL_WORDS],
+                descriptors: [const { AtomicU64::new(0) }; SYSCALL_WORDS],
                 hooks: AtomicU64::new(0),
                 rings,
                 scratch,
@@ -91,8 +93,13 @@ impl Session {
 
     /// Replaces what is of interest.
     pub(crate) fn set_interest(&self, interest: &Interest) {
-        for (ours, theirs) in self.interest.iter().zip(interest.syscalls) {
-            ours.store(theirs, Ordering::Relaxed);
+        for (bitmap, new) in [
+            (&self.interest, interest.syscalls),
+            (&self.descriptors, interest.descriptors),
+        ] {
+            for (ours, theirs) in bitmap.iter().zip(new) {
+                ours.store(theirs, Ordering::Relaxed);
+            }
         }
         self.hooks.store(interest.hooks, Ordering::Relaxed);
     }
@@ -147,8 +154,13 @@ impl Session {
     /// Whether a system call is of interest. Any number is allowed.
     #[inline]
     pub(crate) fn wants(&self, number: usize) -> bool {
-        number < SYSCALL_MAX
-            && self.interest[number / 64].load(Ordering::Relaxed) & 1 << (number % 64) != 0
+        has(&self.interest, number)
+    }
+
+    /// Whether what its descriptor is is of interest too.
+    #[inline]
+    pub(crate) fn wants_descriptor(&self, number: usize) -> bool {
+        has(&self.descriptors, number)
     }
 
     /// The other hooks of interest, as bits of [`control::hook`].
@@ -156,12 +168,12 @@ impl Session {
         self.hooks.load(Ordering::Relaxed)
     }
 
-    /// Builds a record and publishes it on this CPU's ring, or counts its loss. One with
+    /// Builds a record with so many slots and publishes it on this CPU's ring, or counts its loss. One with
     /// `priority` uses what is kept for process life cycles; it must not wait for a page.
     #[inline]
     pub(crate) fn record(
         &self,
-        event: Event,
+        (event, slots): (Event, usize),
         priority: bool,
         task: Task,
         build: impl FnOnce(&mut Record<'_>),
@@ -171,7 +183,8 @@ impl Session {
             return;
         };
         if let Some(buffer) = scratch.buffer() {
-            let mut record = Record::new(buffer, event, priority, (task.tid(), task.pid()));
+            let ids = (task.tid(), task.pid());
+            let mut record = Record::new(buffer, (event, slots), priority, ids);
             build(&mut record);
             self.publish(&mut record);
         }
@@ -278,6 +291,12 @@ impl Session {
             _ => Err(ENXIO),
         }
     }
+}
+
+/// Whether a bitmap has a system call. Any number is allowed.
+#[inline]
+fn has(bitmap: &[AtomicU64; SYSCALL_WORDS], number: usize) -> bool {
+    number < SYSCALL_MAX && bitmap[number / 64].load(Ordering::Relaxed) & 1 << (number % 64) != 0
 }
 
 /// Whether a CPU is in one of the kernel's own masks.

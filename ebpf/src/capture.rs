@@ -42,6 +42,10 @@ pub struct Reader<'a> {
     /// The last descriptor that was looked at, and its file and socket.
     known: Known,
     file: u64,
+    /// Its inode, what that is, and what the file is for its file system.
+    inode: u64,
+    kind: Option<u64>,
+    private: u64,
     sock: u64,
     sock_is_known: bool,
     /// Name of the program that was started, in the kernel's memory, or 0.
@@ -60,6 +64,9 @@ impl<'a> Reader<'a> {
             facts: Facts::of_current(),
             known: Known::Nothing,
             file: 0,
+            inode: 0,
+            kind: None,
+            private: 0,
             sock: 0,
             sock_is_known: false,
             program: 0,
@@ -83,9 +90,24 @@ impl<'a> Reader<'a> {
         if self.known != which {
             self.known = which;
             self.file = file::of_descriptor(fd);
+            [self.inode, self.private] = file::inode_and_private(self.file);
+            self.kind = None;
             self.sock_is_known = false;
         }
         self.file
+    }
+
+    /// What kind of file was looked at last.
+    #[inline(always)]
+    fn kind(&mut self) -> u64 {
+        match self.kind {
+            Some(kind) => kind,
+            None => {
+                let kind = file::kind(self.inode);
+                self.kind = Some(kind);
+                kind
+            }
+        }
     }
 
     #[inline(always)]
@@ -99,7 +121,8 @@ impl<'a> Reader<'a> {
         let file = self.file(n);
         if !self.sock_is_known {
             self.sock_is_known = true;
-            self.sock = socket::of_file(file);
+            let kind = self.kind();
+            self.sock = socket::of_file(file, kind, self.private);
         }
         self.sock
     }
@@ -203,7 +226,7 @@ impl<'a> Reader<'a> {
         let mut flags = flags::open::from_kernel(kernel);
         let file = self.opened();
         if file != 0 {
-            flags |= file::open_flags(file);
+            flags |= file::open_flags(file, self.inode);
         }
         self.number(slot, u64::from(flags));
     }
@@ -225,8 +248,8 @@ impl<'a> Reader<'a> {
                 let mut taken = value as u32;
                 let file = self.opened();
                 if file != 0 {
-                    taken = taken & flags::open::OPENING
-                        | file::flags(file) & !flags::open::OPENING;
+                    taken =
+                        taken & flags::open::OPENING | file::flags(file) & !flags::open::OPENING;
                 }
                 self.put_open_flags(slot, taken);
             }
@@ -238,7 +261,11 @@ impl<'a> Reader<'a> {
     #[inline(always)]
     pub fn creat_flags_of(&mut self, slot: usize) {
         let file = self.opened();
-        let layer = if file == 0 { 0 } else { file::layer(file) };
+        let layer = if file == 0 {
+            0
+        } else {
+            file::layer(self.inode)
+        };
         self.number(slot, layer);
     }
 
@@ -246,7 +273,7 @@ impl<'a> Reader<'a> {
     pub fn file_dev_of(&mut self, slot: usize) {
         let file = self.opened();
         if file != 0 {
-            self.number(slot, file::dev(file));
+            self.number(slot, file::dev(self.inode));
         }
     }
 
@@ -254,7 +281,7 @@ impl<'a> Reader<'a> {
     pub fn file_ino_of(&mut self, slot: usize) {
         let file = self.opened();
         if file != 0 {
-            self.number(slot, file::ino(file));
+            self.number(slot, file::ino(self.inode));
         }
     }
 
@@ -291,7 +318,8 @@ impl<'a> Reader<'a> {
     pub fn fd_kind_of(&mut self, slot: usize, n: u8) {
         let file = self.file(n);
         if file != 0 {
-            self.number(slot, file::kind(file));
+            let kind = self.kind();
+            self.number(slot, kind);
         }
     }
 
@@ -558,7 +586,7 @@ impl<'a> Reader<'a> {
         if let Some(fd) = self.made(array, index) {
             let file = file::of_descriptor(fd);
             if file != 0 {
-                self.number(slot, file::ino(file));
+                self.number(slot, file::ino(file::inode(file)));
             }
         }
     }

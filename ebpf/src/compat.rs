@@ -5,7 +5,9 @@
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::{At, foreign};
 use falco_abi::event::Event;
-use falco_abi::ia32::{Adapt, IA32, IA32_MAX, IPC_MAX, SOCKETCALLS, X32, X32_BIT, X32_OWN, ipc_call};
+use falco_abi::ia32::{
+    Adapt, IA32, IA32_MAX, IPC_MAX, SOCKETCALLS, X32, X32_BIT, X32_OWN, ipc_call,
+};
 use falco_abi::syscall::{EVENT_BY_NUMBER, NONE};
 
 use crate::kernel::{at, bounded, has};

@@ -5,7 +5,10 @@ use aya_ebpf::helpers::generated as helper;
 use falco_abi::ebpf::At;
 use falco_abi::flags::{exec, open};
 
-use crate::kernel::{at, bounded, current, field, pointer, read, two_pointers, word};
+use crate::kernel::{
+    Window, are_neighbours, at, bounded, current, current_pointers, field, pointer, read,
+    two_pointers, word,
+};
 use crate::record::{PATH_MAX, Scratch, WITHIN};
 
 /// Most names of a path, mounts included.
@@ -27,11 +30,14 @@ pub fn of_descriptor(fd: i32) -> u64 {
     if fd < 0 {
         return 0;
     }
-    let table = pointer(pointer(current(), At::TaskFiles), At::FilesTable);
-    if fd as u32 >= field::<u32>(table, At::TableMax) {
+    let table = Window::at(
+        current_pointers(At::TaskFiles, At::FilesTable),
+        At::TableMax,
+    );
+    if fd as u32 >= table.field::<u32>(At::TableMax) {
         return 0;
     }
-    let files = pointer(table, At::TableFiles);
+    let files: u64 = table.field(At::TableFiles);
     read(files.wrapping_add(8 * fd as u64))
 }
 
@@ -41,22 +47,34 @@ pub fn inode(file: u64) -> u64 {
     pointer(file, At::FileInode)
 }
 
-/// The bits of its mode that say what it is, shifted down; 0 for none.
+/// The inode of a file, and what it is for its file system, or 0 where that takes another
+/// access.
 #[inline(always)]
-pub fn kind(file: u64) -> u64 {
-    u64::from(field::<u16>(inode(file), At::InodeMode) >> 12)
+pub fn inode_and_private(file: u64) -> [u64; 2] {
+    if are_neighbours(At::FilePrivate, At::FileInode) {
+        let [private, inode] = field(file, At::FilePrivate);
+        [inode, private]
+    } else {
+        [inode(file), 0]
+    }
 }
 
-/// Number of its inode.
+/// The bits of an inode's mode that say what it is, shifted down; 0 for none.
 #[inline(always)]
-pub fn ino(file: u64) -> u64 {
-    field(inode(file), At::InodeNumber)
+pub fn kind(inode: u64) -> u64 {
+    u64::from(field::<u16>(inode, At::InodeMode) >> 12)
 }
 
-/// Device of its file system, as `stat` encodes it.
+/// Number of an inode.
 #[inline(always)]
-pub fn dev(file: u64) -> u64 {
-    encode_dev(field(pointer(inode(file), At::InodeSuper), At::SuperDevice))
+pub fn ino(inode: u64) -> u64 {
+    field(inode, At::InodeNumber)
+}
+
+/// Device of an inode's file system, as `stat` encodes it.
+#[inline(always)]
+pub fn dev(inode: u64) -> u64 {
+    encode_dev(field(pointer(inode, At::InodeSuper), At::SuperDevice))
 }
 
 /// A device number as `stat` encodes it.
@@ -71,10 +89,9 @@ fn magic(inode: u64) -> u64 {
     field(pointer(inode, At::InodeSuper), At::SuperMagic)
 }
 
-/// Where in an overlay a file is: 1 above, 2 below, 0 elsewhere.
+/// Where in an overlay a file is, by its inode: 1 above, 2 below, 0 elsewhere.
 #[inline(always)]
-pub fn layer(file: u64) -> u64 {
-    let inode = inode(file);
+pub fn layer(inode: u64) -> u64 {
     if magic(inode) != OVERLAYFS || field::<u16>(inode, At::InodeMode) >> 12 != 8 {
         return 0;
     }
@@ -93,12 +110,12 @@ pub fn flags(file: u64) -> u32 {
     field(file, At::FileFlags)
 }
 
-/// What opening a file adds to its flags.
+/// What opening a file, with this inode, adds to its flags.
 #[inline(always)]
-pub fn open_flags(file: u64) -> u32 {
+pub fn open_flags(file: u64, inode: u64) -> u32 {
     let made = field::<u32>(file, At::FileMode) & FMODE_CREATED != 0;
     let made = if made { open::F_CREATED } else { 0 };
-    made | match layer(file) {
+    made | match layer(inode) {
         1 => open::FD_UPPER_LAYER,
         2 => open::FD_LOWER_LAYER,
         _ => 0,
@@ -118,8 +135,9 @@ pub fn time(file: u64, seconds: At, rest: At) -> u64 {
 /// [`exec`] flags of an executable.
 #[inline(always)]
 pub fn exec_flags(file: u64) -> u32 {
+    let inode = inode(file);
     let mut flags = 0;
-    if is_writable(inode(file)) {
+    if is_writable(inode) {
         flags |= exec::WRITABLE;
     }
     let entry = pointer(file.wrapping_add(at(At::FilePath)), At::PathEntry);
@@ -128,7 +146,7 @@ pub fn exec_flags(file: u64) -> u32 {
         flags |= exec::FROM_MEMFD;
     }
     flags
-        | match layer(file) {
+        | match layer(inode) {
             1 => exec::UPPER_LAYER,
             2 => exec::LOWER_LAYER,
             _ => 0,
@@ -176,10 +194,8 @@ pub fn path(scratch: &mut Scratch, file: u64) -> u64 {
 /// Writes the calling task's working directory; see [`text`].
 #[inline(always)]
 pub fn working_directory(scratch: &mut Scratch) -> u64 {
-    text(
-        scratch,
-        pointer(current(), At::TaskFs).wrapping_add(at(At::FsPwd)),
-    )
+    let fs = pointer(current(), At::TaskFs);
+    text(scratch, fs.wrapping_add(at(At::FsPwd)))
 }
 
 /// Puts bytes before what was written so far.
@@ -281,6 +297,21 @@ fn made_up(scratch: &mut Scratch, entry: u64, name: [u64; 2]) {
     }
 }
 
+/// Whether an entry of a directory is no longer there, with its parent and name, in one
+/// access where that can be.
+#[inline(always)]
+fn whole_entry(entry: u64) -> (bool, u64, [u64; 2]) {
+    if at(At::EntryParent) == at(At::EntryHashed) + 8
+        && at(At::EntryName) == at(At::EntryParent) + 8
+    {
+        let [hashed, parent, len, name] = field::<[u64; 4]>(entry, At::EntryHashed);
+        (hashed == 0, parent, [len, name])
+    } else {
+        let (parent, name) = parent_and_name(entry);
+        (pointer(entry, At::EntryHashed) == 0, parent, name)
+    }
+}
+
 /// Parent and name of an entry of a directory, in one access where that can be. The name
 /// has its length in the upper half of the first word.
 #[inline(always)]
@@ -303,12 +334,12 @@ pub fn text(scratch: &mut Scratch, path: u64) -> u64 {
     let [mut mount, mut entry] = two_pointers(path, At::PathMount, At::PathEntry);
     scratch.start = PATH_MAX as u64;
     let mut top = pointer(mount, At::VfsRoot);
-    let (mut parent, mut name) = parent_and_name(entry);
+    let (is_gone, mut parent, mut name) = whole_entry(entry);
     if parent == entry && entry != top {
         made_up(scratch, entry, name);
         return 1;
     }
-    if parent != entry && pointer(entry, At::EntryHashed) == 0 {
+    if parent != entry && is_gone {
         prepend(scratch, b" (deleted)");
     }
     for _ in 0..DEPTH {

@@ -64,13 +64,60 @@ pub fn pointer(base: u64, to: At) -> u64 {
     field(base, to)
 }
 
-/// Two pointers of a structure: in one access where this kernel has them side by side.
+/// Whether this kernel has two pointers of a structure side by side.
+#[inline(always)]
+pub fn are_neighbours(first: At, second: At) -> bool {
+    at(second) == at(first) + 8
+}
+
+/// Two pointers of a structure: in one access where they are side by side.
 #[inline(always)]
 pub fn two_pointers(base: u64, first: At, second: At) -> [u64; 2] {
-    if at(second) == at(first) + 8 {
+    if are_neighbours(first, second) {
         field(base, first)
     } else {
         [pointer(base, first), pointer(base, second)]
+    }
+}
+
+/// A few words of a structure, read in one access for the sake of several fields.
+pub struct Window {
+    base: u64,
+    start: u64,
+    words: [u64; WINDOW],
+}
+
+/// As much as the addresses and ports of a socket take, with their hash and its family.
+const WINDOW: usize = 3;
+
+impl Window {
+    /// Those that begin with a field, or right before it.
+    #[inline(always)]
+    pub fn at(base: u64, first: At) -> Self {
+        let start = at(first) & !7;
+        Self {
+            base,
+            start,
+            words: read(base.wrapping_add(start)),
+        }
+    }
+
+    /// A field of the structure, whether it is among them on this kernel or not.
+    #[inline(always)]
+    pub fn field<T: Copy>(&self, field: At) -> T {
+        let offset = at(field).wrapping_sub(self.start);
+        if offset <= (8 * WINDOW - size_of::<T>()) as u64 {
+            // SAFETY: Within the words, which are aligned as those of the structure are.
+            unsafe {
+                self.words
+                    .as_ptr()
+                    .byte_add(offset as usize)
+                    .cast::<T>()
+                    .read()
+            }
+        } else {
+            self::field(self.base, field)
+        }
     }
 }
 
@@ -95,6 +142,21 @@ pub fn user<T: Copy>(address: u64) -> Option<T> {
 pub fn current() -> u64 {
     // SAFETY: Can be asked for anywhere.
     unsafe { helper::bpf_get_current_task() }
+}
+
+/// A pointer in the calling task, and one in what that points to, without a helper where
+/// the verifier knows their types.
+#[inline(always)]
+pub fn current_pointers(first: At, second: At) -> u64 {
+    if constant(constant::TYPED_TASK) == 0 {
+        return pointer(pointer(current(), first), second);
+    }
+    // SAFETY: The verifier knows the types, and the offsets; a pointer to nothing reads as 0.
+    unsafe {
+        let task = helper::bpf_get_current_task_btf() as u64;
+        let next = ((task + at(first)) as *const u64).read_volatile();
+        ((next + at(second)) as *const u64).read_volatile()
+    }
 }
 
 /// Not 0 if the running call is one of a 32-bit program. Asked twice, the verifier does

@@ -24,7 +24,7 @@ mod values;
 use aya_ebpf::helpers::generated as helper;
 use falco_abi::control::hook;
 use falco_abi::ebpf::constant::CHAINS;
-use falco_abi::ebpf::{At, MESSAGES_MAX, message_program, setting};
+use falco_abi::ebpf::{At, BARE, MESSAGES_MAX, message_program, setting};
 use falco_abi::event::{Event, page_fault, procexit, signaldeliver, switch, task_new};
 use falco_abi::flags;
 use falco_abi::record::{HEADER_SIZE, flag};
@@ -33,7 +33,7 @@ use falco_abi::ring::Loss;
 use call::Call;
 use capture::Reader;
 use kernel::{bounded, compat_status, constant, current, field};
-use record::{Scratch, compat_flag, header, ids};
+use record::{Scratch, compat_flag, header, ids, whole};
 use task::Id;
 
 /// Without it the kernel gives no program the helpers that read memory.
@@ -64,27 +64,32 @@ macro_rules! attached {
     };
 }
 
-/// A record of numbers alone, which is put together on the stack.
-struct Numbers<const WORDS: usize>([u64; WORDS]);
+/// A record of numbers alone, which is put together on the stack, and as bits the parameters
+/// that have a value.
+struct Numbers<const WORDS: usize>([u64; WORDS], u64);
 
 impl<const WORDS: usize> Numbers<WORDS> {
+    /// One in which all parameters are missing.
+    const NONE: Self = Self([0; WORDS], 0);
+
     #[inline(always)]
     fn number(&mut self, slot: usize, value: u64) {
         self.0[HEADER_SIZE / 8 + slot] = value;
+        self.1 |= 1 << slot;
     }
 }
 
 /// The event of a call of which all parameters are in registers.
 macro_rules! numbers {
-    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some($call) = call else {
                 return 0;
             };
-            const WORDS: usize = HEADER_SIZE / 8 + Event::$event.info().params.len();
-            let mut record = Numbers([0; WORDS]);
+            const WORDS: usize = HEADER_SIZE / 8 + $slots;
+            let mut record = Numbers::<WORDS>::NONE;
             let $to = &mut record;
             $parameters
             publish_numbers(&mut record, Event::$event, $call.number, compat_flag($call.compat));
@@ -101,26 +106,28 @@ fn publish_numbers<const WORDS: usize>(
 ) {
     let len = 8 * WORDS as u64;
     let to = record.0.as_mut_ptr();
-    header(to, event, len, ids(), flags, number, 0);
+    let missing = u64::MAX >> (64 - event.info().params.len()) & !record.1;
+    let slots = WORDS - HEADER_SIZE / 8;
+    header(to, (event, slots), len, ids(), flags, number, missing);
     ring::publish(to, len, event, event.info().priority);
 }
 
 /// The event of a call of which some parameters are elsewhere.
 macro_rules! program {
-    ($name:ident, $event:ident, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some($call) = call else {
                 return 0;
             };
-            if let Some(scratch) = Scratch::take(Event::$event) {
+            if let Some(scratch) = Scratch::take((Event::$event, $slots)) {
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
                 // A start or a fork that failed is a call like all others.
                 let priority = Event::$event.info().priority && $call.result >= 0;
-                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
+                reader.scratch.publish((Event::$event, $slots), priority, ids(), $call.number);
                 reader.scratch.free();
             }
         });
@@ -129,21 +136,21 @@ macro_rules! program {
 
 /// The event of a call with several messages: one of them; then the next one's program.
 macro_rules! messages {
-    ($name:ident, $event:ident, $i:literal, $call:ident, $to:ident, $parameters:block) => {
+    ($name:ident, $event:ident, $i:literal, $slots:literal, $call:ident, $to:ident, $parameters:block) => {
         attached!($name, "tp_btf/sys_exit", context, {
             // SAFETY: The arguments of `sys_exit`.
             let call = unsafe { Call::new(context, *context.add(1) as i64, Event::$event) };
             let Some(whole) = call else {
                 return 0;
             };
-            if let Some(scratch) = Scratch::take(Event::$event) {
+            if let Some(scratch) = Scratch::take((Event::$event, $slots)) {
                 let $call = capture::one_message(scratch, &whole, $i);
                 let mut reader = Reader::new(scratch, Event::$event, $call);
                 let $to = &mut reader;
                 $parameters
                 // A start or a fork that failed is a call like all others.
                 let priority = Event::$event.info().priority && $call.result >= 0;
-                reader.scratch.publish(Event::$event, priority, ids(), $call.number);
+                reader.scratch.publish((Event::$event, $slots), priority, ids(), $call.number);
                 reader.scratch.free();
             }
             let count = capture::message_count(&whole);
@@ -195,7 +202,14 @@ fn interest(regs: u64) -> (u32, bool) {
     let Some(&[own, foreign]) = maps::INTEREST.get(number) else {
         let entry = maps::INTEREST.get(compat::x32(number));
         let is_wanted = entry.is_some_and(|[own, _]| *own != 0);
-        return (if is_wanted { Event::Syscall as u32 + 1 } else { 0 }, false);
+        return (
+            if is_wanted {
+                Event::Syscall as u32 + 1
+            } else {
+                0
+            },
+            false,
+        );
     };
     if own == 0 && foreign == 0 {
         return (0, true);
@@ -231,19 +245,19 @@ attached!(sys_exit, "tp_btf/sys_exit", context, {
     if hooks & hook::NO_OWN != 0 && ids() >> 32 == maps::setting(setting::OWNER) {
         return 0;
     }
-    if !throttle::admits(event, result) {
+    if !throttle::admits(event & (BARE - 1), result) {
         return 0;
     }
     if is_own && event == Event::Syscall as u32 && !ring::is_behind() {
         // Made here: it takes less than to go on with another program. Without a function,
         // with which old kernels let nobody do that, so that losses are told by that one.
         let call = Call::plain(regs, result);
-        let mut record = Numbers([0; HEADER_SIZE / 8 + Event::Syscall.info().params.len()]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + Event::Syscall.info().params.len() }>::NONE;
         let to = &mut record;
         syscall_parameters!(call, to);
         let len = 8 * record.0.len() as u64;
         let to = record.0.as_mut_ptr();
-        header(to, Event::Syscall, len, ids(), 0, call.number, 0);
+        header(to, whole(Event::Syscall), len, ids(), 0, call.number, 0);
         ring::publish_quietly(to, len, Event::Syscall, false);
         return 0;
     }
@@ -283,7 +297,7 @@ attached!(sys_enter, "tp_btf/sys_enter", context, {
     let Some(call) = (unsafe { Call::new(context, 0, Event::Exit) }) else {
         return 0;
     };
-    let mut record = Numbers([0; HEADER_SIZE / 8 + 1]);
+    let mut record = Numbers::<{ HEADER_SIZE / 8 + 1 }>::NONE;
     record.number(0, call.signed_of(0));
     let flags = u64::from(flag::ENTRY) | compat_flag(call.compat);
     if entry == Event::Exit as u32 + 1 {
@@ -308,7 +322,7 @@ attached!(process_exec, "tp_btf/sched_process_exec", context, {
     // SAFETY: The third argument of `sched_process_exec` is the program.
     let program = unsafe { *context.add(2) };
     if task::has_memory(current()) {
-        if let Some(scratch) = Scratch::take(Event::Execve) {
+        if let Some(scratch) = Scratch::take(whole(Event::Execve)) {
             let call = Call::none();
             let mut reader = Reader::new(scratch, Event::Execve, call);
             reader.program = field(program, At::ProgramName);
@@ -327,7 +341,7 @@ attached!(process_fork, "tp_btf/sched_process_fork", context, {
     use task_new::Slot;
     // SAFETY: The arguments of `sched_process_fork`.
     let (parent, child) = unsafe { (*context, *context.add(1)) };
-    if let Some(scratch) = Scratch::take(Event::TaskNew) {
+    if let Some(scratch) = Scratch::take(whole(Event::TaskNew)) {
         scratch.number(Slot::tid as usize, task::tid(child).into());
         scratch.number(Slot::pid as usize, task::pid(child).into());
         scratch.number(Slot::ptid as usize, task::ppid(child));
@@ -345,7 +359,7 @@ attached!(process_exit, "tp_btf/sched_process_exit", context, {
     use procexit::Slot;
     // SAFETY: The argument of `sched_process_exit`.
     let task = unsafe { *context };
-    if let Some(scratch) = Scratch::take(Event::Procexit) {
+    if let Some(scratch) = Scratch::take(whole(Event::Procexit)) {
         let code: i32 = field(task, At::TaskExitCode);
         scratch.number(Slot::status as usize, i64::from(code) as u64);
         scratch.number(Slot::ret as usize, (code >> 8 & 0xFF) as u64);
@@ -371,7 +385,7 @@ attached!(signal_deliver, "tp_btf/signal_deliver", context, {
         0
     };
     if throttle::admits(Event::Signaldeliver as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 3 }>::NONE;
         record.number(Slot::spid as usize, i64::from(sender) as u64);
         record.number(
             Slot::dpid as usize,
@@ -392,7 +406,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
     // SAFETY: The arguments of `sched_switch`: the one before is the calling task.
     let (previous, next) = unsafe { (*context.add(1), *context.add(2)) };
     if throttle::admits(Event::Switch as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 6]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 6 }>::NONE;
         record.number(Slot::next as usize, task::tid(next).into());
         record.number(Slot::pgft_maj as usize, field(previous, At::TaskMajFlt));
         record.number(Slot::pgft_min as usize, field(previous, At::TaskMinFlt));
@@ -400,12 +414,7 @@ attached!(sched_switch, "tp_btf/sched_switch", context, {
         record.number(Slot::vm_size as usize, size);
         record.number(Slot::vm_rss as usize, rss);
         record.number(Slot::vm_swap as usize, swap);
-        publish_numbers(
-            &mut record,
-            Event::Switch,
-            falco_abi::record::NO_SYSCALL,
-            0,
-        );
+        publish_numbers(&mut record, Event::Switch, falco_abi::record::NO_SYSCALL, 0);
     }
 });
 
@@ -416,7 +425,7 @@ fn fault(address: u64, regs: u64, error: u64) {
     // Addresses of the kernel, which are those of the upper half, are told to nobody.
     let of_program = |address: u64| if (address as i64) < 0 { 0 } else { address };
     if throttle::admits(Event::PageFault as u32, 0) {
-        let mut record = Numbers([0; HEADER_SIZE / 8 + 3]);
+        let mut record = Numbers::<{ HEADER_SIZE / 8 + 3 }>::NONE;
         record.number(Slot::addr as usize, of_program(address));
         record.number(Slot::ip as usize, of_program(field(regs, At::RegsIp)));
         record.number(

@@ -17,7 +17,8 @@ pub static RINGS: ArrayOfMaps<RingBuf<u64, { 8 << 20 }>, 1> = ArrayOfMaps::new()
 #[btf_map]
 pub static SCRATCH: Array<Scratch, 1> = Array::new();
 
-/// By number of the call: 0, or one more than its event where the call is of interest;
+/// By number of the call: 0, or one more than its program where the call is of interest,
+/// which has the number of its event, or that and [`table::BARE`];
 /// then the same for the call that this number is in a 32-bit program, see
 /// [`table::foreign`].
 #[btf_map]

@@ -45,19 +45,25 @@ pub struct Scratch {
     pub path: [u8; PATH_MAX + NAME_ROOM],
 }
 
+/// An event, all of whose parameters have slots.
+#[inline(always)]
+pub const fn whole(event: Event) -> (Event, usize) {
+    (event, event.info().params.len())
+}
+
 /// Writes a header but for time and CPU. The ids are as the helper has them, the
 /// process in the upper half, which is where the header wants it.
 #[inline(always)]
 pub fn header(
     to: *mut u64,
-    event: Event,
+    (event, slots): (Event, usize),
     len: u64,
     ids: u64,
     flags: u64,
     syscall: u32,
     missing: u64,
 ) {
-    let slots = event.info().params.len() as u64;
+    let slots = slots as u64;
     // SAFETY: The callers pass room for a header.
     unsafe {
         *to = len | (event as u64) << 32;
@@ -81,9 +87,10 @@ pub fn ids() -> u64 {
 }
 
 impl Scratch {
-    /// Takes a buffer of this CPU for a record of which every parameter is missing.
+    /// Takes a buffer of this CPU for a record with so many slots, of which every parameter is
+    /// missing.
     #[inline(always)]
-    pub fn take(event: Event) -> Option<&'static mut Self> {
+    pub fn take((event, slots): (Event, usize)) -> Option<&'static mut Self> {
         // SAFETY: Can be asked for anywhere.
         let first = unsafe { helper::bpf_get_smp_processor_id() } * SCRATCH_DEPTH;
         // Without a loop: of one over numbers that it does not know an old verifier says
@@ -104,9 +111,8 @@ impl Scratch {
         let scratch = SCRATCH.get_ptr_mut(opaque(index.into()) as u32)?;
         // SAFETY: An element of the map, which is ours since `claim`.
         let scratch = unsafe { &mut *scratch };
-        let slots = event.info().params.len();
         scratch.len = (HEADER_SIZE + 8 * slots) as u64;
-        scratch.missing = u64::MAX >> (64 - slots);
+        scratch.missing = u64::MAX >> (64 - event.info().params.len());
         scratch.flags = 0;
         let mut slot = 0;
         while slot < slots {
@@ -161,7 +167,13 @@ impl Scratch {
 
     /// Publishes the record, and goes on to the next or to `free`.
     #[inline(always)]
-    pub fn publish(&mut self, event: Event, priority: bool, ids: u64, syscall: u32) {
+    pub fn publish(
+        &mut self,
+        (event, slots): (Event, usize),
+        priority: bool,
+        ids: u64,
+        syscall: u32,
+    ) {
         if self.flags & u64::from(flag::FAULT) != 0 {
             ring::fault(event.info().class as usize);
         }
@@ -174,7 +186,7 @@ impl Scratch {
         let len = (len + RECORD_ALIGN as u64 - 1) & !(RECORD_ALIGN as u64 - 1);
         header(
             self.bytes.as_mut_ptr().cast(),
-            event,
+            (event, slots),
             len,
             ids,
             self.flags,
@@ -191,7 +203,7 @@ impl Scratch {
     /// The same for a record that no system call made.
     #[inline(always)]
     pub fn publish_own(&mut self, event: Event, ids: u64) {
-        self.publish(event, event.info().priority, ids, NO_SYSCALL);
+        self.publish(whole(event), event.info().priority, ids, NO_SYSCALL);
     }
 
     #[inline(always)]

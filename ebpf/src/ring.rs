@@ -12,7 +12,7 @@ use falco_abi::ring::{ALL_LOSSES, LOSSES, Loss, priority_room};
 
 use crate::kernel::{atomic_add, constant as fixed};
 use crate::maps::{COUNTERS, RINGS, WAITING};
-use crate::record::header;
+use crate::record::{header, whole};
 
 /// What the kernel puts before each record of a ring.
 const RING_HEADER: u64 = 8;
@@ -186,7 +186,7 @@ unsafe fn tell_alone(counters: *mut u64, priority: u64) -> u64 {
     let mut record = [0u64; WORDS];
     header(
         record.as_mut_ptr(),
-        Event::Lost,
+        whole(Event::Lost),
         LEN,
         0,
         0,

@@ -6,8 +6,7 @@ use falco_abi::ebpf::At;
 use falco_abi::event::sockaddr::{INET, INET6, UNIX};
 use falco_abi::record::flag;
 
-use crate::file;
-use crate::kernel::{at, bounded, field, has, opaque, pointer, user};
+use crate::kernel::{Window, at, bounded, field, has, opaque, pointer, two_pointers, user};
 use crate::record::Scratch;
 
 /// Size of the kernel's `struct sockaddr_storage`.
@@ -21,18 +20,23 @@ const AF_INET6: u16 = 10;
 const AF_UNIX: u16 = 1;
 const TCP_ESTABLISHED: u8 = 1;
 
-/// The `struct sock` of a file, or 0.
+/// The `struct sock` of a file of this kind, or 0; `socket` is what it is for its file
+/// system, if that is known.
 #[inline(always)]
-pub fn of_file(file: u64) -> u64 {
-    if file == 0 || file::kind(file) != SOCKET_KIND {
+pub fn of_file(file: u64, kind: u64, socket: u64) -> u64 {
+    if file == 0 || kind != SOCKET_KIND {
         return 0;
     }
-    let socket = pointer(file, At::FilePrivate);
+    let socket = match socket {
+        0 => pointer(file, At::FilePrivate),
+        known => known,
+    };
     // A file of this kind that is no socket was opened for its path alone.
-    if socket == 0 || pointer(socket, At::SocketFile) != file {
+    if socket == 0 {
         return 0;
     }
-    pointer(socket, At::SocketSock)
+    let [owner, sock] = two_pointers(socket, At::SocketFile, At::SocketSock);
+    if owner == file { sock } else { 0 }
 }
 
 /// Its protocol.
@@ -76,22 +80,26 @@ pub fn ports(sock: u64) -> Option<(u16, u16)> {
     }
 }
 
+/// What most is asked of: addresses, the other port and the family.
+#[inline(always)]
+fn common(sock: u64) -> Window {
+    Window::at(sock, At::SockRemote4)
+}
+
 /// Adds the address and port of one end of an internet socket.
 #[inline(always)]
-fn push_inet(scratch: &mut Scratch, sock: u64, peer: bool) {
-    let (address, port) = if peer {
-        (field::<[u8; 4]>(sock, At::SockRemote4), At::SockRemotePort)
+fn push_inet(scratch: &mut Scratch, sock: &Window, peer: bool) {
+    let (address, port): (u32, u16) = if peer {
+        (sock.field(At::SockRemote4), sock.field(At::SockRemotePort))
     } else {
-        let bound = field::<[u8; 4]>(sock, At::SockLocal4);
-        let bound = if bound == [0; 4] {
-            field(sock, At::InetLocal4)
-        } else {
-            bound
+        let bound = match sock.field(At::SockLocal4) {
+            0 => sock.field(At::InetLocal4),
+            bound => bound,
         };
-        (bound, At::InetLocalPort)
+        (bound, sock.field(At::InetLocalPort))
     };
-    scratch.push_from(&address);
-    scratch.push_from(&u16::from_be(field(sock, port)).to_ne_bytes());
+    scratch.push_from(&address.to_ne_bytes());
+    scratch.push_from(&u16::from_be(port).to_ne_bytes());
 }
 
 /// The same with addresses of 16 bytes.
@@ -162,11 +170,11 @@ fn path_len(scratch: &mut Scratch, len: u64) -> u64 {
 #[inline(never)]
 pub fn local(scratch: &mut Scratch, sock: u64) -> u64 {
     let start = scratch.len;
-    let family = family(sock);
-    match family {
+    let common = common(sock);
+    match common.field(At::SockFamily) {
         AF_INET => {
             scratch.push(INET);
-            push_inet(scratch, sock, false);
+            push_inet(scratch, &common, false);
         }
         AF_INET6 => {
             scratch.push(INET6);
@@ -186,16 +194,17 @@ pub fn local(scratch: &mut Scratch, sock: u64) -> u64 {
 #[inline(never)]
 pub fn tuple(scratch: &mut Scratch, sock: u64, local_first: u64) -> u64 {
     let start = scratch.len;
-    match family(sock) {
+    let common = common(sock);
+    match common.field(At::SockFamily) {
         family @ (AF_INET | AF_INET6) => {
             // Also of a connection that is only being made.
-            if field::<u16>(sock, At::SockRemotePort) == 0 {
+            if common.field::<u16>(At::SockRemotePort) == 0 {
                 return 0;
             }
             if family == AF_INET {
                 scratch.push(INET);
-                push_inet(scratch, sock, local_first == 0);
-                push_inet(scratch, sock, local_first != 0);
+                push_inet(scratch, &common, local_first == 0);
+                push_inet(scratch, &common, local_first != 0);
             } else {
                 scratch.push(INET6);
                 push_inet6(scratch, sock, local_first == 0);
@@ -224,20 +233,34 @@ pub fn tuple(scratch: &mut Scratch, sock: u64, local_first: u64) -> u64 {
     scratch.len.wrapping_sub(start)
 }
 
-/// The family of a `struct sockaddr` of `len` bytes in the program's memory; what is
-/// too short for its family is of no family. `None` where it cannot be read.
-#[inline(always)]
-fn given_family(address: u64, len: u64) -> Option<u16> {
-    if len < 2 {
-        return Some(0);
-    }
-    user(address)
+/// The first bytes of a `struct sockaddr` in the program's memory.
+#[derive(Clone, Copy)]
+struct Given {
+    family: u16,
+    /// In the host's order.
+    port: [u8; 2],
+    address4: [u8; 4],
 }
 
-/// A port in the program's memory, in the host's order.
-#[inline(always)]
-fn given_port(address: u64) -> [u8; 2] {
-    u16::from_be(user(address + 2).unwrap_or(0)).to_ne_bytes()
+impl Given {
+    /// Those of one of `len` bytes; what is too short for its family is of no family. `None`
+    /// where it cannot be read.
+    #[inline(always)]
+    fn read(address: u64, len: u64) -> Option<Self> {
+        let mut raw = [0; 8];
+        if len >= 8 {
+            raw = user::<[u8; 8]>(address)?;
+        } else if len >= 2 {
+            let [a, b] = user::<[u8; 2]>(address)?;
+            raw = [a, b, 0, 0, 0, 0, 0, 0];
+        }
+        let [first, second, high, low, address4 @ ..] = raw;
+        Some(Self {
+            family: u16::from_ne_bytes([first, second]),
+            port: u16::from_be_bytes([high, low]).to_ne_bytes(),
+            address4,
+        })
+    }
 }
 
 /// Adds the path of a `struct sockaddr_un` of `len` bytes.
@@ -280,20 +303,20 @@ fn given_len(len: i32) -> u64 {
 pub fn given(scratch: &mut Scratch, address: u64, len: i32) -> u64 {
     let start = scratch.len;
     let len = given_len(len);
-    let Some(family) = given_family(address, len) else {
+    let Some(given) = Given::read(address, len) else {
         scratch.mark(flag::FAULT);
         return 0;
     };
-    match family {
+    match given.family {
         AF_INET if len >= 8 => {
             scratch.push(INET);
-            scratch.push_from(&user::<[u8; 4]>(address + 4).unwrap_or_default());
-            scratch.push_from(&given_port(address));
+            scratch.push_from(&given.address4);
+            scratch.push_from(&given.port);
         }
         AF_INET6 if len >= 24 => {
             scratch.push(INET6);
             scratch.push_from(&user::<[u8; 16]>(address + 8).unwrap_or_default());
-            scratch.push_from(&given_port(address));
+            scratch.push_from(&given.port);
         }
         AF_UNIX => {
             scratch.push(UNIX);
@@ -310,23 +333,24 @@ pub fn given(scratch: &mut Scratch, address: u64, len: i32) -> u64 {
 pub fn tuple_with(scratch: &mut Scratch, sock: u64, address: u64, len: i32, sends: u64) -> u64 {
     let start = scratch.len;
     let len = given_len(len);
-    let Some(given) = given_family(address, len) else {
+    let Some(given) = Given::read(address, len) else {
         scratch.mark(flag::FAULT);
         return 0;
     };
-    if given != family(sock) {
+    let common = common(sock);
+    if given.family != common.field::<u16>(At::SockFamily) {
         return 0;
     }
-    match given {
+    match given.family {
         AF_INET if len >= 8 => {
             scratch.push(INET);
             if sends != 0 {
-                push_inet(scratch, sock, false);
+                push_inet(scratch, &common, false);
             }
-            scratch.push_from(&user::<[u8; 4]>(address + 4).unwrap_or_default());
-            scratch.push_from(&given_port(address));
+            scratch.push_from(&given.address4);
+            scratch.push_from(&given.port);
             if sends == 0 {
-                push_inet(scratch, sock, false);
+                push_inet(scratch, &common, false);
             }
         }
         AF_INET6 if len >= 24 => {
@@ -335,7 +359,7 @@ pub fn tuple_with(scratch: &mut Scratch, sock: u64, address: u64, len: i32, send
                 push_inet6(scratch, sock, false);
             }
             scratch.push_from(&user::<[u8; 16]>(address + 8).unwrap_or_default());
-            scratch.push_from(&given_port(address));
+            scratch.push_from(&given.port);
             if sends == 0 {
                 push_inet6(scratch, sock, false);
             }

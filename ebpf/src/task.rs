@@ -9,7 +9,9 @@ use falco_abi::record::flag;
 
 use crate::cgroup;
 use crate::file;
-use crate::kernel::{at, bounded, constant as fixed, current, field, has, opaque, pointer, read, user};
+use crate::kernel::{
+    at, bounded, constant as fixed, current, field, has, opaque, pointer, read, user,
+};
 use crate::maps;
 use crate::record::{self, FAULT, Scratch};
 
@@ -358,7 +360,7 @@ impl Facts {
                 let executable = self.executable();
                 if executable != 0 {
                     let value = match fact {
-                        Fact::ExeIno => file::ino(executable),
+                        Fact::ExeIno => file::ino(file::inode(executable)),
                         Fact::ExeInoCtime => {
                             file::time(executable, At::InodeCtime, At::InodeCtimeNs)
                         }

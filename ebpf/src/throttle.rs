@@ -9,7 +9,7 @@ use falco_abi::ring::Loss;
 
 use crate::kernel::{bounded, constant as fixed};
 use crate::maps::THROTTLE;
-use crate::record::{header, ids};
+use crate::record::{header, ids, whole};
 use crate::ring;
 
 /// Classes of events, and which may not be left out: those of process life cycles.
@@ -68,10 +68,7 @@ fn count(number: u64, first: u32) -> u64 {
 /// few more are written.
 #[inline(always)]
 pub fn admits(event: u32, result: i64) -> bool {
-    let limits = [
-        fixed(constant::THROTTLE),
-        fixed(constant::THROTTLE_GROUP),
-    ];
+    let limits = [fixed(constant::THROTTLE), fixed(constant::THROTTLE_GROUP)];
     if limits[0] == 0 && limits[1] == 0 {
         return true;
     }
@@ -104,7 +101,7 @@ pub fn admits(event: u32, result: i64) -> bool {
         let to = record.as_mut_ptr();
         header(
             to,
-            Event::Throttled,
+            whole(Event::Throttled),
             8 * WORDS as u64,
             ids(),
             0,

@@ -215,7 +215,8 @@ pub fn quota(scratch: &Scratch, call: &Call, what: Quota) -> Option<u64> {
         Quota::InodeGrace => seconds(at(info, 8, Field::U64)),
         Quota::InfoFlags => at(info, 16, Field::U32).map(|bits| (bits & 1) << 1),
         Quota::FormatFound if command == Q_GETFMT && worked => {
-            field(scratch, call, 3, 0, Field::U32).map(|format| flags::quota_format(format as u32).into())
+            field(scratch, call, 3, 0, Field::U32)
+                .map(|format| flags::quota_format(format as u32).into())
         }
         Quota::FormatGiven if command == Q_QUOTAON => {
             Some(flags::quota_format(call.word(2)).into())

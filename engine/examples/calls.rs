@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use falco_abi::control::Setup;
-use falco_abi::event::{Event as Kind, Source as From};
+use falco_abi::event::{ABOUT_FD, Event as Kind, Source as From};
 use falco_abi::flags::{clone, open};
 use falco_abi::record::flag;
 use falco_abi::syscall::{NONE, SYSCALLS};
@@ -1686,6 +1686,28 @@ fn generic(t: &mut Tester) -> anyhow::Result<usize> {
     Ok(rows.len())
 }
 
+/// Calls with a descriptor of which nobody asks what it is: their records have all but that.
+fn bare(t: &mut Tester) -> anyhow::Result<()> {
+    let calls = SYSCALLS.iter().filter(|s| s.event.info().tells_of_fd());
+    let calls: Vec<_> = calls.filter(|s| s.number() != NONE).collect();
+    let mut wanted = interest(calls.iter().map(|s| u32::from(s.number())));
+    wanted.descriptors = [0; _];
+    t.source.set_interest(&wanted)?;
+    let fd = raw(number("openat"), &[int(-100), address(c"/dev/null"), 2]);
+    let room = [0u8; 256];
+    for call in calls {
+        let about = call.event.info().params.iter().rev().take(ABOUT_FD);
+        let mut want: Wanted = about.map(|param| (param.name, Want::Nothing)).collect();
+        let has = |name: &str| call.event.info().params.iter().any(|p| p.name == name);
+        let given = ["fd", "oldfd"].into_iter().find(|name| has(name));
+        want.push((given.context("no descriptor")?, Want::Int(fd)));
+        want.push(("*", Want::Any));
+        let other = if has("newfd") { 99 } else { address(&room) };
+        t.once(call.name, &[int(fd), other, 8], &want)?;
+    }
+    Ok(())
+}
+
 /// Calls of 32-bit programs: their numbers are other calls, their pointers are
 /// shorter, and some of their arguments are in memory.
 #[cfg(target_arch = "x86_64")]
@@ -1810,6 +1832,7 @@ fn main() -> anyhow::Result<()> {
             tester.fail(&format!("{} was not made", call.name));
         }
     }
+    bare(&mut tester)?;
     let generic = generic(&mut tester)?;
     println!(
         "{} calls, {generic} without parameters, {} records compared, {} failures",

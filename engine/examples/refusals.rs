@@ -385,6 +385,7 @@ fn main() -> anyhow::Result<()> {
     );
     let mut everything = Interest {
         syscalls: [u64::MAX; 8],
+        descriptors: [u64::MAX; 8],
         hooks: u64::MAX,
     };
     checks.expect(
@@ -392,6 +393,8 @@ fn main() -> anyhow::Result<()> {
         ioctl(&file, IOCTL_INTEREST, &mut everything),
         Ok(()),
     );
+    // Another task is put on the processor meanwhile, at least.
+    std::thread::sleep(std::time::Duration::from_millis(10));
     checks.expect(
         "an interest in nothing again",
         ioctl(&file, IOCTL_INTEREST, &mut nothing),

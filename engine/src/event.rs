@@ -91,13 +91,17 @@ impl<'a> Event<'a> {
     /// # Errors
     /// When the bytes are no record that this engine knows.
     pub fn decode(record: &'a [u8], num: u64, epoch_offset: i64) -> Result<Self, DecodeError> {
-        let header = read_header(record)?;
+        let mut header = read_header(record)?;
         if header.len as usize != record.len() || !record.len().is_multiple_of(RECORD_ALIGN) {
             return Err(DecodeError::Length(header.len));
         }
         let kind = Kind::from_number(header.event).ok_or(DecodeError::Event(header.event))?;
-        if usize::from(header.slots) != kind.info().params.len() {
-            return Err(DecodeError::Slots(header.slots));
+        let (slots, whole) = (usize::from(header.slots), kind.info().params.len());
+        if slots != whole {
+            if slots != kind.info().bare_slots() {
+                return Err(DecodeError::Slots(header.slots));
+            }
+            header.missing |= u64::MAX << slots;
         }
         if HEADER_SIZE + 8 * usize::from(header.slots) > record.len() {
             return Err(DecodeError::Short);

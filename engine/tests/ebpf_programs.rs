@@ -11,7 +11,7 @@ use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use falco_abi::control::{DEVICE_PATH, Setup, hook};
+use falco_abi::control::{DEVICE_PATH, Interest, Setup, hook};
 use falco_abi::event::{Event as Kind, chdir, execve};
 use falco_abi::syscall::{NONE, SYSCALLS};
 use falco_engine::event::Event;
@@ -51,8 +51,14 @@ fn every_program_is_accepted() {
     };
     let all = SYSCALLS.iter().filter(|call| call.number() != NONE);
     let all = interest(all.map(|call| call.number().into()));
-    if let Err(error) = source.set_interest(&all) {
-        panic!("{error:#}");
+    let bare = Interest {
+        descriptors: [0; _],
+        ..all
+    };
+    for interest in [all, bare] {
+        if let Err(error) = source.set_interest(&interest) {
+            panic!("{error:#}");
+        }
     }
 }
 

@@ -105,6 +105,47 @@ fn interest_of_rules() {
 }
 
 #[test]
+fn descriptors_are_told_where_rules_ask() {
+    let write = SYSCALLS.iter().find(|s| s.name == "write").expect("a call");
+    let read = SYSCALLS.iter().find(|s| s.name == "read").expect("a call");
+    let asks = |text: String| {
+        let path = "rules.yaml".to_owned();
+        let source = RuleSource { path, text };
+        let loaded = Ruleset::load(&[source], &FieldTable::new(FIELDS), &LoadOptions::default());
+        let interest = loaded.ruleset.expect("a ruleset").interest();
+        [write, read].map(|call| {
+            let number = usize::from(call.number());
+            interest.descriptors[number / 64] >> (number % 64) & 1 == 1
+        })
+    };
+    let rule = |condition: &str, output: &str| {
+        format!(
+            "- {{rule: '{condition}', desc: d, condition: '{condition}', output: '{output}', \
+             priority: INFO}}\n"
+        )
+    };
+    let silent = "evt.type = write and proc.name = x";
+    assert_eq!(asks(rule(silent, "%proc.cmdline %user.name")), [false; 2]);
+    assert_eq!(asks(rule(silent, "%fd.name")), [true, false]);
+    assert_eq!(asks(rule(silent, "%toupper(fd.name)")), [true, false]);
+    assert_eq!(asks(rule(silent, "%evt.args")), [true, false]);
+    for part in ["fd.num = 1", "evt.arg.fd contains x", "proc.cwd = x"] {
+        let condition = format!("{silent} and {part}");
+        assert_eq!(asks(rule(&condition, "o")), [true, false], "{part}");
+    }
+    let other = rule("evt.type = read and fd.type = file", "o");
+    assert_eq!(asks(rule(silent, "o") + &other), [false, true]);
+    let named = "- {macro: inner, condition: not fd.name = x}\n\
+                 - {macro: outer, condition: inner or proc.name = y}\n";
+    let by_macro = named.to_owned() + &rule("evt.type in (read, write) and outer", "o");
+    assert_eq!(asks(by_macro), [true; 2]);
+    assert_eq!(asks(named.to_owned() + &rule(silent, "o")), [false; 2]);
+    let exception = "- {rule: e, desc: d, condition: evt.type = read, output: o, priority: INFO, \
+                     exceptions: [{name: n, fields: [fd.name], values: [[/x]]}]}\n";
+    assert_eq!(asks(exception.to_owned()), [false, true]);
+}
+
+#[test]
 fn only_rules_that_name_busy_events_ask_for_them() {
     for (condition, expected) in [
         ("evt.type = switch", hook::SWITCH),

@@ -91,6 +91,10 @@ pub const STRINGS_MAX: u32 = 8000;
 pub struct Interest {
     /// Bit `n`: system call `n` of the kernel's own architecture.
     pub syscalls: [u64; SYSCALL_WORDS],
+    /// Bit `n`: records of that call also tell what its descriptor is, where the event has
+    /// parameters for it ([`super::event::EventInfo::tells_of_fd`]). To find that out costs
+    /// more than all the rest of a record.
+    pub descriptors: [u64; SYSCALL_WORDS],
     /// [`hook`] bits.
     pub hooks: u64,
 }
@@ -175,7 +179,7 @@ const _: () = {
     use core::mem::size_of;
     assert!(size_of::<Version>() == 24);
     assert!(size_of::<Setup>() == 48);
-    assert!(size_of::<Interest>() == 8 * (SYSCALL_WORDS + 1));
+    assert!(size_of::<Interest>() == 8 * (2 * SYSCALL_WORDS + 1));
     assert!(size_of::<Stats>() == 8 * (CLASSES * (LOSSES + 1) + 3));
     // The record of a program has room for both, for four of the longest paths and for a name.
     let slots = Event::Execve.info().params.len();

@@ -257,8 +257,14 @@ pub const SCRATCH_DEPTH: u32 = 4;
 /// counted as lost. A program for each, since the verifier would get lost in a loop.
 pub const MESSAGES_MAX: usize = 8;
 
+/// Added to an event: the same without what its descriptor is
+/// ([`crate::event::EventInfo::tells_of_fd`]), which is a program of its own.
+pub const BARE: u32 = 512;
+
 /// Number of programs in the table that the dispatcher calls.
-pub const PROGRAMS: usize = EVENTS.len() + 2 * (MESSAGES_MAX - 1);
+pub const PROGRAMS: usize = BARE as usize + EVENTS.len();
+
+const _: () = assert!(message_program(Event::Recvmmsg, MESSAGES_MAX - 1) < BARE as usize);
 
 /// Index of the program for a message of a call that has several.
 pub const fn message_program(event: Event, message: usize) -> usize {

@@ -686,6 +686,29 @@ pub struct EventInfo {
     pub params: &'static [Param],
 }
 
+/// Parameters that `@fd` stands for, the last ones of their event.
+pub const ABOUT_FD: usize = 6;
+
+impl EventInfo {
+    /// Whether its last [`ABOUT_FD`] parameters tell what its descriptor is. Records have
+    /// slots for them where [`super::control::Interest::descriptors`] asks for them.
+    pub const fn tells_of_fd(&self) -> bool {
+        let params = self.params;
+        params.len() > ABOUT_FD
+            && matches!(params[params.len() - ABOUT_FD].source, Source::FdPath(_))
+            && matches!(params[params.len() - 1].source, Source::Connected(_))
+    }
+
+    /// Slots of a record that leaves them out, or that of an event without them.
+    pub const fn bare_slots(&self) -> usize {
+        if self.tells_of_fd() {
+            self.params.len() - ABOUT_FD
+        } else {
+            self.params.len()
+        }
+    }
+}
+
 /// The name that an identifier stands for: `r#type` is `type`.
 const fn plain(identifier: &'static str) -> &'static str {
     match identifier.as_bytes() {

@@ -59,6 +59,7 @@ layout! {
     "Setup.throttle_group" = offset_of!(Setup, throttle_group);
     "Setup.strings" = offset_of!(Setup, strings);
     "Interest" = size_of::<Interest>();
+    "Interest.descriptors" = offset_of!(Interest, descriptors);
     "Interest.hooks" = offset_of!(Interest, hooks);
     "Stats" = size_of::<Stats>();
     "Stats.records" = offset_of!(Stats, records);

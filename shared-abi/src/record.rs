@@ -38,7 +38,8 @@ pub struct RecordHeader {
     pub tid: u32,
     /// Thread-group id (process id) in the initial pid namespace.
     pub pid: u32,
-    /// Number of slots behind the header.
+    /// Number of slots behind the header: one for each parameter, but for those that
+    /// [`super::event::EventInfo::bare_slots`] leaves out; these have no value.
     pub slots: u16,
     /// [`flag`] bits.
     pub flags: u16,

@@ -6,18 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-/// What it records of the calls that are measured.
-pub(super) const CALLS: &[&str] = &[
-    "getpid",
-    "openat",
-    "close",
-    "write",
-    "connect",
-    "vfork",
-    "execve",
-    "wait4",
-    "sched_process_exit",
-];
+/// The hook that tells of the end of a process, as Falco names it.
+pub(super) const END: &str = "sched_process_exit";
 
 /// How often to look whether it has attached them.
 const LOOKS: u32 = 300;
@@ -71,7 +61,10 @@ impl Falco {
     }
 
     /// Records these calls until it is dropped.
-    pub(super) fn watch(&self, calls: &[&str]) -> anyhow::Result<Watch> {
+    pub(super) fn watch<'c>(
+        &self,
+        calls: impl IntoIterator<Item = &'c str>,
+    ) -> anyhow::Result<Watch> {
         let mut command = Command::new(&self.program);
         command
             .arg("--modern_bpf")

@@ -13,9 +13,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use falco_abi::control::Setup;
-use falco_engine::source::{Source, interest, live};
+use falco_engine::source::{Source, live};
 
-use super::{Things, WORKS, Work, made_calls, number, read_all, write_program};
+use super::{
+    CALLS, TOLD, Things, WORKS, Work, made_calls, number, read_all, wanted_for, write_program,
+};
 use falco::Falco;
 pub(super) use flood::make_calls;
 
@@ -26,6 +28,9 @@ const ROUNDS: u32 = 5;
 /// Between batches, where another process reads the records.
 const PAUSE: Duration = Duration::from_millis(2);
 const STATISTICS: &str = "/proc/sys/kernel/bpf_stats_enabled";
+
+/// What is of interest when those that are measured are not.
+const OTHER: &str = "mkdir";
 
 /// Most that may be added to a call that is not of interest.
 const IDLE_GOAL: f64 = 130.0;
@@ -121,29 +126,30 @@ fn measure(
     falco: Option<&Falco>,
     rows: &mut [Row],
 ) -> anyhow::Result<()> {
-    let calls = || made_calls().filter(|&call| Some(call) != number("exit_group"));
-    // As a 32-bit program counts, it has the number of getpid.
-    let other = number("mkdir");
-    let wanted = match state {
-        State::Idle => Some(interest(other)),
-        State::Captured => Some(interest(calls())),
-        State::WithExits => Some(interest(made_calls())),
-        _ => None,
+    let calls: Vec<u32> = match state {
+        // As a 32-bit program counts, it has the number of getpid.
+        State::Idle => number(OTHER).into_iter().collect(),
+        State::Captured => CALLS.into_iter().filter_map(number).collect(),
+        State::WithExits => made_calls().collect(),
+        _ => Vec::new(),
     };
-    let mut source = None;
-    if let Some(wanted) = &wanted {
-        source
-            .insert(live(Some("ebpf"), Setup::default())?)
-            .set_interest(wanted)?;
-    }
+    let mut source = match calls.is_empty() {
+        true => None,
+        false => Some(live(Some("ebpf"), Setup::default())?),
+    };
     let other_program = match (state, falco) {
-        (State::FalcoIdle, Some(falco)) => Some(falco.watch(&["mkdir"])?),
-        (State::FalcoCaptured, Some(falco)) => Some(falco.watch(falco::CALLS)?),
+        (State::FalcoIdle, Some(falco)) => Some(falco.watch([OTHER])?),
+        (State::FalcoCaptured, Some(falco)) => {
+            Some(falco.watch(CALLS.into_iter().chain([falco::END]))?)
+        }
         (State::FalcoIdle | State::FalcoCaptured, None) => return Ok(()),
         _ => None,
     };
     let captured = matches!(state, State::Captured | State::WithExits);
     for (row, work) in rows.iter_mut().zip(WORKS) {
+        if let Some(source) = &mut source {
+            source.set_interest(&wanted_for(work.0, calls.iter().copied()))?;
+        }
         let between = || match source.as_deref_mut() {
             Some(source) if captured => read_all(source, |_| {}),
             _ if other_program.is_some() => {
@@ -184,6 +190,9 @@ fn goals(name: &str, row: &Row) -> String {
         let captured = met("captured", added(row, State::Captured) <= GETPID_GOAL);
         return format!("{idle}, {captured}");
     }
+    if name == TOLD {
+        return "Falco does not tell it".to_owned();
+    }
     let share = added(row, State::Captured) / added(row, State::FalcoCaptured);
     match added(row, State::FalcoCaptured).is_finite() {
         true => met(
@@ -196,13 +205,13 @@ fn goals(name: &str, row: &Row) -> String {
 
 /// Nanoseconds in the programs for each call, as the kernel counts them, which costs some
 /// by itself.
-fn in_programs((_, times, work): Work, things: &Things) -> anyhow::Result<String> {
+fn in_programs((name, times, work): Work, things: &Things) -> anyhow::Result<String> {
     let before = std::fs::read_to_string(STATISTICS).unwrap_or_default();
     if std::fs::write(STATISTICS, "1").is_err() {
         return Ok("not allowed".to_owned());
     }
     let mut source = live(Some("ebpf"), Setup::default())?;
-    source.set_interest(&interest(made_calls()))?;
+    source.set_interest(&wanted_for(name, made_calls()))?;
     let sum = |source: &dyn Source| -> anyhow::Result<u64> {
         let programs = source.counters()?.programs;
         Ok(programs.iter().map(|program| program.nanoseconds).sum())

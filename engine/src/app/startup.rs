@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use falco_abi::control::{DEVICE_PATH, Interest, SNAPLEN_MAX, STRINGS_MAX, Setup, hook};
 use falco_abi::event::{Event as Kind, traits};
-use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALL_WORDS, SYSCALLS};
 use log::{error, info, warn};
 
 use crate::cli::Cli;
@@ -393,6 +393,11 @@ pub(super) fn wanted(config: &Config, ruleset: &Ruleset) -> Interest {
     for (ours, rules) in wanted.syscalls.iter_mut().zip(rules.syscalls) {
         *ours |= rules;
     }
+    wanted.descriptors = match config.capture.enabled {
+        true => [u64::MAX; SYSCALL_WORDS],
+        // The state knows by other events what is open, so what rules ask counts alone.
+        false => rules.descriptors,
+    };
     // What we do ourselves is no news.
     wanted.hooks |= rules.hooks | hook::NO_OWN;
     let bit = |number: u32| (number as usize / 64, 1_u64 << (number % 64));

@@ -9,7 +9,7 @@ use bumpalo::Bump;
 
 use super::field::{Cardinality, Context, FieldArg, FieldType, Value};
 use super::ops::getopt;
-use super::table::BoundField;
+use super::table::{self, BoundField};
 
 /// Something that has a value for an event.
 #[derive(Clone, Debug)]
@@ -129,6 +129,15 @@ impl Operand {
                     _ => 6,
                 },
             },
+        }
+    }
+
+    /// Whether its value may follow from what a descriptor is.
+    pub fn may_name_files(&self) -> bool {
+        match self {
+            Self::Field(field) => table::may_name_files(field.field),
+            Self::Text(_) => false,
+            Self::Call(_, items) | Self::List(items) => items.iter().any(Self::may_name_files),
         }
     }
 

@@ -132,6 +132,16 @@ impl Shared {
         self.nodes.iter()
     }
 
+    /// For each of them, whether it may ask what a descriptor is. Those that one uses
+    /// come before it.
+    pub fn may_name_files(&self) -> Vec<bool> {
+        let mut known = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            known.push(node.may_name_files(&known));
+        }
+        known
+    }
+
     /// Makes room for the values of all fields with numbers.
     pub fn finish(&mut self, slots: &Slots) {
         self.fields = slots.numbers.borrow().len();
@@ -367,6 +377,23 @@ impl<'a, 'm> Run<'a, 'm> {
 }
 
 impl Node {
+    /// Whether it may ask what a descriptor is, with the answers of the shared conditions.
+    pub fn may_name_files(&self, shared: &[bool]) -> bool {
+        match self {
+            Self::And(nodes) | Self::Or(nodes) => {
+                nodes.iter().any(|node| node.may_name_files(shared))
+            }
+            Self::Not(inner) => inner.may_name_files(shared),
+            // What is not known yet may.
+            Self::Macro(at) => shared.get(*at).copied().unwrap_or(true),
+            Self::Check(check) => check.operand.may_name_files(),
+            Self::Compare(compare) => {
+                compare.left.may_name_files() || compare.right.may_name_files()
+            }
+            Self::Event(_) | Self::Never => false,
+        }
+    }
+
     /// Whether the condition holds. A check of a missing value does not hold,
     /// whatever the operator.
     pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {

@@ -175,7 +175,7 @@ impl FieldTable {
 
 /// Whether the value of a field may follow from a descriptor. What is not known
 /// to be about something else may.
-fn may_name_files(field: &Field) -> bool {
+pub(super) fn may_name_files(field: &Field) -> bool {
     const OTHERS: [&str; 8] = [
         "proc.",
         "thread.",

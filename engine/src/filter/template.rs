@@ -178,6 +178,13 @@ impl Template {
         }
     }
 
+    /// Whether a field in it may follow from what a descriptor is.
+    pub fn may_name_files(&self) -> bool {
+        self.fields
+            .iter()
+            .any(|(_, operand)| operand.may_name_files())
+    }
+
     /// Texts of all fields in it.
     pub fn field_names(&self) -> impl Iterator<Item = &str> {
         self.fields.iter().map(|(name, _)| &**name)

@@ -145,6 +145,22 @@ impl From<Template> for Piece {
 }
 
 impl Output {
+    /// Whether it may show, or depend on, what a descriptor is; `shared` as
+    /// [`Shared::may_name_files`](crate::filter::predicate::Shared::may_name_files) has it.
+    pub fn may_name_files(&self, shared: &[bool]) -> bool {
+        self.pieces.iter().any(|piece| {
+            let extra = piece.fields.iter().map(|extra| match extra {
+                Extra::Field(template) | Extra::Formatted(_, template) => template,
+            });
+            let mut texts = piece.text.iter().chain(extra);
+            texts.any(Template::may_name_files)
+                || piece
+                    .when
+                    .as_ref()
+                    .is_some_and(|when| when.may_name_files(shared))
+        })
+    }
+
     /// Writes the text, and the fields if they are wanted.
     pub fn render<'a>(
         &'a self,

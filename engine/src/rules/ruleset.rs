@@ -46,6 +46,8 @@ pub struct Ruleset {
     by_kind: Vec<usize>,
     by_syscall: Vec<usize>,
     events: EventSet,
+    /// Those of the events whose rules may ask what the descriptor is.
+    descriptors: EventSet,
     match_all: bool,
     want_fields: bool,
     open_files: bool,
@@ -230,9 +232,13 @@ impl Ruleset {
         match_all: bool,
         want_fields: bool,
     ) -> Self {
-        let mut events = EventSet::EMPTY;
+        let asks = shared.may_name_files();
+        let (mut events, mut descriptors) = (EventSet::EMPTY, EventSet::EMPTY);
         for rule in rules.iter().filter(|rule| rule.info.active) {
             events = events.union(&rule.info.events);
+            if rule.node.may_name_files(&asks) || rule.output.may_name_files(&asks) {
+                descriptors = descriptors.union(&rule.info.events);
+            }
         }
         let mut grouping = Grouping::new(&rules, &shared);
         let kinds = ALL.iter().map(|&kind| match kind {
@@ -254,6 +260,7 @@ impl Ruleset {
             by_kind,
             by_syscall,
             events,
+            descriptors,
             match_all,
             want_fields,
             open_files: false,
@@ -368,9 +375,11 @@ impl Ruleset {
         &self.events
     }
 
-    /// What the kernel half must report for these rules.
+    /// What the kernel half must report for these rules; of calls whose descriptors no rule
+    /// asks about, not what these are.
     pub fn interest(&self) -> Interest {
         let mut interest = self.events.interest();
+        interest.descriptors = self.descriptors.interest().syscalls;
         let active = self.rules.iter().filter(|rule| rule.info.active);
         for events in active.map(|rule| &rule.info.events) {
             if events.is_narrow() {

@@ -194,7 +194,8 @@ pub trait Source {
     fn epoch_offset(&self) -> i64;
 }
 
-/// The interest in the given system calls and in all other hooks.
+/// The interest in the given system calls, with what their descriptors are, and in all
+/// other hooks.
 pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
     let mut interest = Interest {
         hooks: hook::ALL,
@@ -206,6 +207,7 @@ pub fn interest(syscalls: impl IntoIterator<Item = u32>) -> Interest {
             interest.syscalls[number / 64] |= 1 << (number % 64);
         }
     }
+    interest.descriptors = interest.syscalls;
     interest
 }
 

@@ -13,12 +13,12 @@ use aya::programs::{BtfTracePoint, Program, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader, VerifierLogLevel};
 use falco_abi::control::{Interest, Setup, hook};
 use falco_abi::ebpf::{
-    ABSENT, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH, constant,
-    counter, foreign, message_program, setting,
+    ABSENT, BARE, CONSTANTS_NAME, MESSAGES_MAX, OFFSETS, OFFSETS_NAME, PATHS, SCRATCH_DEPTH,
+    constant, counter, foreign, message_program, setting,
 };
 use falco_abi::event::Event;
 use falco_abi::ia32::{Adapt, IA32, IPC_MAX, SOCKETCALLS, ipc_call};
-use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX};
+use falco_abi::syscall::{EVENT_BY_NUMBER, NONE, SYSCALL_MAX, SYSCALL_WORDS};
 use log::debug;
 use nix::sys::resource::{Resource, setrlimit};
 
@@ -89,8 +89,8 @@ pub(super) struct Programs {
     _waiting: MapData,
     counters: PerCpuArray<MapData, [u64; counter::LEN]>,
     rings: ArrayOfMaps<MapData>,
-    /// Events whose programs are in the table.
-    told: BTreeSet<Event>,
+    /// Programs that are in the table.
+    told: BTreeSet<CallProgram>,
     attached: BTreeMap<&'static str, FdLink>,
     values: [u64; setting::LEN],
 }
@@ -103,10 +103,50 @@ pub(super) struct Loader {
     btf: Option<Btf>,
 }
 
+/// The program of an event, or the one that leaves out what the descriptor is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct CallProgram {
+    event: Event,
+    bare: bool,
+}
+
+impl CallProgram {
+    /// That of a call of interest.
+    fn of(interest: &Interest, number: usize) -> Self {
+        let event = EVENT_BY_NUMBER[number];
+        Self {
+            event,
+            bare: event.info().tells_of_fd() && !has(&interest.descriptors, number),
+        }
+    }
+
+    /// Its place in the dispatcher's table.
+    fn index(self) -> u32 {
+        self.event as u32 + if self.bare { BARE } else { 0 }
+    }
+
+    /// Its name, and those of the programs that it goes on with, with their places.
+    fn parts(self) -> impl Iterator<Item = (String, u32)> {
+        let name = match self.event.info().name {
+            "" => "call_syscall".to_owned(),
+            name if self.bare => format!("call_{name}_bare"),
+            name => format!("call_{name}"),
+        };
+        let several = matches!(self.event, Event::Sendmmsg | Event::Recvmmsg);
+        (0..if several { MESSAGES_MAX } else { 1 }).map(move |message| match message {
+            0 => (name.clone(), self.index()),
+            message => {
+                let index = message_program(self.event, message);
+                (format!("{name}_{message}"), index as u32)
+            }
+        })
+    }
+}
+
 /// What an interest needs.
 struct Needs {
-    /// Events whose programs the dispatcher calls.
-    events: BTreeSet<Event>,
+    /// Programs that the dispatcher calls.
+    calls: BTreeSet<CallProgram>,
     /// Those of [`HOOKS`] that are to be attached.
     hooks: Vec<(&'static str, &'static str)>,
 }
@@ -205,7 +245,7 @@ impl Programs {
         let link = {
             let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
             loader.load(&Needs {
-                events: BTreeSet::new(),
+                calls: BTreeSet::new(),
                 hooks: vec![(FIND_OWNER, "sys_enter")],
             })?;
             loader.attach(FIND_OWNER)?
@@ -260,19 +300,18 @@ impl Programs {
     /// Loads what the interest needs, unless it is loaded, tells the dispatcher, attaches
     /// and detaches.
     pub(super) fn set_interest(&mut self, interest: &Interest) -> anyhow::Result<()> {
-        let wants = |n: usize| is_wanted(interest, n);
         let needs = needs(interest);
         let mut loader = self.loader.lock().unwrap_or_else(PoisonError::into_inner);
         loader.load(&needs)?;
-        for &event in needs.events.difference(&self.told) {
-            for (name, index) in names(event) {
+        for call in needs.calls.difference(&self.told) {
+            for (name, index) in call.parts() {
                 let fd = loader.program(&name)?.fd()?.try_clone()?;
-                self.table.set(u32::try_from(index)?, &fd, 0)?;
+                self.table.set(index, &fd, 0)?;
             }
         }
-        self.told.extend(&needs.events);
+        self.told.extend(&needs.calls);
         for number in 0..SYSCALL_MAX {
-            let entry = [own_entry(number, &wants), foreign_entry(number, &wants)];
+            let entry = [own_entry(number, interest), foreign_entry(number, interest)];
             self.interest.set(u32::try_from(number)?, entry, 0)?;
         }
         for (program, ..) in HOOKS {
@@ -290,25 +329,28 @@ impl Programs {
     }
 }
 
-fn is_wanted(interest: &Interest, number: usize) -> bool {
-    interest.syscalls[number / 64] & 1 << (number % 64) != 0
+/// Whether a bitmap has a system call.
+fn has(bitmap: &[u64; SYSCALL_WORDS], number: usize) -> bool {
+    bitmap[number / 64] & 1 << (number % 64) != 0
 }
 
 fn needs(interest: &Interest) -> Needs {
     let (mut entries, mut exits) = (false, false);
-    let mut events = BTreeSet::new();
-    for number in (0..SYSCALL_MAX).filter(|&number| is_wanted(interest, number)) {
-        let event = EVENT_BY_NUMBER[number];
-        if never_returns(event) {
+    let mut calls = BTreeSet::new();
+    for number in (0..SYSCALL_MAX).filter(|&number| has(&interest.syscalls, number)) {
+        if never_returns(EVENT_BY_NUMBER[number]) {
             entries = true;
         } else {
             exits = true;
-            events.insert(event);
+            calls.insert(CallProgram::of(interest, number));
         }
     }
     if cfg!(target_arch = "x86_64") && (entries || exits) {
         // Of a call of x32 its name is recorded.
-        events.insert(Event::Syscall);
+        calls.insert(CallProgram {
+            event: Event::Syscall,
+            bare: false,
+        });
     }
     let hooks = HOOKS
         .into_iter()
@@ -318,7 +360,7 @@ fn needs(interest: &Interest) -> Needs {
             _ => interest.hooks & bit != 0,
         });
     Needs {
-        events,
+        calls,
         hooks: hooks.map(|(program, point, _)| (program, point)).collect(),
     }
 }
@@ -345,7 +387,7 @@ impl Loader {
     /// Loads programs that are not loaded yet. The verifier takes its time for each, and
     /// checks several at once.
     fn load(&mut self, needs: &Needs) -> anyhow::Result<()> {
-        let calls = needs.events.iter().flat_map(|&event| names(event));
+        let calls = needs.calls.iter().flat_map(|call| call.parts());
         let calls = calls.map(|(name, _)| (name, "sys_exit"));
         let hooks = needs
             .hooks
@@ -403,19 +445,19 @@ fn kernel_types() -> anyhow::Result<Btf> {
 }
 
 /// What the table of interest has for a number.
-fn own_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
-    match wants(number) {
-        true => EVENT_BY_NUMBER[number] as u32 + 1,
+fn own_entry(number: usize, interest: &Interest) -> u32 {
+    match has(&interest.syscalls, number) {
+        true => CallProgram::of(interest, number).index() + 1,
         false => 0,
     }
 }
 
 /// The same for the call that this number is in a 32-bit program.
-fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
+fn foreign_entry(number: usize, interest: &Interest) -> u32 {
     if cfg!(not(target_arch = "x86_64")) {
-        return own_entry(number, wants);
+        return own_entry(number, interest);
     }
-    let wanted = |number: u16| number != NONE && wants(number.into());
+    let wanted = |number: u16| number != NONE && has(&interest.syscalls, number.into());
     let if_any = |any, entry| if any { entry } else { 0 };
     match IA32.get(number).copied().flatten() {
         Some(call) if call.adapt == Adapt::Socketcall => {
@@ -426,7 +468,7 @@ fn foreign_entry(number: usize, wants: &impl Fn(usize) -> bool) -> u32 {
             let mut calls = (0..IPC_MAX).filter_map(ipc_call);
             if_any(calls.any(|(number, _)| wanted(number)), foreign::IPC)
         }
-        Some(call) if call.number != NONE => own_entry(call.number.into(), wants),
+        Some(call) if call.number != NONE => own_entry(call.number.into(), interest),
         _ => 0,
     }
 }
@@ -455,22 +497,6 @@ fn load_program(
 /// Calls recorded at their entry, since there is no exit.
 fn never_returns(event: Event) -> bool {
     matches!(event, Event::Exit | Event::ExitGroup)
-}
-
-/// The programs of an event, with their places in the dispatcher's table.
-fn names(event: Event) -> impl Iterator<Item = (String, usize)> {
-    let name = match event.info().name {
-        "" => "call_syscall".to_owned(),
-        name => format!("call_{name}"),
-    };
-    let several = matches!(event, Event::Sendmmsg | Event::Recvmmsg);
-    (0..if several { MESSAGES_MAX } else { 1 }).map(move |message| {
-        let name = match message {
-            0 => name.clone(),
-            message => format!("{name}_{message}"),
-        };
-        (name, message_program(event, message))
-    })
 }
 
 /// What to say when the kernel does not want us.
@@ -585,8 +611,13 @@ mod tests {
         let (x86_64, aarch64) = (object("x86_64"), object("aarch64"));
         assert_eq!(names(&x86_64), names(&aarch64));
         for event in EVENT_BY_NUMBER.into_iter().filter(|&e| !never_returns(e)) {
-            for (name, _) in super::names(event) {
-                assert!(aarch64.programs.contains_key(&name), "{name}");
+            for bare in [false, true]
+                .into_iter()
+                .take(1 + usize::from(event.info().tells_of_fd()))
+            {
+                for (name, _) in (CallProgram { event, bare }).parts() {
+                    assert!(aarch64.programs.contains_key(&name), "{name}");
+                }
             }
         }
         for name in HOOKS.map(|(name, ..)| name).into_iter().chain([FIND_OWNER]) {
