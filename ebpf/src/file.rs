@@ -127,9 +127,11 @@ pub fn open_flags(file: u64, inode: u64) -> u32 {
 pub fn time(file: u64, seconds: At, rest: At) -> u64 {
     let inode = inode(file);
     let seconds: u64 = field(inode, seconds);
+    // Since 6.13 the highest bit says that somebody has asked for the time.
+    let rest = field::<u32>(inode, rest) & 0x7FFF_FFFF;
     seconds
         .wrapping_mul(1_000_000_000)
-        .wrapping_add(u64::from(field::<u32>(inode, rest)))
+        .wrapping_add(u64::from(rest))
 }
 
 /// [`exec`] flags of an executable.
