@@ -49,7 +49,7 @@ format+=' %proc.cwd %user.uid %user.name %evt.type %evt.res %fd.num %fd.name'
 # compare NAME COMMAND FILTER: the lines of sysdig, and ours.
 compare() {
     "$2" -r "$work/node.scap.gz" -p "*$format" "$3" |
-        grep -av '<unknown>' | sed 's/ *$//' >"$work/sysdig"
+        grep -av '<unknown>' | sed 's/ NULL$//; s/ *$//' >"$work/sysdig"
     "$engine" print -r "$work/node.scap.gz" -p "*$format" \
         'not evt.type in (rseq, getuid, geteuid, getgid, getegid, mmap)' |
         sed 's/ *$//' >"$work/ours"
