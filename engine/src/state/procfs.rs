@@ -610,6 +610,7 @@ mod tests {
         assert!(std::ptr::eq(&*thread.image, &*this.image));
         assert!(proc.thread(u32::MAX, |_| None).is_none());
     }
+
     #[test]
     fn each_process_is_taken_once() {
         let pids: Vec<u32> = (1..1000).collect();

@@ -429,7 +429,8 @@ mod tests {
 
     #[test]
     fn it_is_small() {
-        assert_eq!(size_of::<Thread>(), 216);
+        let size = size_of::<Thread>();
+        assert!(size <= 208, "{size} bytes");
     }
 
     #[test]
