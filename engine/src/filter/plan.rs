@@ -40,8 +40,6 @@ pub struct Plan {
     parts: Vec<Entry>,
     answers: usize,
     matchers: Vec<Matcher>,
-    /// For each field with a number a check that reads it.
-    fields: Vec<Option<Arc<Check>>>,
 }
 
 #[derive(Debug)]
@@ -105,7 +103,6 @@ impl<'s> Builder<'s> {
                 parts,
                 answers: 0,
                 matchers: Vec::new(),
-                fields: Vec::new(),
             },
             known: FxHashMap::default(),
             macros: Vec::new(),
@@ -337,14 +334,6 @@ impl Plan {
         });
         let (matchers, places) = matcher::gather(checks);
         self.matchers = matchers;
-        for entry in &self.parts {
-            if let Part::Check(check) = &entry.part
-                && let Some(slot) = check.slot
-            {
-                self.fields.resize(self.fields.len().max(slot + 1), None);
-                self.fields[slot] = Some(Arc::clone(check));
-            }
-        }
         let checks = self.parts.iter_mut().map(|entry| &mut entry.part);
         let checks = checks.filter(|part| matches!(part, Part::Check(_)));
         for (part, place) in checks.zip(places) {
@@ -447,12 +436,6 @@ impl Plan {
                 entry.part = Part::Check(Arc::clone(check));
             }
         }
-    }
-
-    /// A check that reads the field with this number.
-    #[inline]
-    pub fn field(&self, slot: u16) -> Option<&Check> {
-        self.fields.get(usize::from(slot))?.as_deref()
     }
 
     /// How many matchers there are.

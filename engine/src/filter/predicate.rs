@@ -196,14 +196,6 @@ pub struct Memo {
     /// For each field, one more than the position of its value; 0 where it
     /// was not read yet.
     fields: Vec<u16>,
-    /// The fields whose values were read, in that order.
-    read: Vec<u16>,
-    /// So many of them were read before anybody asked, and so many of these were
-    /// asked for since.
-    ahead: usize,
-    needed: usize,
-    /// Something was looked at that is no value of such a field.
-    looked: bool,
     /// For each part of a plan how often it held, while that is counted.
     seen: Vec<Seen>,
 }
@@ -245,9 +237,6 @@ impl<'a, 'm> Run<'a, 'm> {
         memo.answers.resize(shared.nodes.len(), 0);
         memo.fields.clear();
         memo.fields.resize(shared.fields, 0);
-        memo.read.clear();
-        memo.ahead = 0;
-        memo.looked = false;
         Self {
             ctx,
             shared,
@@ -317,48 +306,17 @@ impl<'a, 'm> Run<'a, 'm> {
 
     /// The value of an operand; that of a field is read once.
     fn value(&mut self, operand: &'a Operand, slot: Option<usize>) -> Option<Value<'a>> {
-        let Some((slot, position)) =
-            slot.and_then(|slot| Some((slot, self.memo.fields.get_mut(slot)?)))
-        else {
-            self.memo.looked = true;
+        let Some(position) = slot.and_then(|slot| self.memo.fields.get_mut(slot)) else {
             return operand.get(self.ctx);
         };
         if let Some(at) = position.checked_sub(1) {
-            self.memo.needed = self.memo.needed.max(usize::from(*position));
             return self.values.get(usize::from(at)).copied().flatten();
         }
         let value = operand.get(self.ctx);
         self.values.push(value);
-        self.memo.read.push(slot as u16);
         // With more fields than fit the rest is read each time.
         *position = u16::try_from(self.values.len()).unwrap_or(0);
         value
-    }
-
-    /// What was read so far was not asked for by any part.
-    pub fn read_ahead(&mut self) {
-        self.memo.ahead = self.values.len();
-        self.memo.needed = 0;
-    }
-
-    /// The fields that parts asked for, with their values, in the order in which
-    /// they were read; of those that were read ahead perhaps more.
-    pub fn needed(&self) -> impl Iterator<Item = (u16, Option<Value<'a>>)> {
-        let (ahead, needed) = (self.memo.ahead, self.memo.needed);
-        let fields = self.memo.read.iter().copied();
-        let all = fields.zip(self.values.iter().copied()).enumerate();
-        let all = all.filter(move |(at, _)| *at < needed || *at >= ahead);
-        all.map(|(_, read)| read)
-    }
-
-    /// Whether answers depend on these values alone.
-    pub fn depends_on_fields(&self) -> bool {
-        !self.memo.looked
-    }
-
-    /// Whether it is counted how often parts hold.
-    pub fn is_watched(&self) -> bool {
-        !self.memo.seen.is_empty()
     }
 
     /// Whether the shared condition with this number holds.
@@ -430,8 +388,7 @@ impl Check {
 
 impl Compare {
     /// Whether the values compare so.
-    pub fn holds<'a>(&'a self, run: &mut Run<'a, '_>) -> bool {
-        run.memo.looked = true;
+    pub fn holds<'a>(&'a self, run: &Run<'a, '_>) -> bool {
         let (left, right) = (self.left.get(run.ctx), self.right.get(run.ctx));
         let (Some(left), Some(right)) = (left, right) else {
             return false;

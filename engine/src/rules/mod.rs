@@ -8,7 +8,6 @@
 pub mod advice;
 pub mod append;
 pub mod collect;
-mod decisions;
 pub mod describe;
 pub mod diagnostic;
 pub mod exception;

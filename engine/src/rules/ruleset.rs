@@ -10,7 +10,6 @@ use falco_abi::event::{ALL, Event as Kind};
 use falco_abi::syscall::SYSCALL_MAX;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::decisions::Decisions;
 use super::files::RuleSource;
 use super::group::{Group, Way};
 use super::load::{self, LoadOptions, LoadResult};
@@ -141,19 +140,10 @@ pub struct Scratch {
     memo: Memo,
     text: String,
     positions: Vec<u32>,
-    decisions: Decisions,
     /// Events up to now, and with which of them the rules are watched or put in
     /// order.
     events: u64,
     turn: u64,
-}
-
-#[cfg(test)]
-impl Scratch {
-    /// How many events needed no rule lately.
-    pub(super) fn decided(&self) -> u32 {
-        self.decisions.known()
-    }
 }
 
 /// Finds the events that no rule tells apart.
@@ -400,7 +390,7 @@ impl Ruleset {
         self.group(self.by_kind.get(kind as usize)).is_some()
     }
 
-    fn candidates(&self, event: &Event<'_>) -> Option<(usize, &Group)> {
+    fn candidates(&self, event: &Event<'_>) -> Option<&Group> {
         let group = match event.kind {
             Kind::Syscall => self.by_syscall.get(event.header.syscall as usize),
             kind => self.by_kind.get(kind as usize),
@@ -408,9 +398,9 @@ impl Ruleset {
         self.group(group)
     }
 
-    fn group(&self, number: Option<&usize>) -> Option<(usize, &Group)> {
-        let group = number.and_then(|&number| Some((number, self.groups.get(number)?)));
-        group.filter(|(_, group)| !group.is_empty())
+    fn group(&self, number: Option<&usize>) -> Option<&Group> {
+        let group = number.and_then(|&number| self.groups.get(number));
+        group.filter(|group| !group.is_empty())
     }
 
     /// Before each event: now and then, what the rules are to be asked first is
@@ -446,36 +436,23 @@ impl Ruleset {
         scratch: &mut Scratch,
         sink: &mut impl FnMut(&RuleInfo, Alert),
     ) {
-        let Some((number, group)) = self.candidates(ctx.event) else {
+        let Some(group) = self.candidates(ctx.event) else {
             return;
         };
         let Scratch {
             memo,
             text,
             positions,
-            decisions,
             ..
         } = scratch;
         let mut run =
             Run::new(ctx, &self.shared, memo).with_parts(self.plan.answers(), self.plan.matchers());
-        // Counts are of events whose rules are asked.
-        let known = match run.is_watched() {
-            true => None,
-            false => decisions.no_rule_matches(number, &self.plan, &mut run),
-        };
-        if known == Some(true) {
-            return;
-        }
-        run.read_ahead();
         group.matching(&self.plan, &mut run, positions, |at, run| {
             if let Some(rule) = self.rules.get(at) {
                 sink(&rule.info, self.alert(rule, run, text));
             }
             self.match_all
         });
-        if known.is_some() && positions.is_empty() && run.depends_on_fields() {
-            decisions.learn(number, &run);
-        }
     }
 
     /// Evaluates each rule that the event can concern by itself, without what it
