@@ -29,6 +29,9 @@
 
 mod native;
 mod scap;
+#[cfg(target_arch = "x86_64")]
+#[path = "fields/vfork.rs"]
+mod vfork;
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -124,34 +127,7 @@ fn write_program() -> std::io::Result<()> {
 /// Starts [`PROGRAM`] with nothing but the two system calls; its process id.
 #[cfg(target_arch = "x86_64")]
 fn start_program() -> i32 {
-    const PATH: &[u8] = b"/tmp/least-program\0";
-    let arguments = [PATH.as_ptr(), std::ptr::null()];
-    let environment = [std::ptr::null::<u8>()];
-    let child: i64;
-    // SAFETY: The child has our memory and our stack until it runs another
-    // program: it makes two system calls and touches neither.
-    unsafe {
-        std::arch::asm!(
-            "syscall",
-            "test eax, eax",
-            "jnz 2f",
-            "mov eax, {execve}",
-            "syscall",
-            "mov edi, 127",
-            "mov eax, {exit}",
-            "syscall",
-            "2:",
-            execve = const libc::SYS_execve,
-            exit = const libc::SYS_exit,
-            inlateout("rax") libc::SYS_vfork => child,
-            in("rdi") PATH.as_ptr(),
-            in("rsi") arguments.as_ptr(),
-            in("rdx") environment.as_ptr(),
-            lateout("rcx") _,
-            lateout("r11") _,
-        );
-    }
-    i32::try_from(child).unwrap_or(-1)
+    vfork::vfork(c"/tmp/least-program").unwrap_or(-1)
 }
 
 #[cfg(not(target_arch = "x86_64"))]

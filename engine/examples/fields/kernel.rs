@@ -81,34 +81,8 @@ pub(crate) fn fork_by_clone3(flags: i32) -> io::Result<usize> {
 /// Starts a program in a process that has our memory until then.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn vfork(path: &str) -> io::Result<usize> {
-    let path = text(path);
-    let arguments = [path.as_ptr(), std::ptr::null()];
-    let environment = [std::ptr::null::<libc::c_char>()];
-    let child: isize;
-    // SAFETY: The child has our memory and our stack until it runs another
-    // program: it makes two system calls and touches neither.
-    unsafe {
-        std::arch::asm!(
-            "syscall",
-            "test eax, eax",
-            "jnz 2f",
-            "mov eax, {execve}",
-            "syscall",
-            "mov edi, 1",
-            "mov eax, {exit}",
-            "syscall",
-            "2:",
-            execve = const libc::SYS_execve,
-            exit = const libc::SYS_exit,
-            inlateout("rax") libc::SYS_vfork as isize => child,
-            in("rdi") path.as_ptr(),
-            in("rsi") arguments.as_ptr(),
-            in("rdx") environment.as_ptr(),
-            lateout("rcx") _,
-            lateout("r11") _,
-        );
-    }
-    usize::try_from(child).map_err(|_| io::Error::other("vfork"))
+    let pid = crate::vfork::vfork(&text(path))?;
+    usize::try_from(pid).map_err(io::Error::other)
 }
 
 /// The same where there is no such call.

@@ -17,6 +17,8 @@ mod processes;
 mod scene;
 mod sockets;
 mod table;
+#[cfg(target_arch = "x86_64")]
+mod vfork;
 
 use anyhow::bail;
 
