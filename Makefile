@@ -40,7 +40,7 @@ stress: ## Stress the module in the virtual node for ten minutes (SOAK=SECONDS)
 	@SOAK='$(SOAK)' tests/kernel.sh node stress
 
 test-ebpf: ## Test the eBPF programs with the kernel of the virtual node
-	@tests/kernel.sh node ebpf
+	@tests/kernel.sh node ebpf scenario-ebpf
 
 test-kernel: ## Test the module with another kernel of Debian's (KERNEL_SUITE=SUITE)
 	@tests/kernel.sh '$(KERNEL_SUITE)' fast stress

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs jobs of the fast node with a kernel that is not its own, or for longer than every day.
+# Runs jobs of the node with a kernel that is not its own, or that are not for every day.
 #
 #   kernel.sh KERNEL JOB...     KERNEL is node for its own, checked for the same when it looks after
 #                               its memory as well as it can, debug for one that looks for mistakes
@@ -14,7 +14,7 @@ cd "$TOP"
 
 kernel="${1:?a kernel is needed}"
 shift
-options=(--fast --time-limit "$((3600 + ${SOAK:-0}))")
+options=(--time-limit "$((3600 + ${SOAK:-0}))")
 case "$kernel" in
 node) ;;
 # Red zones and poison around and in every object, whose place now and then is a page of its own.
@@ -37,9 +37,11 @@ for job in "$@"; do
     if [ "$job" = ebpf ] && [ -z "${FALCO_EXAMPLES:-}" ]; then
         cargo test --quiet --locked --package falco-engine --test ebpf_programs --no-run
     fi
+    node=(--fast)
+    [[ "$job" != scenario* ]] || node=()
     step "$job on the kernel $(node_kernel "$(kernel_node)")"
     "$NODE_DIR/job.sh" "$job" "$TOP/target/job/$job-$kernel"
-    "$NODE_DIR/boot.sh" "${options[@]}" --log "$TOP/target/test/$job-$kernel" \
+    "$NODE_DIR/boot.sh" "${node[@]}" "${options[@]}" --log "$TOP/target/test/$job-$kernel" \
         "$TOP/target/job/$job-$kernel" || {
         printf 'FAIL %s on the kernel %s: %s\n' "$job" "$kernel" "$TOP/target/test/$job-$kernel"
         failed=1

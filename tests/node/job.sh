@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Puts together what a job takes along to the node.
 #
-#   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, deb, runtimes, stress, cost or
-#                              latency
+#   job.sh NAME DIRECTORY      NAME is fast, ebpf, scenario, scenario-ebpf (without the module),
+#                              deb, runtimes, stress, cost or latency
 #
 # FLOOD is how many containers the runtimes are to start in a row, where that is told; SOAK for how
 # many seconds the threads of the stress make calls.
@@ -30,7 +30,7 @@ overlay() {
 
 rm -rf "$job"
 mkdir -p "$job"
-cp -a "$NODE_DIR/$name/." "$job/"
+cp -a "$NODE_DIR/${name%-ebpf}/." "$job/"
 cp "$NODE_DIR/checks.sh" "$job/"
 case "$name" in
 fast)
@@ -80,7 +80,8 @@ latency)
     cp "$engine" "$optimized/latency" "$job/"
     cp "${FALCO_KMOD:-$("$TOP/kmod/build.sh" --node)}" "$job/falco_kmod.ko"
     ;;
-scenario)
+scenario | scenario-ebpf)
+    [ "$name" = scenario ] || : >"$job/ebpf"
     cp "$NODE_DIR/service.sh" "$examples"/{collector,cri-pod,latency} "$job/"
     cp "$NODE_DIR/latency/rules.yaml" "$job/latency.yaml"
     # The tree as somebody has it who cloned it and built the engine elsewhere: on the node
