@@ -305,6 +305,24 @@ static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
     codes
 };
 
+/// How result and number are encoded, which are no arguments.
+const RETURN_CODE: u8 = Source::Return.register();
+const NUMBER_CODE: u8 = Source::Number.register();
+
+const _: () = {
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let mut p = 0;
+        while p < EVENTS[e].params.len() {
+            let code = EVENTS[e].params[p].register;
+            let other = code != NO_REGISTER && code % 8 >= RESULT as u8;
+            assert!(!other || matches!(code, RETURN_CODE | NUMBER_CODE));
+            p += 1;
+        }
+        e += 1;
+    }
+};
+
 /// The record of a call of which all parameters are in the registers. Arguments are
 /// asked for when they are needed, which most are not.
 #[inline(always)]
@@ -336,11 +354,9 @@ pub(crate) fn numbers(
 /// A register as [`Source::register`] encodes it. What most records have is first.
 #[inline(always)]
 fn register(code: u8, number: usize, argument: &impl Fn(usize) -> usize, result: i64) -> u64 {
-    const RETURN: u8 = Source::Return.register();
-    const NUMBER: u8 = Source::Number.register();
     match code {
-        RETURN => result as u64,
-        NUMBER => number as u32 as u64,
+        RETURN_CODE => result as u64,
+        NUMBER_CODE => number as u32 as u64,
         _ => plain(argument(usize::from(code) % 8) as u64, code),
     }
 }
