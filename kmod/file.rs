@@ -71,7 +71,9 @@ impl OpenFile {
     /// `mm` is valid.
     pub(crate) unsafe fn of_executable(mm: *mut bindings::mm_struct) -> Option<Self> {
         // SAFETY: The caller vouches for `mm`; the result is null or counted.
-        Self::counted(unsafe { bindings::get_file_active(&raw mut (*mm).__bindgen_anon_1.exe_file) })
+        Self::counted(unsafe {
+            bindings::get_file_active(&raw mut (*mm).__bindgen_anon_1.exe_file)
+        })
     }
 
     /// Writes the path under which the task's root reaches the file.
