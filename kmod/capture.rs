@@ -4,13 +4,13 @@
 
 use crate::abi::event::{Event, Field, Source, ABOUT_FD, CWD, EVENTS, NO_REGISTER, RETURNED};
 use crate::abi::flags;
-use crate::abi::record::flag;
+use crate::abi::record::{flag, Span};
 use crate::buffers::{self, Message, Vector};
 use crate::file::{self, Layer, OpenFile};
-use crate::record::{Filled, Numbers, Record};
+use crate::record::{bytes_at, Filled, Numbers, Record, WithBytes};
 use crate::socket::{self, Room, Socket};
 use crate::task::{self, Facts, Task};
-use crate::user::{self, PATH_MAX};
+use crate::user::{self, Few, FEW, PATH_MAX};
 use crate::values;
 
 /// The kernel's `AT_FDCWD`.
@@ -203,6 +203,8 @@ const IN_REGISTERS: [bool; EVENTS.len()] = {
 pub(crate) enum Way {
     /// Its registers are all there is.
     Registers,
+    /// The same, and bytes that went through: see [`bytes`].
+    Bytes,
     /// Its parameters are looked up.
     Parameters,
     /// The same, unless it succeeded: then the start of the program was recorded.
@@ -219,6 +221,8 @@ static WAYS: [Way; EVENTS.len()] = {
     while e < EVENTS.len() {
         if IN_REGISTERS[e] {
             ways[e] = Way::Registers;
+        } else if MOVED[e].is_some() {
+            ways[e] = Way::Bytes;
         }
         e += 1;
     }
@@ -237,6 +241,54 @@ pub(crate) fn way(event: Event) -> Way {
     WAYS[event as usize]
 }
 
+/// Bytes that go through a descriptor, of an event that has but registers besides.
+#[derive(Clone, Copy)]
+struct Moved {
+    /// The argument with their address.
+    address: u8,
+    /// The register that says how many, unless the result is less.
+    len: u8,
+    /// How many parameters have slots.
+    slots: u8,
+    /// The others, as bits.
+    missing: u64,
+}
+
+/// The events of which this is so where nobody asks what the descriptor is.
+static MOVED: [Option<Moved>; EVENTS.len()] = {
+    let mut events = [None; EVENTS.len()];
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let (params, slots) = (EVENTS[e].params, EVENTS[e].bare_slots());
+        let mut only = slots <= REGISTERS;
+        let mut p = 0;
+        while p < slots {
+            let (address, len) = match params[p].source {
+                Source::Sent(address, len) => (address, len),
+                Source::Received(address) => (address, RESULT as u8),
+                _ => {
+                    only &= params[p].register != NO_REGISTER;
+                    p += 1;
+                    continue;
+                }
+            };
+            only &= events[e].is_none();
+            events[e] = Some(Moved {
+                address,
+                len,
+                slots: slots as u8,
+                missing: UNSURE[e] & !(1 << p),
+            });
+            p += 1;
+        }
+        if !only {
+            events[e] = None;
+        }
+        e += 1;
+    }
+    events
+};
+
 /// The registers of such events' parameters, close together.
 static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
     let mut codes = [[NO_REGISTER; REGISTERS]; EVENTS.len()];
@@ -251,6 +303,24 @@ static CODES: [[u8; REGISTERS]; EVENTS.len()] = {
         e += 1;
     }
     codes
+};
+
+/// How result and number are encoded, which are no arguments.
+const RETURN_CODE: u8 = Source::Return.register();
+const NUMBER_CODE: u8 = Source::Number.register();
+
+const _: () = {
+    let mut e = 0;
+    while e < EVENTS.len() {
+        let mut p = 0;
+        while p < EVENTS[e].params.len() {
+            let code = EVENTS[e].params[p].register;
+            let other = code != NO_REGISTER && code % 8 >= RESULT as u8;
+            assert!(!other || matches!(code, RETURN_CODE | NUMBER_CODE));
+            p += 1;
+        }
+        e += 1;
+    }
 };
 
 /// The record of a call of which all parameters are in the registers. Arguments are
@@ -276,16 +346,69 @@ pub(crate) fn numbers(
                 let call = Call::new(number, core::array::from_fn(&argument), result);
                 call.computed(&event.info().params[i].source).unwrap_or(0)
             }
-            code => {
-                let value = match usize::from(code) % 8 {
-                    RESULT => result as u64,
-                    NUMBER => number as u64,
-                    n => argument(n) as u64,
-                };
-                plain(value, code)
-            }
+            code => register(code, number, &argument, result),
         },
     }
+}
+
+/// A register as [`Source::register`] encodes it. What most records have is first.
+#[inline(always)]
+fn register(code: u8, number: usize, argument: &impl Fn(usize) -> usize, result: i64) -> u64 {
+    match code {
+        RETURN_CODE => result as u64,
+        NUMBER_CODE => number as u32 as u64,
+        _ => plain(argument(usize::from(code) % 8) as u64, code),
+    }
+}
+
+/// The record of a call with bytes that went through and otherwise numbers, where nobody
+/// asks what the descriptor is. The bytes are read into `room`; `None`: they cannot be, or
+/// there is not enough of it. May sleep.
+#[inline(always)]
+pub(crate) fn bytes<'r>(
+    event: Event,
+    task: Task,
+    number: usize,
+    argument: impl Fn(usize) -> usize,
+    result: i64,
+    limits: &Limits,
+    room: &'r mut Few,
+) -> Option<WithBytes<'r, impl Fn(usize) -> u64>> {
+    let moved = MOVED[event as usize].as_ref()?;
+    if limits.snaplen > FEW || limits.port_snaplen > limits.snaplen {
+        return None;
+    }
+    let whole = match (usize::try_from(result), usize::from(moved.len)) {
+        (Ok(moved), RESULT) => moved,
+        (Ok(moved), len) => argument(len).min(moved),
+        (Err(_), RESULT) => return None,
+        (Err(_), len) => argument(len),
+    };
+    let len = whole.min(limits.snaplen);
+    let bytes = room.read(argument(moved.address.into()), len).ok()?;
+    let slots = usize::from(moved.slots);
+    let span = Span {
+        offset: bytes_at(slots) as u32,
+        len: len as u32,
+    };
+    let codes = &CODES[event as usize];
+    let numbers = Numbers {
+        event,
+        tid: task.tid(),
+        pid: task.pid(),
+        syscall: number as u32,
+        flags: if len < whole { flag::TRUNCATED } else { 0 },
+        value: move |i: usize| match codes[i % REGISTERS] {
+            NO_REGISTER => span.pack(),
+            code => register(code, number, &argument, result),
+        },
+    };
+    Some(WithBytes {
+        numbers,
+        slots,
+        missing: moved.missing,
+        bytes,
+    })
 }
 
 /// Slots of each event's records, whole and bare.
@@ -342,13 +465,14 @@ pub(crate) fn syscall(record: &mut Record<'_>, event: Event, call: &Call, limits
     let params = params.get(..record.slots()).unwrap_or(params);
     let mut slot = 0;
     while let Some(param) = params.get(slot) {
-        slot += match param.register {
+        let put = match param.register {
             NO_REGISTER => reader.put(record, slot, &param.source),
             code => {
                 record.expected(slot, call.register(code));
                 1
             }
         };
+        slot = slot.wrapping_add(put);
     }
     match event {
         Event::Execve => failed_exec(record, call, 0, limits),

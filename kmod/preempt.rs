@@ -17,10 +17,8 @@ impl Guard {
     /// Turns preemption off. Nothing may sleep until the guard is dropped.
     #[inline]
     pub(crate) fn new() -> Self {
-        shim::falco_preempt_disable();
         Self {
-            // SAFETY: Reading the number of the CPU is always allowed.
-            cpu: unsafe { kernel::bindings::raw_smp_processor_id() as usize },
+            cpu: shim::falco_preempt_disable() as usize,
             _task: PhantomData,
         }
     }

@@ -22,6 +22,7 @@ use crate::session::Session;
 use crate::shim;
 use crate::task::Task;
 use crate::tracepoint::Probe;
+use crate::user::Few;
 
 /// When a hook is wanted.
 enum Wanted {
@@ -376,24 +377,72 @@ unsafe fn wanted(session: &Session, regs: *mut bindings::pt_regs, number: usize,
         // SAFETY: By contract.
         return unsafe { foreign_returned(session, regs, number, result) };
     }
-    let way = capture::way(event);
-    if way != Way::Registers {
+    let (way, result) = (capture::way(event), shown(result));
+    if way == Way::Registers {
+        let task = Task::current();
+        // None of these events has priority.
+        if !is_left_out(session, result) && takes(session, event, false, task) {
+            // SAFETY: By contract.
+            let argument = |n: usize| unsafe { argument(regs, n) };
+            session.publish(&mut capture::numbers(
+                event, task, number, argument, result, 0,
+            ));
+        }
+    } else if way == Way::Bytes && !session.wants_descriptor(number) {
         // SAFETY: By contract.
-        return returned(session, event, way, unsafe {
-            &native(regs, number, shown(result))
-        });
+        unsafe { moved(session, event, regs, number, result) };
+    } else {
+        // SAFETY: By contract.
+        unsafe { looked_up(session, event, way, regs, number, result) };
     }
-    let result = shown(result);
-    let task = Task::current();
-    // None of these events has priority.
-    if is_left_out(session, result) || !takes(session, event, false, task) {
+}
+
+/// Records a call through which bytes went, of which nobody asks what the descriptor is.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[inline(never)]
+unsafe fn moved(
+    session: &Session,
+    event: Event,
+    regs: *mut bindings::pt_regs,
+    number: usize,
+    result: i64,
+) {
+    if is_left_out(session, result) {
         return;
     }
+    let (task, mut room) = (Task::current(), Few::new());
     // SAFETY: By contract.
     let argument = |n: usize| unsafe { argument(regs, n) };
-    session.publish(&mut capture::numbers(
-        event, task, number, argument, result, 0,
-    ));
+    let limits = session.limits();
+    match capture::bytes(event, task, number, argument, result, limits, &mut room) {
+        // None of these events has priority.
+        Some(mut record) if takes(session, event, false, task) => session.publish(&mut record),
+        Some(_) => {}
+        // SAFETY: By contract.
+        None => unsafe { looked_up(session, event, Way::Bytes, regs, number, result) },
+    }
+}
+
+/// Records a call of a 64-bit program whose parameters are looked up.
+///
+/// # Safety
+///
+/// `regs` are those of the calling task's system call.
+#[inline(never)]
+unsafe fn looked_up(
+    session: &Session,
+    event: Event,
+    way: Way,
+    regs: *mut bindings::pt_regs,
+    number: usize,
+    result: i64,
+) {
+    // SAFETY: By contract.
+    let call = unsafe { native(regs, number, result) };
+    returned(session, event, way, &call);
 }
 
 /// Whether it is a failed call, which are not wanted.

@@ -6,6 +6,13 @@ use crate::abi::event::{Event, EventInfo};
 use crate::abi::record::{flag, padded, Span, HEADER_SIZE, MAX_RECORD, MAX_SLOTS, NO_SYSCALL};
 use crate::memory::Words;
 
+/// Where in a record with so many slots bytes begin.
+#[inline(always)]
+pub(crate) const fn bytes_at(slots: usize) -> usize {
+    // No table comes near the end of the numbers.
+    HEADER_SIZE.wrapping_add(slots.wrapping_mul(8))
+}
+
 /// A record being built. What does not fit is cut and flagged, never written
 /// elsewhere.
 pub(crate) struct Record<'a> {
@@ -34,9 +41,9 @@ impl<'a> Record<'a> {
         Self {
             buffer,
             slots,
-            len: HEADER_SIZE + 8 * slots,
-            // The table has no event with more than 64 parameters.
-            missing: u64::MAX >> (64 - event.info().params.len()),
+            len: bytes_at(slots),
+            // The table has no event with more than 64 parameters, and none without.
+            missing: u64::MAX.wrapping_shr(64_u32.wrapping_sub(event.info().params.len() as u32)),
             flags: 0,
             event,
             priority,
@@ -120,7 +127,8 @@ impl<'a> Record<'a> {
         write: impl FnOnce(&mut [u8]) -> Filled,
     ) {
         let start = self.len;
-        let end = self.buffer.len().min(start + limit);
+        // No limit comes near the end of the numbers.
+        let end = self.buffer.len().min(start.wrapping_add(limit));
         let len = match write(&mut self.buffer[start..end]) {
             Filled::Whole(len) => len,
             Filled::Cut(len) => {
@@ -234,7 +242,8 @@ impl Finished for Record<'_> {
             let kept = u64::from_le_bytes(last) & !(u64::MAX << bits);
             word.copy_from_slice(&kept.to_le_bytes());
         }
-        let mut missing = self.missing & u64::MAX >> (64 - self.slots);
+        let with_slots = u64::MAX.wrapping_shr(64_u32.wrapping_sub(self.slots as u32));
+        let mut missing = self.missing & with_slots;
         while missing != 0 {
             let at = HEADER_SIZE + 8 * missing.trailing_zeros() as usize;
             self.buffer[at..at + 8].copy_from_slice(&[0; 8]);
@@ -277,27 +286,79 @@ impl<F: Fn(usize) -> u64> Finished for Numbers<F> {
 
     #[inline]
     fn len(&self) -> usize {
-        HEADER_SIZE + 8 * self.event.info().params.len()
+        bytes_at(self.event.info().params.len())
     }
 
     #[inline]
     fn write(&mut self, cpu: usize, ts: u64, to: &mut Words<'_>) {
+        let (len, slots) = (Finished::len(self), self.event.info().params.len());
+        self.write_slots((len, slots, 0), cpu, ts, to);
+    }
+}
+
+impl<F: Fn(usize) -> u64> Numbers<F> {
+    /// Writes header and slots of a record with this length, so many slots, and these
+    /// parameters without a value.
+    #[inline(always)]
+    fn write_slots(
+        &self,
+        (len, slots, missing): (usize, usize, u64),
+        cpu: usize,
+        ts: u64,
+        to: &mut Words<'_>,
+    ) {
         Header {
-            len: Finished::len(self),
+            len,
             event: self.event,
             cpu,
             ts,
-            missing: 0,
-            slots: self.event.info().params.len(),
+            missing,
+            slots,
             tid: self.tid,
             pid: self.pid,
             flags: self.flags,
             syscall: self.syscall,
         }
         .write(to);
-        for i in 0..self.event.info().params.len() {
+        for i in 0..slots {
             to.put((self.value)(i));
         }
+    }
+}
+
+/// The same with bytes behind the numbers, which one of these refers to. Its event has
+/// no priority.
+pub(crate) struct WithBytes<'a, F> {
+    pub(crate) numbers: Numbers<F>,
+    /// How many parameters have slots.
+    pub(crate) slots: usize,
+    /// The others, as bits.
+    pub(crate) missing: u64,
+    /// Whole words.
+    pub(crate) bytes: &'a [u8],
+}
+
+impl<F: Fn(usize) -> u64> Finished for WithBytes<'_, F> {
+    #[inline]
+    fn event(&self) -> Event {
+        self.numbers.event
+    }
+
+    #[inline]
+    fn priority(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        bytes_at(self.slots).wrapping_add(self.bytes.len())
+    }
+
+    #[inline]
+    fn write(&mut self, cpu: usize, ts: u64, to: &mut Words<'_>) {
+        let shape = (Finished::len(self), self.slots, self.missing);
+        self.numbers.write_slots(shape, cpu, ts, to);
+        to.copy(self.bytes);
     }
 }
 

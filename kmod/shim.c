@@ -27,9 +27,11 @@
 
 #include "shim.h"
 
-void falco_preempt_disable(void)
+/* Turns preemption off; the CPU that we then stay on. */
+unsigned int falco_preempt_disable(void)
 {
 	preempt_disable_notrace();
+	return raw_smp_processor_id();
 }
 
 void falco_preempt_enable(void)
@@ -171,6 +173,10 @@ int falco_overlay_layer(const struct file *file)
 /* Up to this many bytes a loop over words is cheaper than the general copy. */
 #define WORDWISE 256
 
+/* The bytes from `at` on, as many as the type has. */
+#define COPY_AT(type, at)                                                          \
+	unsafe_get_user(*(type *)(to + (at)), (const type __user *)(from + (at)), fault)
+
 /* Copies from user memory into a buffer of ours, without the look at the buffer. */
 unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned long len)
 {
@@ -178,12 +184,16 @@ unsigned long falco_copy_from_user(void *to, const void __user *from, unsigned l
 
 	might_fault();
 	if (len <= WORDWISE && user_read_access_begin(from, len)) {
+		for (; done + 4 * sizeof(u64) <= len; done += 4 * sizeof(u64)) {
+			COPY_AT(u64, done);
+			COPY_AT(u64, done + sizeof(u64));
+			COPY_AT(u64, done + 2 * sizeof(u64));
+			COPY_AT(u64, done + 3 * sizeof(u64));
+		}
 		for (; done + sizeof(u64) <= len; done += sizeof(u64))
-			unsafe_get_user(*(u64 *)(to + done), (const u64 __user *)(from + done),
-					fault);
+			COPY_AT(u64, done);
 		for (; done < len; done++)
-			unsafe_get_user(*(u8 *)(to + done), (const u8 __user *)(from + done),
-					fault);
+			COPY_AT(u8, done);
 		user_read_access_end();
 		return 0;
 fault:

@@ -26,7 +26,7 @@ struct falco_ends {
 	u8 remote[16];
 };
 
-void falco_preempt_disable(void);
+unsigned int falco_preempt_disable(void);
 void falco_preempt_enable(void);
 void falco_tracepoint_synchronize(void);
 bool falco_tracepoint_is_faultable(struct tracepoint *tp);

@@ -18,7 +18,7 @@ pub(crate) struct Ends {
 // The kernel's own structures, with empty ones among them as C has them.
 #[allow(improper_ctypes)]
 unsafe extern "C" {
-    pub(crate) safe fn falco_preempt_disable();
+    pub(crate) safe fn falco_preempt_disable() -> c_uint;
     pub(crate) safe fn falco_tracepoint_synchronize();
     pub(crate) safe fn falco_compat_syscall() -> bool;
     pub(crate) safe fn falco_rename_begin() -> u32;

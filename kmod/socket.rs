@@ -25,7 +25,7 @@ impl<'a> Socket<'a> {
     /// The socket of a file, if it is one.
     #[inline]
     pub(crate) fn of_file(file: &'a OpenFile) -> Option<Self> {
-        // SAFETY: The file is counted, and with it the socket, for as long as
+        // SAFETY: The file is valid, and with it the socket, for as long as
         // it is borrowed.
         let socket = NonNull::new(unsafe { shim::falco_socket_of(file.as_ptr()) })?;
         Some(Self(socket, PhantomData))
@@ -34,7 +34,7 @@ impl<'a> Socket<'a> {
     /// Both ends of an internet socket, and the family.
     fn ends(&self) -> (u16, Ends) {
         let mut ends = Ends::default();
-        // SAFETY: The socket is counted, so it has its `sk`.
+        // SAFETY: The socket is valid, so it has its `sk`.
         let family = unsafe { shim::falco_inet_ends(self.0.as_ptr(), &mut ends) };
         (family, ends)
     }
@@ -84,7 +84,7 @@ impl<'a> Socket<'a> {
     fn named_address<'r>(&self, peer: bool, room: &'r mut Room) -> Option<Address<'r>> {
         let socket = self.0.as_ptr();
         let to = room.0.as_mut_ptr().cast::<bindings::sockaddr>();
-        // SAFETY: The socket is counted; the room is as large as any address. May sleep.
+        // SAFETY: The socket is valid; the room is as large as any address. May sleep.
         let len = unsafe {
             if peer {
                 bindings::kernel_getpeername(socket, to)
@@ -135,20 +135,20 @@ impl<'a> Socket<'a> {
 
     /// Its protocol.
     pub(crate) fn protocol(&self) -> u16 {
-        // SAFETY: The socket is counted, so it has its `sk`.
+        // SAFETY: The socket is valid, so it has its `sk`.
         unsafe { shim::falco_socket_protocol(self.0.as_ptr()) }
     }
 
     /// Whether it has its other end for good; also of one for datagrams.
     pub(crate) fn is_connected(&self) -> bool {
-        // SAFETY: The socket is counted, so it has its `sk`.
+        // SAFETY: The socket is valid, so it has its `sk`.
         unsafe { shim::falco_socket_connected(self.0.as_ptr()) }
     }
 
     /// Length and limit of the accept queue.
     pub(crate) fn queue(&self) -> (u32, u32) {
         let (mut len, mut max) = (0, 0);
-        // SAFETY: The socket is counted, so it has its `sk`.
+        // SAFETY: The socket is valid, so it has its `sk`.
         unsafe { shim::falco_accept_queue(self.0.as_ptr(), &mut len, &mut max) };
         (len, max)
     }

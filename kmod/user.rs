@@ -51,6 +51,35 @@ pub(crate) fn into(address: usize, room: &mut [MaybeUninit<u8>]) -> Result<&[u8]
     }
 }
 
+/// Most bytes that [`Few`] takes.
+pub(crate) const FEW: usize = 128;
+
+/// Room on the stack for a few bytes of user memory, in whole words.
+pub(crate) struct Few([MaybeUninit<u64>; FEW / 8 + 1]);
+
+impl Few {
+    /// Not written yet.
+    #[inline(always)]
+    pub(crate) fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; _])
+    }
+
+    /// Reads so many bytes, at most [`FEW`]: as whole words, with zeros behind the
+    /// bytes. May sleep.
+    #[inline]
+    pub(crate) fn read(&mut self, address: usize, len: usize) -> Result<&[u8]> {
+        let len = len.min(FEW);
+        self.0[len / 8].write(0);
+        let to = self.0.as_mut_ptr().cast::<u8>();
+        // SAFETY: The room has `FEW` bytes; a bad address is an error, not a fault.
+        match unsafe { shim::falco_copy_from_user(to, address, len) } {
+            // SAFETY: All words of it were written, the last by us before.
+            0 => Ok(unsafe { core::slice::from_raw_parts(to, len.wrapping_add(7) & !7) }),
+            _ => Err(EFAULT),
+        }
+    }
+}
+
 /// Reads a number. May sleep.
 pub(crate) fn word(address: usize) -> Result<u64> {
     let mut word = [0; 8];

@@ -303,8 +303,8 @@ fn made_up(scratch: &mut Scratch, entry: u64, name: [u64; 2]) {
 /// access where that can be.
 #[inline(always)]
 fn whole_entry(entry: u64) -> (bool, u64, [u64; 2]) {
-    if at(At::EntryParent) == at(At::EntryHashed) + 8
-        && at(At::EntryName) == at(At::EntryParent) + 8
+    if are_neighbours(At::EntryHashed, At::EntryParent)
+        && are_neighbours(At::EntryParent, At::EntryName)
     {
         let [hashed, parent, len, name] = field::<[u64; 4]>(entry, At::EntryHashed);
         (hashed == 0, parent, [len, name])
@@ -318,7 +318,7 @@ fn whole_entry(entry: u64) -> (bool, u64, [u64; 2]) {
 /// has its length in the upper half of the first word.
 #[inline(always)]
 fn parent_and_name(entry: u64) -> (u64, [u64; 2]) {
-    if at(At::EntryName) == at(At::EntryParent) + 8 {
+    if are_neighbours(At::EntryParent, At::EntryName) {
         let [parent, len, name] = field(entry, At::EntryParent);
         (parent, [len, name])
     } else {

@@ -64,7 +64,7 @@ pub fn pointer(base: u64, to: At) -> u64 {
     field(base, to)
 }
 
-/// Whether this kernel has two pointers of a structure side by side.
+/// Whether this kernel has one field of a structure, a pointer, right before another.
 #[inline(always)]
 pub fn are_neighbours(first: At, second: At) -> bool {
     at(second) == at(first) + 8

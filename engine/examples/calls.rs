@@ -10,7 +10,7 @@ use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use falco_abi::control::Setup;
+use falco_abi::control::{SNAPLEN_DEFAULT, Setup};
 use falco_abi::event::{ABOUT_FD, Event as Kind, Source as From};
 use falco_abi::flags::{clone, open};
 use falco_abi::record::flag;
@@ -1704,6 +1704,48 @@ fn bare(t: &mut Tester) -> anyhow::Result<()> {
         want.push(("*", Want::Any));
         let other = if has("newfd") { 99 } else { address(&room) };
         t.once(call.name, &[int(fd), other, 8], &want)?;
+    }
+    moved(t)
+}
+
+/// Of the same calls, bytes of all kinds of lengths, at all kinds of addresses.
+fn moved(t: &mut Tester) -> anyhow::Result<()> {
+    let file = text("/tmp/calls/moved");
+    let fd = raw(
+        number("openat"),
+        &[int(-100), address(&*file), 0o102, 0o600],
+    );
+    let bytes: Vec<u8> = (0..=u8::MAX).collect();
+    let room = [0u8; 256];
+    for len in [
+        0, 1, 7, 8, 9, 31, 32, 33, 63, 64, 65, 79, 80, 81, 127, 128, 129, 200,
+    ] {
+        let data = &bytes[len % 8..][..len];
+        let cut = len.min(SNAPLEN_DEFAULT as usize);
+        for (name, at, size) in [
+            ("pwrite64", address(data), len),
+            ("pread64", address(&room), 256),
+        ] {
+            t.drain()?;
+            let result = raw(number(name), &[int(fd), at, size, 0]);
+            let want = want! { res: len as i64, data: &data[..cut], fd: fd, size: size as i64, pos: 0, path: Want::Nothing, kind: Want::Nothing, tuple: Want::Nothing, addr: Want::Nothing, proto: Want::Nothing, connected: Want::Nothing };
+            let (tid, call) = (std::process::id(), number(name));
+            let found = t.find(
+                |e| e.header.tid == tid && e.header.syscall == call,
+                |e| (e.header.flags, differences(e, Some(result), &want)),
+            )?;
+            t.checks += 1;
+            let flags = if cut < len { flag::TRUNCATED } else { 0 };
+            if found
+                .as_ref()
+                .is_none_or(|(is, differs)| *is != flags || !differs.is_empty())
+            {
+                t.fail(&format!("{name} of {len} bytes: {found:?}, flags {flags}"));
+            }
+        }
+    }
+    for nowhere in NOWHERE {
+        t.bad("pwrite64", 1, &[int(fd), nowhere, 64, 0])?;
     }
     Ok(())
 }
