@@ -379,6 +379,8 @@ fn processor_time() -> Duration {
 fn scan(what: &str, root: &Path) {
     let containers = Arc::new(Containers::new());
     let mut state = State::of_host(root, containers).expect("a thread");
+    // No rule that is shipped asks for them.
+    state.keep_environments(false);
     let (start, before) = (Instant::now(), processor_time());
     let threads = state.scan();
     let (time, used) = (start.elapsed(), processor_time() - before);
@@ -393,13 +395,22 @@ fn scan(what: &str, root: &Path) {
         verdict(each * 20_000.0 < 1.0),
     );
     // The start does not wait for it: it is read when an event needs it, and in pauses.
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor_time());
     state.read_open_files();
-    let time = start.elapsed();
+    let (time, used) = (start.elapsed(), processor_time() - before);
     println!(
-        "descriptors, {what}: {} of {threads} threads in {:.1} ms",
+        "descriptors, {what}: {} of {threads} threads in {:.1} ms ({:.1} of a processor)",
         state.threads().all_files().open(),
         time.as_secs_f64() * 1e3,
+        used.as_secs_f64() * 1e3,
+    );
+    let (start, before) = (Instant::now(), processor_time());
+    state.keep_environments(true);
+    let (time, used) = (start.elapsed(), processor_time() - before);
+    println!(
+        "environments, {what}: {threads} threads in {:.1} ms ({:.1} of a processor)",
+        time.as_secs_f64() * 1e3,
+        used.as_secs_f64() * 1e3,
     );
     heal(what, &mut state);
 }

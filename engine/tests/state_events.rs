@@ -459,6 +459,36 @@ fn open_files_are_kept_from_when_they_are_wanted() {
 }
 
 #[test]
+fn environments_are_read_when_they_are_wanted() {
+    let root = Root::new("environments");
+    for (tid, pid) in [(10, 10), (11, 10), (20, 20)] {
+        root.process(tid, pid, 1, "service");
+        root.write(&format!("proc/{tid}/environ"), &format!("ID={pid}\0"));
+    }
+    let env = |state: &State, tid| text(&state.thread(tid).unwrap().image.env).to_owned();
+    let mut state = root.state();
+    state.keep_environments(false);
+    assert_eq!(state.scan(), 3);
+    assert_eq!([10, 11, 20].map(|tid| env(&state, tid)), ["", "", ""]);
+    // What an event tells is the newer one.
+    let exec = RecordBuilder::new(Kind::Execve, 20)
+        .number("res", 0)
+        .bytes("exe", b"/bin/sh")
+        .bytes("env", b"ID=new\0");
+    apply(&mut state, exec);
+    state.keep_environments(true);
+    let read = ["ID=10\0", "ID=10\0", "ID=new\0"];
+    assert_eq!([10, 11, 20].map(|tid| env(&state, tid)), read);
+    let images = [10, 11].map(|tid| &*state.thread(tid).unwrap().image);
+    assert!(std::ptr::eq(images[0], images[1]));
+    // From now on they come with threads that are read.
+    root.process(30, 30, 1, "service");
+    root.write("proc/30/environ", "ID=30\0");
+    apply(&mut state, RecordBuilder::new(Kind::Close, 30));
+    assert_eq!(env(&state, 30), "ID=30\0");
+}
+
+#[test]
 fn what_was_open_is_read_when_it_is_wanted() {
     use std::os::fd::AsRawFd;
     let mut state = State::of_host(Path::new("/"), Arc::default()).unwrap();

@@ -15,7 +15,7 @@ use super::duty::{Duty, Next};
 use super::held::Waiting;
 use super::loss::Floods;
 use super::reload::Prepared;
-use super::startup;
+use super::startup::{self, Needs};
 use crate::clock;
 use crate::config::{self, Config};
 use crate::event::{Event, RecordBuilder};
@@ -223,7 +223,7 @@ impl Pipeline {
         let queries = startup::wants_queries(&prepared.config, &prepared.ruleset);
         self.source.leave_out_queries(!queries);
         self.rest.waiting.configure(prepared.config.holding);
-        self.rest.state.keep_open_files(prepared.open_files);
+        prepared.needs.tell(&mut self.rest.state);
         if let Err(error) = self.capture(&prepared.config.capture) {
             error!("no captures are written: {error}");
         }
@@ -258,7 +258,7 @@ impl Pipeline {
             }
         }
         if settings.enabled {
-            rest.state.keep_open_files(true);
+            Needs::ALL.tell(&mut rest.state);
             rest.state.read_open_files();
         }
         Ok(())
@@ -656,7 +656,7 @@ mod tests {
                 config: Arc::clone(&config),
                 ruleset: ruleset(name),
                 interest: interest(hooks),
-                open_files: false,
+                needs: Needs::default(),
                 outputs: Outputs::prepare(&config.outputs, &config.outputs).unwrap(),
             })
         };

@@ -18,7 +18,7 @@ use log::{error, info, warn};
 use super::duty::Lines;
 use super::notify::Notify;
 use super::services::Services;
-use super::startup::{self, Refused};
+use super::startup::{self, Needs, Refused};
 use super::watch::{Fingerprint, Watch, Woken, fingerprint};
 use crate::cli::Cli;
 use crate::clock;
@@ -37,8 +37,7 @@ pub(super) struct Prepared {
     pub(super) config: Arc<Config>,
     pub(super) ruleset: Ruleset,
     pub(super) interest: Interest,
-    /// The rules need to know what processes have open.
-    pub(super) open_files: bool,
+    pub(super) needs: Needs,
     pub(super) outputs: Change,
 }
 
@@ -234,7 +233,7 @@ impl Reloader {
         let config = Arc::new(loaded.config);
         let rules = startup::load_rules(&self.cli, &config)?;
         let interest = startup::wanted(&config, &rules.ruleset);
-        let open_files = startup::needs_files(&config, &rules.ruleset);
+        let needs = Needs::of(&config, &rules.ruleset);
         self.check_privileges(&config)?;
         let outputs = Outputs::prepare(&self.config.outputs, &config.outputs)?;
         if config.engine != self.config.engine {
@@ -259,7 +258,7 @@ impl Reloader {
             config: Arc::clone(&config),
             ruleset: rules.ruleset,
             interest,
-            open_files,
+            needs,
             outputs,
         };
         // Before the rules, since they can be had back.

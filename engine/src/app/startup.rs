@@ -259,7 +259,7 @@ pub(super) fn open_source(
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
     let engine = &config.engine;
     match device {
-        Some(source) => attach(config, source, wanted, needs_files(config, ruleset)),
+        Some(source) => attach(config, source, wanted, Needs::of(config, ruleset)),
         None => {
             if engine.capture_file.as_os_str().is_empty() {
                 bail!("engine.kind is `replay`, but engine.replay.capture_file names no capture");
@@ -272,7 +272,7 @@ pub(super) fn open_source(
             source.set_interest(wanted)?;
             source.leave_out_queries(!wants_queries(config, ruleset));
             let mut state = State::new();
-            state.keep_open_files(needs_files(config, ruleset));
+            Needs::of(config, ruleset).tell(&mut state);
             if engine.threads > 0 {
                 state.set_thread_limit(engine.threads);
             }
@@ -290,10 +290,10 @@ pub(super) fn open_source(
 pub(super) fn open_live(
     config: &Config,
     wanted: &Interest,
-    open_files: bool,
+    needs: Needs,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
     let source = open_device(config)?.context("a capture is no live source")?;
-    attach(config, source, wanted, open_files)
+    attach(config, source, wanted, needs)
 }
 
 /// The module's device; in a container the host's devices may be elsewhere.
@@ -350,15 +350,44 @@ fn attach(
     config: &Config,
     mut source: Box<dyn Source>,
     wanted: &Interest,
-    open_files: bool,
+    needs: Needs,
 ) -> anyhow::Result<(Box<dyn Source>, State)> {
     source.set_interest(wanted)?;
-    let state = read_state(config, open_files)?;
+    let state = read_state(config, needs)?;
     Ok((source, state))
 }
 
+/// What the state must know besides threads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Needs {
+    /// What processes have open.
+    open_files: bool,
+    /// The environments of programs that ran before the first event.
+    environments: bool,
+}
+
+impl Needs {
+    pub(super) const ALL: Self = Self {
+        open_files: true,
+        environments: true,
+    };
+
+    pub(super) fn of(config: &Config, ruleset: &Ruleset) -> Self {
+        Self {
+            open_files: needs_files(config, ruleset),
+            // A capture has all of them.
+            environments: config.capture.enabled || ruleset.needs_environments(),
+        }
+    }
+
+    pub(super) fn tell(self, state: &mut State) {
+        state.keep_open_files(self.open_files);
+        state.keep_environments(self.environments);
+    }
+}
+
 /// Whether the state must know what processes have open.
-pub(super) fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
+fn needs_files(config: &Config, ruleset: &Ruleset) -> bool {
     // A capture tells of descriptors whatever the rules ask.
     config.capture.enabled
         || match config.engine.kind {
@@ -500,7 +529,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 /// Reads what runs already. Capture is on by now: whatever starts meanwhile is
 /// seen by one or the other.
-fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
+fn read_state(config: &Config, needs: Needs) -> anyhow::Result<State> {
     let host_root = host_root();
     let containers = Arc::new(Containers::new());
     Runtimes::start(
@@ -521,7 +550,7 @@ fn read_state(config: &Config, open_files: bool) -> anyhow::Result<State> {
         error!("the API server is not asked: {error}");
     }
     let mut state = State::of_host(&host_root, containers).context("cannot read processes")?;
-    state.keep_open_files(open_files);
+    needs.tell(&mut state);
     state.set_purging(Purging {
         interval: config.engine.purging_interval,
         timeout: config.engine.purging_timeout,

@@ -17,7 +17,7 @@ use falco_abi::syscall::{NONE, SYSCALLS};
 use rustc_hash::FxHashSet;
 
 use super::signals::Signals;
-use super::startup;
+use super::startup::{self, Needs};
 use crate::config::{Config, EngineKind};
 use crate::diagnostic::{Diagnostic, Severity, Source as Text};
 use crate::event::Event;
@@ -174,7 +174,7 @@ impl Stream {
                 let mut config = Config::default();
                 config.engine.kind = EngineKind::Auto;
                 config.engine.ebpf.cpus_for_each_buffer = 1;
-                let (source, mut state) = startup::open_live(&config, &wanted, true)?;
+                let (source, mut state) = startup::open_live(&config, &wanted, Needs::ALL)?;
                 // A capture begins with it.
                 settled = boot_time();
                 state.read_open_files();

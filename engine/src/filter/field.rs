@@ -193,6 +193,8 @@ pub struct Field {
     pub hidden: bool,
     /// Needs to know all that a process has open, whatever the event is about.
     pub open_files: bool,
+    /// Needs to know the environments of programs that ran before the first event.
+    pub environments: bool,
     /// What it means, one line.
     pub about: &'static str,
     /// A value as it is printed; empty if it never has one.

@@ -49,6 +49,7 @@ const fn row(
         print: Print::Plain,
         hidden: false,
         open_files: false,
+        environments: false,
         about,
         get,
     }
@@ -72,6 +73,13 @@ impl Field {
     const fn open_files(self) -> Self {
         Self {
             open_files: true,
+            ..self
+        }
+    }
+
+    const fn environments(self) -> Self {
+        Self {
+            environments: true,
             ..self
         }
     }
@@ -186,8 +194,8 @@ pub static FIELDS: &[Field] = &[
     row("proc.cmdnargs", Uint, "number of arguments behind the first", "1", proc::cmdnargs),
     row("proc.cmdlenargs", Uint, "bytes of the arguments behind the first", "11", proc::cmdlenargs),
     row("proc.exeline", Text, "all arguments", "cat /etc/shadow", proc::exeline),
-    row("proc.env", Text, "environment, or one variable by name", "HOME=/root LANG=C", proc::env).arg(OptionalKey),
-    row("proc.aenv", Text, "environment of an ancestor, or a variable by name", "HOME=/root LANG=C", proc::aenv).arg(OptionalIndexOrKey).many(AnyAncestor).print(Print::OwnThread),
+    row("proc.env", Text, "environment, or one variable by name", "HOME=/root LANG=C", proc::env).arg(OptionalKey).environments(),
+    row("proc.aenv", Text, "environment of an ancestor, or a variable by name", "HOME=/root LANG=C", proc::aenv).arg(OptionalIndexOrKey).many(AnyAncestor).print(Print::OwnThread).environments(),
     row("proc.cwd", Text, "working directory, with a slash at its end", "/root/", proc::cwd),
     row("proc.loginshellid", Int, "process id of the oldest shell among the ancestors", "4711", proc::loginshellid),
     row("proc.tty", Uint, "controlling terminal, 0 if none", "34816", proc::tty),

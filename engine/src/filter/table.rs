@@ -23,6 +23,7 @@ static STATIC: Field = Field {
     print: Print::Plain,
     hidden: true,
     open_files: false,
+    environments: false,
     about: "A value from the configuration",
     example: "",
     since: "0.1.0",
@@ -44,6 +45,7 @@ pub struct FieldTable {
     statics: BTreeMap<String, Box<str>>,
     open_files: Arc<AtomicBool>,
     named_files: Arc<AtomicBool>,
+    environments: Arc<AtomicBool>,
 }
 
 /// A field with its argument checked.
@@ -69,6 +71,7 @@ impl FieldTable {
             statics: BTreeMap::new(),
             open_files: Arc::default(),
             named_files: Arc::default(),
+            environments: Arc::default(),
         }
     }
 
@@ -93,12 +96,20 @@ impl FieldTable {
         self.named_files.load(Ordering::Relaxed)
     }
 
+    /// Whether a field was bound that needs to know environments.
+    pub fn needs_environments(&self) -> bool {
+        self.environments.load(Ordering::Relaxed)
+    }
+
     fn note(&self, field: &Field) {
         if may_name_files(field) {
             self.named_files.store(true, Ordering::Relaxed);
         }
         if field.open_files {
             self.open_files.store(true, Ordering::Relaxed);
+        }
+        if field.environments {
+            self.environments.store(true, Ordering::Relaxed);
         }
     }
 

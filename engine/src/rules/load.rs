@@ -113,7 +113,8 @@ pub fn load(
     loader.used.warn(&library, &mut report);
     let ruleset = (!report.has_errors())
         .then(|| Ruleset::new(rules, loader.shared, options.match_all, options.want_fields))
-        .map(|ruleset| ruleset.with_files(fields.needs_open_files(), fields.needs_named_files()));
+        .map(|ruleset| ruleset.with_files(fields.needs_open_files(), fields.needs_named_files()))
+        .map(|ruleset| ruleset.with_environments(fields.needs_environments()));
     LoadResult {
         ruleset,
         diagnostics: report.into_diagnostics(),

@@ -51,6 +51,7 @@ pub struct Ruleset {
     want_fields: bool,
     open_files: bool,
     named_files: bool,
+    environments: bool,
 }
 
 /// One rule.
@@ -255,6 +256,7 @@ impl Ruleset {
             want_fields,
             open_files: false,
             named_files: false,
+            environments: false,
         }
     }
 
@@ -281,6 +283,20 @@ impl Ruleset {
         const SILENT: [Kind; 3] = [Kind::Close, Kind::Fcntl, Kind::Lseek];
         let has = |kind| self.events.has(Probe::Kind(kind));
         self.open_files || SILENT.into_iter().any(has)
+    }
+
+    /// With a field that needs to know environments, or not.
+    pub(super) fn with_environments(self, environments: bool) -> Self {
+        Self {
+            environments,
+            ..self
+        }
+    }
+
+    /// Whether a field asks for the environments of programs that ran before the
+    /// first event.
+    pub fn needs_environments(&self) -> bool {
+        self.environments
     }
 
     /// Evaluates every part for every rule anew, to measure what sharing saves.

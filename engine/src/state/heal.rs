@@ -3,6 +3,9 @@
 //!
 //! A thread of its own reads, on all processors, so that no event waits. It tells
 //! of some processes at a time, and the loop takes these in when it has a pause.
+//! First it takes a glance at all of them; what is not surely the same after that
+//! is read whole. What a glance leaves out changes with the program alone, or
+//! without any event.
 //! What it tells is as old as the reading, while events go on: threads that an
 //! event changed meanwhile are left alone and read again. Events that are still on
 //! the way are older than what was read, and do to it what they would have done
@@ -20,7 +23,7 @@ use rustc_hash::FxHashSet;
 use super::address::Address;
 use super::descriptor::{Descriptor, FdKind, Protocol};
 use super::procfd::{ProcFds, Seen};
-use super::procfs::{ProcFs, on_all_processors};
+use super::procfs::{Depth, ProcFs, on_all_processors};
 use super::thread::{Thread, UNSET};
 use super::{Counters, State};
 use crate::event::Event;
@@ -31,8 +34,8 @@ const REST: Duration = Duration::from_millis(200);
 /// How long a process that is not there may wait for the record of its end.
 const LINGER: Duration = Duration::from_millis(250);
 
-/// How often threads that were changed meanwhile are read again.
-const ROUNDS: u8 = 3;
+/// How often threads are read again that differ, or that were changed meanwhile.
+const ROUNDS: u8 = 4;
 
 /// Longest time of the loop that one call of [`State::heal_on`] takes, but for what
 /// it has begun.
@@ -45,7 +48,7 @@ const START_STEP: u64 = 1_000_000_000;
 /// What to read.
 #[derive(Debug)]
 struct Request {
-    /// Processes; `None`: all that there are.
+    /// Processes, to be read whole; `None`: a glance at all that there are.
     pids: Option<Vec<u32>>,
     /// What they have open as well.
     files: bool,
@@ -56,6 +59,7 @@ enum Reading {
     /// Some processes.
     Some {
         threads: Vec<Thread>,
+        depth: Depth,
         /// What they have open.
         open: Vec<(u32, Vec<Seen>)>,
     },
@@ -104,8 +108,13 @@ impl Reader {
             .spawn(move || {
                 for Request { pids, files } in wanted {
                     let all = pids.is_none();
-                    let pids = pids.unwrap_or_else(|| ProcFs::new(&root).processes());
-                    read(&root, &pids, files, &told);
+                    match pids {
+                        Some(pids) => read(&root, pids.into_iter(), Depth::Whole, files, &told),
+                        None => {
+                            let pids = ProcFs::new(&root).processes();
+                            read(&root, pids, Depth::Glance, files, &told);
+                        }
+                    }
                     if told.send(Reading::End { all }).is_err() {
                         break;
                     }
@@ -116,15 +125,26 @@ impl Reader {
 }
 
 /// Reads processes, and tells of them until nobody listens.
-fn read(root: &Path, pids: &[u32], files: bool, told: &Sender<Reading>) {
+fn read(
+    root: &Path,
+    pids: impl Iterator<Item = u32> + Send,
+    depth: Depth,
+    files: bool,
+    told: &Sender<Reading>,
+) {
     on_all_processors(pids, |shares| {
         let mut proc = ProcFs::new(root);
-        let fds = ProcFds::new(root);
+        let mut fds = ProcFds::new(root);
         for pids in shares {
-            let threads = proc.threads_of(pids);
+            let threads = proc.threads_of(&pids, depth);
             let open = pids.iter().filter(|_| files);
             let open = open.map(|&pid| (pid, fds.glance(pid))).collect();
-            if told.send(Reading::Some { threads, open }).is_err() {
+            let some = Reading::Some {
+                threads,
+                depth,
+                open,
+            };
+            if told.send(some).is_err() {
                 break;
             }
         }
@@ -163,33 +183,53 @@ impl Healing {
     }
 }
 
+/// Whether it runs another file than is known.
+fn runs_another_file(known: &Thread, read: &Thread) -> bool {
+    let (old, new) = (known.image.ino, read.image.ino);
+    old != new && old != 0 && new != 0
+}
+
+/// Whether the start of its program may have been lost, which other arguments
+/// would show. A process may write over them later on.
+fn may_have_started(known: &Thread) -> bool {
+    !known.executed || known.image.exe.is_empty()
+}
+
 /// Whether it runs another program than is known: another file, or, where the
 /// start of one may have been lost, other arguments.
 fn runs_another(known: &Thread, read: &Thread) -> bool {
     let (old, new) = (&known.image, &read.image);
-    let other_file = old.ino != new.ino && old.ino != 0 && new.ino != 0;
-    // A process may write over its arguments later on.
     let other_words = (&old.exe, &old.args) != (&new.exe, &new.args);
-    other_file || other_words && (!known.executed || old.exe.is_empty())
+    runs_another_file(known, read) || other_words && may_have_started(known)
 }
 
-/// Whether a thread is another than is known, for events were lost that change
-/// it. A few of these change without an event, or count from the next program
-/// only; after a loss nobody can tell that from a lost one. Control groups are
-/// told by container alone: what they are called depends on who reads.
-fn differs(known: &Thread, read: &Thread) -> bool {
+/// Whether a thread is the one that is known, and not another of the same number.
+fn is_one(known: &Thread, read: &Thread) -> bool {
+    known.known && (known.start == 0 || known.start.abs_diff(read.start) < START_STEP)
+}
+
+/// Whether a glance tells that a thread is another than is known, for events were
+/// lost that change it. A few of these change without an event, or count from the
+/// next program only; after a loss nobody can tell that from a lost one.
+fn differs_at_a_glance(known: &Thread, read: &Thread) -> bool {
     let ids = |t: &Thread| (t.uid, t.gid, t.ruid, t.rgid);
     let groups = |t: &Thread| (t.sid, t.pgid, t.vpgid, t.tty);
     let removed = read.cwd.ends_with(b" (deleted)/");
-    let other_login = known.loginuid != read.loginuid && read.loginuid != UNSET;
-    runs_another(known, read)
+    runs_another_file(known, read)
         || known.cwd != read.cwd && !removed
         || ids(known) != ids(read)
         || groups(known) != groups(read)
         || known.caps != read.caps
-        || container(known) != container(read)
         || known.is_leader() && known.ptid != read.ptid
-        || other_login
+}
+
+/// Whether a thread that was read whole is another than is known. Control groups
+/// are told by container alone: what they are called depends on who reads.
+fn differs(known: &Thread, read: &Thread) -> bool {
+    differs_at_a_glance(known, read)
+        || runs_another(known, read)
+        || container(known) != container(read)
+        || known.loginuid != read.loginuid && read.loginuid != UNSET
 }
 
 /// Id of the container that it is in.
@@ -295,7 +335,11 @@ impl State {
             && let Ok(reading) = reader.readings.try_recv()
         {
             match reading {
-                Reading::Some { threads, open } => self.compare(threads, &open),
+                Reading::Some {
+                    threads,
+                    depth,
+                    open,
+                } => self.compare(threads, depth, &open),
                 Reading::End { all } => self.compared(all, now),
             }
         }
@@ -320,12 +364,14 @@ impl State {
     }
 
     /// Takes in what was read of some processes.
-    fn compare(&mut self, threads: Vec<Thread>, open: &[(u32, Vec<Seen>)]) {
+    fn compare(&mut self, threads: Vec<Thread>, depth: Depth, open: &[(u32, Vec<Seen>)]) {
         for thread in threads {
             self.healing.there.insert(thread.tid);
-            if self.healing.changed.contains(&thread.tid) {
+            let again = self.healing.changed.contains(&thread.tid)
+                || depth == Depth::Glance && !self.is_as_known(&thread);
+            if again {
                 self.healing.again.push(thread.pid);
-            } else {
+            } else if depth == Depth::Whole {
                 self.correct(thread);
             }
         }
@@ -375,6 +421,17 @@ impl State {
         files.len() != seen.len() || !seen.iter().all(is_known)
     }
 
+    /// Whether a glance at a thread shows that nothing is to be corrected.
+    fn is_as_known(&self, seen: &Thread) -> bool {
+        self.table.entry(seen.tid).is_some_and(|known| {
+            is_one(known, seen)
+                && !seen.dead
+                // Of the others the first one's program is looked at.
+                && !(known.is_leader() && may_have_started(known))
+                && !differs_at_a_glance(known, seen)
+        })
+    }
+
     /// Takes in what was read of one thread.
     fn correct(&mut self, mut read: Thread) {
         let tid = read.tid;
@@ -386,10 +443,7 @@ impl State {
                 None => self.container_of(&read.cgroups),
             };
         }
-        let is_same = known.is_some_and(|known| {
-            known.known && (known.start == 0 || known.start.abs_diff(read.start) < START_STEP)
-        });
-        if !is_same {
+        if !known.is_some_and(|known| is_one(known, &read)) {
             // What ended meanwhile is not begun again.
             if self.proc.as_mut().is_some_and(|proc| proc.lives(tid)) && !read.dead {
                 self.table.insert(read);
@@ -450,7 +504,8 @@ impl State {
         };
         process.unread = false;
         process.usage.fd_limit = 0;
-        self.read_limit(pid);
+        let limit = self.fds.limit(pid);
+        self.take_limit(pid, limit);
         let open = self.fds.all(pid);
         // It ended, or nobody may look.
         if open.is_empty() {

@@ -38,7 +38,7 @@ use crate::metadata::{Container, Containers, Runtime, recorded};
 use crate::source::Closed;
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
-use procfd::ProcFds;
+use procfd::{Open, ProcFds};
 use procfs::ProcFs;
 pub use shared::Shared;
 use table::Table;
@@ -326,6 +326,24 @@ impl State {
         self.without_files = !keep;
         self.table.forget_files();
         self.choose_unread();
+    }
+
+    /// Whether to read the environments of programs that ran before the first
+    /// event; those of later ones come with events. From when they are kept on,
+    /// they are read as they are at the start.
+    pub fn keep_environments(&mut self, keep: bool) {
+        let Some(proc) = &mut self.proc else {
+            return;
+        };
+        let kept = std::mem::replace(&mut proc.with_environments, keep);
+        if kept || !keep {
+            return;
+        }
+        let unread = |t: &&Thread| t.is_leader() && t.image.env.is_empty();
+        let unread: Vec<u32> = self.table.iter().filter(unread).map(|t| t.pid).collect();
+        for (pid, env) in proc.environments(unread) {
+            self.table.set_environment(pid, env);
+        }
     }
 
     /// What processes have open is read bit by bit.
@@ -673,8 +691,10 @@ impl State {
 
     /// Reads now what all processes have open, for those that want to tell it.
     pub fn read_open_files(&mut self) {
-        while let Some(pid) = self.unread.pop() {
-            self.read_files(pid);
+        let unread = std::mem::take(&mut self.unread).into_iter();
+        let unread = unread.filter(|&pid| self.table.entry(pid).is_some_and(|t| t.unread));
+        for (pid, limit, open) in self.fds.of_all(unread.collect()) {
+            self.take_files(pid, limit, open);
         }
     }
 
@@ -773,14 +793,22 @@ impl State {
         }
     }
 
-    /// Takes in what a process has open, but for what events told already.
+    /// Reads what a process has open.
     fn read_files(&mut self, pid: u32) {
-        let Some(process) = self.table.get_mut(pid).filter(|t| t.unread) else {
-            return;
-        };
-        process.unread = false;
-        self.read_limit(pid);
-        for open in self.fds.all(pid) {
+        if self.table.entry(pid).is_some_and(|t| t.unread) {
+            let limit = self.fds.limit(pid);
+            let open = self.fds.all(pid);
+            self.take_files(pid, limit, open);
+        }
+    }
+
+    /// Takes in what a process has open, but for what events told already.
+    fn take_files(&mut self, pid: u32, limit: Option<i64>, open: Vec<Open>) {
+        if let Some(process) = self.table.get_mut(pid) {
+            process.unread = false;
+        }
+        self.take_limit(pid, limit);
+        for open in open {
             if let Some(mut files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
@@ -790,8 +818,8 @@ impl State {
     }
 
     /// Takes in how many descriptors a process may have open, unless an event told.
-    fn read_limit(&mut self, pid: u32) {
-        let Some(limit) = self.fds.limit(pid) else {
+    fn take_limit(&mut self, pid: u32, limit: Option<i64>) {
+        let Some(limit) = limit else {
             return;
         };
         let tasks = self.table.get(pid).map(|t| t.tasks().to_vec());

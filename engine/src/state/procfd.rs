@@ -1,23 +1,29 @@
 //! Open descriptors as the proc file system tells them, with both ends of
 //! sockets, for processes that ran before the first event.
 
+use std::ffi::{CStr, CString};
+use std::fmt::Write;
 use std::fs::File;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::ffi::OsStringExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use falco_abi::flags::open;
 use rustc_hash::{FxHashMap, FxHashSet};
-use rustix::fs::FileType;
+use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
 
 use super::address::{Address, End};
 use super::descriptor::{Descriptor, FdKind, Label, Protocol};
-use super::procfs::status_at_hand;
+use super::procfs::{link, numbered, on_all_processors, read, status_at_hand};
 
 /// Most descriptors of one process that are read at once: nobody waits long.
 const MAX_READ: usize = 4096;
+
+/// Most bytes of a path, of what is told of one descriptor, and of limits.
+const MAX_TEXT: usize = 4096;
 
 /// Most bytes of a table of sockets.
 const MAX_SOCKETS: u64 = 32 << 20;
@@ -39,6 +45,11 @@ struct Namespace {
 #[derive(Debug, Default)]
 pub struct ProcFds {
     root: PathBuf,
+    path: String,
+    link: Vec<u8>,
+    info: Vec<u8>,
+    /// The network namespace of the process at hand; `None` until it was asked for.
+    net: Option<u64>,
     namespaces: FxHashMap<u64, Namespace>,
 }
 
@@ -209,10 +220,11 @@ fn parse_netlink(table: &[u8], sockets: &mut FxHashMap<u64, Descriptor>) {
     }
 }
 
-fn read(path: &Path, limit: u64) -> Option<Vec<u8>> {
+/// A table of sockets, which the kernel hands over a page at a time.
+fn read_table(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = File::open(path).ok()?;
-    file.take(limit).read_to_end(&mut bytes).ok()?;
+    file.take(MAX_SOCKETS).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }
 
@@ -247,74 +259,135 @@ fn parse_fdinfo(text: &[u8]) -> (u32, Option<u64>) {
     (flags, ino)
 }
 
+/// Looks at the numbers in a directory of descriptors, from there: the kernel
+/// looks for the process once.
+fn each(numbers: Option<Dir>, mut look: impl FnMut(BorrowedFd<'_>, &CStr, u32)) {
+    let Some(mut numbers) = numbers else {
+        return;
+    };
+    let mut left = MAX_READ;
+    while left > 0
+        && let Some(Ok(entry)) = numbers.read()
+    {
+        let name = entry.file_name();
+        if let (Some(num), Ok(directory)) = (number(name.to_bytes()), numbers.fd()) {
+            look(directory, name, num);
+            left -= 1;
+        }
+    }
+}
+
 impl ProcFds {
     /// The proc file system mounted at `root`.
     pub fn new(root: &Path) -> Self {
         Self {
             root: root.into(),
+            link: vec![0; MAX_TEXT],
+            info: vec![0; MAX_TEXT],
             ..Self::default()
         }
     }
 
-    /// The numbers that a process has open.
-    fn numbers(&self, pid: u32) -> impl Iterator<Item = u32> + use<> {
-        let entries = std::fs::read_dir(self.root.join(format!("{pid}/fd")));
-        let entries = entries.into_iter().flatten().flatten().take(MAX_READ);
-        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    fn path(&mut self, pid: u32, name: &str) -> &str {
+        self.path.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.path, "{}/{pid}/{name}", self.root.display());
+        &self.path
     }
 
     /// What a process has open.
     pub fn all(&mut self, pid: u32) -> Vec<Open> {
-        let numbers = self.numbers(pid);
-        numbers.filter_map(|num| self.one(pid, num)).collect()
+        self.net = None;
+        let mut all = Vec::new();
+        each(
+            numbered(CWD, self.path(pid, "fd")),
+            |directory, name, num| {
+                all.extend(self.look(pid, directory, name, num));
+            },
+        );
+        all
+    }
+
+    /// What these processes have open, each with how many descriptors it may have.
+    pub(super) fn of_all(&self, pids: Vec<u32>) -> Vec<(u32, Option<i64>, Vec<Open>)> {
+        let all = Mutex::new(Vec::with_capacity(pids.len()));
+        on_all_processors(pids.into_iter(), |shares| {
+            let mut fds = Self::new(&self.root);
+            for pids in shares {
+                let read = pids.into_iter();
+                let read: Vec<_> = read
+                    .map(|pid| (pid, fds.limit(pid), fds.all(pid)))
+                    .collect();
+                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+                all.extend(read);
+            }
+        });
+        all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the links of a process's numbers say, which costs a fraction of
     /// [`ProcFds::all`].
-    pub(super) fn glance(&self, pid: u32) -> Vec<Seen> {
-        let seen = |num| {
-            let path = self.root.join(format!("{pid}/fd/{num}"));
-            let link = std::fs::read_link(&path).ok()?.into_os_string().into_vec();
-            let is_file = link.starts_with(b"/") && !link.starts_with(b"/memfd:");
-            let status = is_file.then(|| status_at_hand(&path)).flatten();
-            Some(Seen {
-                num,
-                link: link.into(),
-                ino: status.map_or(0, |status| status.stx_ino),
-            })
-        };
-        self.numbers(pid).filter_map(seen).collect()
+    pub(super) fn glance(&mut self, pid: u32) -> Vec<Seen> {
+        let mut all = Vec::new();
+        each(
+            numbered(CWD, self.path(pid, "fd")),
+            |directory, name, num| {
+                let Some(link) = link(directory, name, &mut self.link) else {
+                    return;
+                };
+                let is_file = link.starts_with(b"/") && !link.starts_with(b"/memfd:");
+                let status = is_file.then(|| status_at_hand(directory, name)).flatten();
+                all.push(Seen {
+                    num,
+                    link: (*link).into(),
+                    ino: status.map_or(0, |status| status.stx_ino),
+                });
+            },
+        );
+        all
     }
 
     /// How many descriptors a process may have open, if that can be read.
-    pub fn limit(&self, pid: u32) -> Option<i64> {
-        let limits = self.root.join(format!("{pid}/limits"));
-        parse_limits(&read(&limits, 4096)?)
+    pub fn limit(&mut self, pid: u32) -> Option<i64> {
+        self.path(pid, "limits");
+        parse_limits(read(CWD, &*self.path, &mut self.info)?)
     }
 
     /// What a number of a process refers to.
     pub fn one(&mut self, pid: u32, num: u32) -> Option<Open> {
-        let path = self.root.join(format!("{pid}/fd/{num}"));
-        let link = std::fs::read_link(&path).ok()?.into_os_string().into_vec();
-        let info = self.root.join(format!("{pid}/fdinfo/{num}"));
-        let (flags, ino) = parse_fdinfo(&read(&info, 4096).unwrap_or_default());
+        self.net = None;
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(CWD, self.path(pid, "fd"), flags, Mode::empty()).ok()?;
+        let name = CString::new(num.to_string()).ok()?;
+        self.look(pid, directory.as_fd(), &name, num)
+    }
+
+    /// What a number refers to that is in the directory of a process's descriptors.
+    fn look(&mut self, pid: u32, directory: BorrowedFd<'_>, name: &CStr, num: u32) -> Option<Open> {
+        let count = link(directory, name, &mut self.link)?.len();
+        self.path.clear();
+        // Writing to a string does not fail.
+        let _ = write!(self.path, "../fdinfo/{num}");
+        let info = read(directory, &*self.path, &mut self.info);
+        let (flags, ino) = parse_fdinfo(info.unwrap_or_default());
         let portable = open::from_kernel(flags);
         let mut descriptor = Descriptor {
             ino: ino.unwrap_or_default(),
             ..Descriptor::default()
         };
-        if let Some(socket) = bracketed(&link, b"socket") {
+        let link = self.link.get(..count)?;
+        if let Some(socket) = bracketed(link, b"socket") {
             let ino = number(socket)?;
-            if let Some(known) = self.socket(pid, ino) {
+            if let Some(known) = self.socket(pid, directory, ino) {
                 descriptor = known;
             } else {
                 descriptor.kind = FdKind::Socket;
                 descriptor.ino = ino;
             }
-        } else if let Some(pipe) = bracketed(&link, b"pipe") {
+        } else if let Some(pipe) = bracketed(link, b"pipe") {
             descriptor.kind = FdKind::Pipe;
             descriptor.ino = number(pipe)?;
-            descriptor.label = Label::name(&link);
+            descriptor.label = Label::name(link);
         } else if let Some(name) = link.strip_prefix(b"anon_inode:") {
             descriptor.kind = anonymous(name);
         } else if let Some(name) = link.strip_prefix(b"/memfd:") {
@@ -324,7 +397,7 @@ impl ProcFds {
         } else {
             descriptor.kind = FdKind::File;
             let mut dev = 0;
-            if let Some(status) = status_at_hand(&path) {
+            if let Some(status) = status_at_hand(directory, name) {
                 dev = kernel_device(status.stx_dev_major, status.stx_dev_minor);
                 descriptor.ino = status.stx_ino;
                 descriptor.kind = match FileType::from_raw_mode(status.stx_mode.into()) {
@@ -333,7 +406,7 @@ impl ProcFds {
                     _ => FdKind::File,
                 };
             }
-            descriptor.label = Label::file(&link, portable, dev);
+            descriptor.label = Label::file(link, portable, dev);
         }
         Some(Open {
             num,
@@ -343,10 +416,14 @@ impl ProcFds {
     }
 
     /// A socket by its inode, seen from the process's network namespace.
-    fn socket(&mut self, pid: u32, ino: u64) -> Option<Descriptor> {
-        let net = self.root.join(format!("{pid}/ns/net"));
-        let link = std::fs::read_link(net).ok()?.into_os_string().into_vec();
-        let id = bracketed(&link, b"net").and_then(number)?;
+    fn socket(&mut self, pid: u32, directory: BorrowedFd<'_>, ino: u64) -> Option<Descriptor> {
+        let id = match self.net {
+            Some(id) => id,
+            None => {
+                let link = link(directory, c"../ns/net", &mut self.info)?;
+                *self.net.insert(bracketed(link, b"net").and_then(number)?)
+            }
+        };
         let now = Instant::now();
         let known = self.namespaces.get(&id);
         let found = known.and_then(|namespace| namespace.sockets.get(&ino));
@@ -365,7 +442,7 @@ impl ProcFds {
     fn sockets(&self, pid: u32) -> FxHashMap<u64, Descriptor> {
         let table = |name: &str| {
             let path = self.root.join(format!("{pid}/net/{name}"));
-            read(&path, MAX_SOCKETS).unwrap_or_default()
+            read_table(&path).unwrap_or_default()
         };
         let mut sockets = FxHashMap::default();
         for (name, protocol) in [

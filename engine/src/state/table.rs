@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use rustc_hash::FxHashMap;
+use triomphe::Arc;
 
 use super::files::{FileTable, Files, FilesId, OpenFiles, Turnover};
-use super::thread::Thread;
+use super::shared::Shared;
+use super::thread::{Image, Thread};
 use crate::event::Event;
 use crate::paths::{self, Slots};
 
@@ -292,6 +294,25 @@ impl Table {
         for thread in self.threads.values_mut() {
             thread.files = None;
             thread.unread = thread.is_leader();
+        }
+    }
+
+    /// Gives the program of a process the environment that it was started with.
+    pub(super) fn set_environment(&mut self, pid: u32, env: Shared) {
+        let Some(leader) = self.threads.get(&pid) else {
+            return;
+        };
+        let before = Arc::clone(&leader.image);
+        let image = Arc::new(Image {
+            env,
+            ..Image::clone(&before)
+        });
+        for tid in [&[pid], leader.tasks()].concat() {
+            if let Some(thread) = self.threads.get_mut(&tid)
+                && Arc::ptr_eq(&thread.image, &before)
+            {
+                thread.image = Arc::clone(&image);
+            }
         }
     }
 
