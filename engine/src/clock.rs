@@ -11,7 +11,17 @@ use jiff::tz::TimeZone;
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
 
-static ZONE: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::try_system().unwrap_or(TimeZone::UTC));
+static ZONE: LazyLock<TimeZone> = LazyLock::new(zone);
+
+/// To look the zone up by name would take a walk through the names of all.
+fn zone() -> TimeZone {
+    let file = match std::env::var_os("TZ") {
+        Some(_) => None,
+        None => std::fs::read("/etc/localtime").ok(),
+    };
+    let local = file.and_then(|file| TimeZone::tzif("Local", &file).ok());
+    local.unwrap_or_else(|| TimeZone::try_system().unwrap_or(TimeZone::UTC))
+}
 
 /// The zone of this machine: `TZ`, else `/etc/localtime`, else UTC.
 #[derive(Clone, Debug)]

@@ -11,7 +11,7 @@ use falco_abi::control::Interest;
 use falco_abi::event::Event as Kind;
 use falco_engine::event::Event;
 use falco_engine::source::capture::{CaptureError, CaptureSource};
-use falco_engine::source::{Batch, Closed, Sink, Source};
+use falco_engine::source::{Batch, FdCall, Sink, Source};
 use falco_engine::state::State;
 
 use scap::{
@@ -308,7 +308,7 @@ fn an_entry_completes_its_exit() {
     );
 }
 
-/// A state that takes calls of `close` without their records where it can.
+/// A state that takes calls that change descriptors without their records where it can.
 #[derive(Default)]
 struct Closing {
     state: State,
@@ -325,10 +325,10 @@ impl Sink for Closing {
         self.state.after(&event);
     }
 
-    fn closed(&mut self, closed: &Closed) -> bool {
-        let taken = self.state.close(closed, closed.time);
-        self.closed.push((closed.tid, closed.fd, taken));
-        assert_eq!(closed.time, TIME);
+    fn fd_call(&mut self, call: &FdCall) -> bool {
+        let taken = self.state.take_fd_call(call, call.time);
+        self.closed.push((call.tid, call.fd, taken));
+        assert_eq!(call.time, TIME);
         taken
     }
 }
@@ -374,6 +374,66 @@ fn a_close_needs_no_record() {
         (closing.closed.len(), source.counters().unwrap().records),
         (0, 1)
     );
+}
+
+#[test]
+fn a_copy_needs_no_record() {
+    let fcntl = |result: i64, fd: i64, command: u8, arg: u64| {
+        [
+            number(result),
+            number(fd),
+            vec![command],
+            number(arg.cast_signed()),
+        ]
+    };
+    let [copy, set, copy_cloexec, get] = [1, 3, 26, 2];
+    let file = File::new()
+        .process(9, 10, "one")
+        .event(V2, 307, 10, &[&[number(4)], &openat()[1..]].concat())
+        .event(V2, 151, 10, &fcntl(5, 4, copy, 0))
+        .event(V2, 151, 10, &fcntl(6, 4, copy_cloexec, 0))
+        .event(V2, 151, 10, &fcntl(0, 4, set, 1))
+        // Failed, of what nobody knows, and one that changes nothing.
+        .event(V2, 151, 10, &fcntl(-9, 4, copy, 0))
+        .event(V2, 151, 10, &fcntl(8, 7, copy, 0))
+        .event(V2, 151, 10, &fcntl(1, 4, get, 0));
+    let told = |without_queries| {
+        let mut source = CaptureSource::new(Cursor::new(file.0.clone())).unwrap();
+        source.leave_out_queries(without_queries);
+        let mut closing = Closing::default();
+        source.restore(&mut closing.state).unwrap();
+        while source.read_into(Duration::ZERO, &mut closing).unwrap() != Batch::End {}
+        assert_eq!(source.counters().unwrap().records, 7);
+        let fds: Vec<_> = closing
+            .closed
+            .iter()
+            .map(|&(_, fd, taken)| (fd, taken))
+            .collect();
+        assert_eq!(fds, [(4, true), (4, true), (4, true), (4, true), (7, true)]);
+        let threads = closing.state.threads();
+        let files = threads.files(threads.get(10).unwrap()).unwrap();
+        // By their records they are the same.
+        let mut source = CaptureSource::new(Cursor::new(file.0.clone())).unwrap();
+        let mut state = State::new();
+        source.restore(&mut state).unwrap();
+        let mut each = |num, record: &[u8]| {
+            let event = Event::decode(record, num, 0).unwrap();
+            state.before(&event);
+            state.after(&event);
+        };
+        while source.read(Duration::ZERO, &mut each).unwrap() != Batch::End {}
+        let threads = state.threads();
+        let expected = threads.files(threads.get(10).unwrap()).unwrap();
+        assert_eq!(format!("{files:?}"), format!("{expected:?}"));
+        assert_eq!(
+            files.iter().map(|(num, _)| num).collect::<Vec<_>>(),
+            [4, 5, 6]
+        );
+        closing.records
+    };
+    let opened = (Kind::Openat, 1);
+    assert_eq!(told(true), [opened]);
+    assert_eq!(told(false), [opened, (Kind::Fcntl, 7)]);
 }
 
 #[test]

@@ -60,31 +60,22 @@ impl Folder {
     }
 }
 
-/// How events of the capture are asked for, with a speed behind it.
-const WAYS: [&[&str]; 4] = [
-    &["print", "-p", "opened %evt.num", "-r", "a.scap", "--speed"],
-    &["print", "-p", "opened %evt.num", "-r", "-", "--speed"],
-    &[
-        "-c",
-        "falco.yaml",
-        "-r",
-        "rules.yaml",
-        "-U",
-        "-e",
-        "a.scap",
-        "--speed",
-    ],
-    &[
-        "-c",
-        "falco.yaml",
-        "-r",
-        "rules.yaml",
-        "-U",
-        "-e",
-        "-",
-        "--speed",
-    ],
-];
+/// A replay of a configuration with the rules of the folder.
+fn replay<'a>(config: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["-c", config, "-r", "rules.yaml", "-U"], more].concat()
+}
+
+/// How events of the capture are asked for at a speed.
+fn ways(speed: &str) -> Vec<Vec<&str>> {
+    let print = ["print", "-p", "opened %evt.num", "-r"];
+    let at = |file| [file, "--speed", speed];
+    let files = ["a.scap", "-"].into_iter();
+    let ways = files.flat_map(|file| {
+        let replayed = replay("falco.yaml", &[&["-e"][..], &at(file)].concat());
+        [[&print[..], &at(file)].concat(), replayed]
+    });
+    ways.collect()
+}
 
 /// The first line that tells of an event, and what comes while the program is let
 /// run for a while behind it.
@@ -113,23 +104,13 @@ fn first_and_rest(folder: &Folder, arguments: &[&str]) -> (String, String, bool)
 #[test]
 fn events_come_as_fast_as_they_were_recorded() {
     let folder = Folder::new();
-    let slow: Vec<Vec<&str>> = WAYS.iter().map(|way| [way, &["1"][..]].concat()).collect();
-    let key = "engine.replay.speed=1";
-    let by_key = vec![
-        vec![
-            "-c",
-            "falco.yaml",
-            "-r",
-            "rules.yaml",
-            "-U",
-            "-e",
-            "a.scap",
-            "-o",
-            key,
-        ],
-        vec!["-c", "slow.yaml", "-r", "rules.yaml", "-U"],
-    ];
-    for arguments in slow.into_iter().chain(by_key) {
+    let mut slow = ways("1");
+    slow.push(replay(
+        "falco.yaml",
+        &["-e", "a.scap", "-o", "engine.replay.speed=1"],
+    ));
+    slow.push(replay("slow.yaml", &[]));
+    for arguments in slow {
         let (first, rest, runs) = first_and_rest(&folder, &arguments);
         assert!(first.contains("opened 1"), "{arguments:?}: {first}");
         // The second comes in an hour.
@@ -142,20 +123,10 @@ fn hours_can_go_by_faster() {
     let folder = Folder::new();
     // An hour in a twentieth of a second.
     let speed = "72000";
-    let mut ways: Vec<Vec<&str>> = WAYS
-        .iter()
-        .map(|way| [way, &[speed][..]].concat())
-        .collect();
+    let mut fast = ways(speed);
     // As fast as possible.
-    ways.push(vec![
-        "-c",
-        "slow.yaml",
-        "-r",
-        "rules.yaml",
-        "-o",
-        "engine.replay.speed=0",
-    ]);
-    for arguments in ways {
+    fast.push(replay("slow.yaml", &["-o", "engine.replay.speed=0"]));
+    for arguments in fast {
         let began = Instant::now();
         let output = engine(&arguments)
             .current_dir(folder.0.path())

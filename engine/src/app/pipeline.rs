@@ -27,7 +27,7 @@ use crate::metrics::{Sample, StateCounts};
 use crate::output::{Alert, Outputs, Statistics};
 use crate::recording;
 use crate::rules::{RuleInfo, Ruleset, Scratch};
-use crate::source::{Batch, Closed, Counters, Sink, Source};
+use crate::source::{Batch, Counters, FdCall, Sink, Source};
 use crate::state::{State, Thread};
 
 /// How long the loop sleeps at most when nothing happens.
@@ -350,26 +350,26 @@ impl Sink for Taker<'_> {
         self.is_alive(num);
     }
 
-    fn closed(&mut self, closed: &Closed) -> bool {
-        let taken = self.rest.take_closed(closed, self.epoch_offset);
-        self.is_alive(closed.num);
+    fn fd_call(&mut self, call: &FdCall) -> bool {
+        let taken = self.rest.take_fd_call(call, self.epoch_offset);
+        self.is_alive(call.num);
         taken
     }
 }
 
 impl Rest {
-    /// A call of `close` that concerns the state alone, which is what most events
-    /// are. `false`: it does not.
-    fn take_closed(&mut self, closed: &Closed, epoch_offset: i64) -> bool {
-        let time = closed.time.wrapping_add_signed(epoch_offset);
+    /// A call that concerns the descriptors of the state alone, as most events do.
+    /// `false`: it does not.
+    fn take_fd_call(&mut self, call: &FdCall, epoch_offset: i64) -> bool {
+        let (kind, time) = (call.kind(), call.time.wrapping_add_signed(epoch_offset));
         if self.captures.is_some()
-            || self.evaluator.ruleset.wants_kind(Kind::Close)
-            || !self.state.close(closed, time)
+            || self.evaluator.ruleset.wants_kind(kind)
+            || !self.state.take_fd_call(call, time)
         {
             return false;
         }
         self.events += 1;
-        self.tally.count_kind(Kind::Close);
+        self.tally.count_kind(kind);
         self.reaches(time);
         true
     }

@@ -114,19 +114,48 @@ pub struct Matcher {
     field: Arc<Check>,
     /// Which of the checks hold for a value.
     by_value: FxHashMap<Box<[u8]>, Mask>,
+    ends: Ends,
+}
+
+/// Lengths and ends of some texts: one that has neither in common with any of them is
+/// none of them, and need not be looked up.
+#[derive(Debug, Default)]
+struct Ends([u64; 16]);
+
+impl Ends {
+    /// The word and the bit of all texts of this length with this end.
+    #[inline]
+    fn place(text: &[u8]) -> (usize, u32) {
+        let last = text.last().copied().unwrap_or(0);
+        (usize::from(last % 16), text.len() as u32 % u64::BITS)
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        let (word, bit) = Self::place(text);
+        self.0[word] |= 1 << bit;
+    }
+
+    #[inline]
+    fn may_have(&self, text: &[u8]) -> bool {
+        let (word, bit) = Self::place(text);
+        self.0[word] >> bit & 1 != 0
+    }
 }
 
 impl Matcher {
     fn new(field: &Arc<Check>, checks: &[(usize, &Arc<Check>)]) -> Self {
         let mut by_value: FxHashMap<Box<[u8]>, Mask> = FxHashMap::default();
+        let mut ends = Ends::default();
         for (bit, (_, check)) in checks.iter().enumerate() {
             for text in texts(&check.test) {
                 *by_value.entry(text.into()).or_default() |= 1 << bit;
+                ends.add(text);
             }
         }
         Self {
             field: Arc::clone(field),
             by_value,
+            ends,
         }
     }
 
@@ -143,6 +172,7 @@ impl Matcher {
     /// Which of the checks hold.
     pub fn matching<'a>(&'a self, run: &mut Run<'a, '_>) -> Mask {
         let value = self.field.value(run).and_then(|value| value.bytes());
+        let value = value.filter(|value| self.ends.may_have(value));
         let mask = value.and_then(|value| self.by_value.get(value));
         mask.copied().unwrap_or(0)
     }

@@ -52,6 +52,13 @@ pub fn parse(text: &str) -> Result<Expr, Error> {
 /// # Errors
 /// When the text is no field.
 pub fn parse_field(text: &str) -> Result<FieldRef, Error> {
+    if is_plain_field(text) {
+        return Ok(FieldRef {
+            name: text.to_owned(),
+            arg: None,
+            span: Span::new(0, text.len()),
+        });
+    }
     let mut pairs = run(Rule::field, text)?;
     match pairs.next() {
         Some(pair) if pair.as_str().len() == text.len() => field(pair),
@@ -60,6 +67,19 @@ pub fn parse_field(text: &str) -> Result<FieldRef, Error> {
             ErrorKind::UnknownField(text.to_owned()),
         )),
     }
+}
+
+/// Whether a text is a field without an argument, as nearly all in outputs are: there
+/// are many, and the grammar takes its time.
+fn is_plain_field(text: &str) -> bool {
+    let mut parts = text.split('.');
+    let is_name = |part: &str| {
+        part.starts_with(|char: char| char.is_ascii_alphabetic())
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    };
+    text.contains('.') && parts.all(is_name)
 }
 
 /// Parses a field or a transformer's call and nothing else.

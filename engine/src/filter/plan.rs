@@ -38,6 +38,8 @@ const NO_MEMO: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Plan {
     parts: Vec<Entry>,
+    /// What is expected of each part, which an evaluation has no need of.
+    expected: Vec<Expected>,
     answers: usize,
     matchers: Vec<Matcher>,
 }
@@ -47,19 +49,12 @@ struct Entry {
     part: Part,
     /// Where its answer is kept; parts that stand in one place keep none.
     memo: u32,
-    uses: u32,
-    weight: Weight,
 }
 
-impl Entry {
-    fn new(part: Part) -> Self {
-        Self {
-            part,
-            memo: NO_MEMO,
-            uses: 0,
-            weight: Weight::default(),
-        }
-    }
+#[derive(Debug, Default)]
+struct Expected {
+    uses: u32,
+    weight: Weight,
 }
 
 #[derive(Debug)]
@@ -96,17 +91,28 @@ pub struct Builder<'s> {
 impl<'s> Builder<'s> {
     /// Begins with nothing.
     pub fn new(shared: &'s Shared) -> Self {
-        let parts = vec![Entry::new(Part::Never), Entry::new(Part::Always)];
-        Self {
+        let mut this = Self {
             shared,
             plan: Plan {
-                parts,
+                parts: Vec::new(),
+                expected: Vec::new(),
                 answers: 0,
                 matchers: Vec::new(),
             },
             known: FxHashMap::default(),
             macros: Vec::new(),
-        }
+        };
+        this.push(Part::Never);
+        this.push(Part::Always);
+        this
+    }
+
+    fn push(&mut self, part: Part) -> Id {
+        let id = Id(self.plan.parts.len() as u32);
+        let memo = NO_MEMO;
+        self.plan.parts.push(Entry { part, memo });
+        self.plan.expected.push(Expected::default());
+        id
     }
 
     /// Begins with the next group of events.
@@ -275,15 +281,14 @@ impl<'s> Builder<'s> {
             return id;
         }
         let part = new(self);
-        let id = Id(self.plan.parts.len() as u32);
-        self.plan.parts.push(Entry::new(part));
+        let id = self.push(part);
         self.known.insert(key, id);
         id
     }
 
     fn used(&mut self, id: Id) {
-        if let Some(entry) = self.plan.parts.get_mut(id.0 as usize) {
-            entry.uses += 1;
+        if let Some(expected) = self.plan.expected.get_mut(id.0 as usize) {
+            expected.uses += 1;
         }
     }
 
@@ -291,10 +296,11 @@ impl<'s> Builder<'s> {
     pub fn finish(mut self) -> Plan {
         self.plan.gather();
         self.plan.order(&[]);
-        let shared = self.plan.parts.iter_mut().skip(2);
+        let all = self.plan.parts.iter_mut().zip(&self.plan.expected);
+        let shared = all.skip(2).filter(|(_, expected)| expected.uses > 1);
         // Of members all answers are kept together.
-        let shared = shared.filter(|e| e.uses > 1 && !matches!(e.part, Part::Member(..)));
-        for (at, entry) in shared.enumerate() {
+        let shared = shared.filter(|(entry, _)| !matches!(entry.part, Part::Member(..)));
+        for (at, (entry, _)) in shared.enumerate() {
             entry.memo = at as u32;
             self.plan.answers = at + 1;
         }
@@ -359,7 +365,8 @@ impl Plan {
         }
         // Parts come behind those that they consist of.
         let mut weights: Vec<Weight> = Vec::with_capacity(self.parts.len());
-        for (at, entry) in self.parts.iter_mut().enumerate() {
+        let all = self.parts.iter_mut().zip(&mut self.expected);
+        for (at, (entry, expected)) in all.enumerate() {
             let of = |id: &Id| weights.get(id.0 as usize).copied().unwrap_or_default();
             let mut weight = match &mut entry.part {
                 Part::Never | Part::Always => Weight::default(),
@@ -389,10 +396,10 @@ impl Plan {
                 let held = seen.held as f32 + GUESS * weight.holds;
                 weight.holds = held / (seen.asked as f32 + GUESS);
             }
-            if entry.uses > 1 {
-                weight.cost = KNOWN + weight.cost / entry.uses as f32;
+            if expected.uses > 1 {
+                weight.cost = KNOWN + weight.cost / expected.uses as f32;
             }
-            entry.weight = weight;
+            expected.weight = weight;
             weights.push(weight);
         }
     }
@@ -415,8 +422,8 @@ impl Plan {
 
     /// What is expected of a part.
     pub fn weight(&self, part: Id) -> Weight {
-        let entry = self.parts.get(part.0 as usize);
-        entry.map_or_else(Weight::default, |entry| entry.weight)
+        let expected = self.expected.get(part.0 as usize);
+        expected.map_or_else(Weight::default, |expected| expected.weight)
     }
 
     /// How many parts there are.
@@ -444,10 +451,24 @@ impl Plan {
     }
 
     /// Whether a condition holds.
+    #[inline]
     pub fn holds<'a>(&'a self, id: Id, run: &mut Run<'a, '_>) -> bool {
-        let Some(entry) = self.parts.get(id.0 as usize) else {
-            return false;
-        };
+        match self.parts.get(id.0 as usize) {
+            // Of most the answer is known with that of others.
+            Some(Entry {
+                part: Part::Member(_, member),
+                ..
+            }) => {
+                let holds = run.member_holds(&self.matchers, *member);
+                run.count(id.0 as usize, holds);
+                holds
+            }
+            Some(entry) => self.work_out(id, entry, run),
+            None => false,
+        }
+    }
+
+    fn work_out<'a>(&'a self, id: Id, entry: &'a Entry, run: &mut Run<'a, '_>) -> bool {
         if entry.memo != NO_MEMO
             && let Some(known) = run.known(entry.memo)
         {

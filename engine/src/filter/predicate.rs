@@ -232,6 +232,7 @@ pub struct Run<'a, 'm> {
 
 impl<'a, 'm> Run<'a, 'm> {
     /// Begins with a new event: forgets what the memo knows.
+    #[inline]
     pub fn new(ctx: &'m Context<'a>, shared: &'a Shared, memo: &'m mut Memo) -> Self {
         memo.event += 2;
         memo.answers.resize(shared.nodes.len(), 0);
@@ -248,7 +249,12 @@ impl<'a, 'm> Run<'a, 'm> {
 
     /// Makes room for the answers of a plan and of its matchers.
     #[must_use]
+    #[inline]
     pub fn with_parts(self, answers: usize, matchers: usize) -> Self {
+        let (answers, matchers) = match self.shared.unshared {
+            true => (0, 0),
+            false => (answers, matchers),
+        };
         self.memo.parts.resize(answers, 0);
         self.memo.masks.resize(matchers, (0, 0));
         self
@@ -259,7 +265,7 @@ impl<'a, 'm> Run<'a, 'm> {
     pub fn member_holds(&mut self, matchers: &'a [Matcher], member: Member) -> bool {
         let at = member.matcher as usize;
         let mask = match self.memo.masks.get(at) {
-            Some(&(event, mask)) if event == self.memo.event && !self.shared.unshared => mask,
+            Some(&(event, mask)) if event == self.memo.event => mask,
             _ => self.ask(matchers, at),
         };
         mask >> member.bit & 1 == 1
@@ -278,8 +284,7 @@ impl<'a, 'm> Run<'a, 'm> {
     #[inline]
     pub fn known(&self, part: u32) -> Option<bool> {
         let answer = *self.memo.parts.get(part as usize)?;
-        let current = answer & !1 == self.memo.event && !self.shared.unshared;
-        current.then_some(answer & 1 == 1)
+        (answer & !1 == self.memo.event).then_some(answer & 1 == 1)
     }
 
     /// Counts the answer of a part, if somebody wants to know.
@@ -305,6 +310,7 @@ impl<'a, 'm> Run<'a, 'm> {
     }
 
     /// The value of an operand; that of a field is read once.
+    #[inline]
     fn value(&mut self, operand: &'a Operand, slot: Option<usize>) -> Option<Value<'a>> {
         let Some(position) = slot.and_then(|slot| self.memo.fields.get_mut(slot)) else {
             return operand.get(self.ctx);

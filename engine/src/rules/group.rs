@@ -15,15 +15,16 @@ use crate::filter::test::Test;
 const MANY: usize = 6;
 /// A check of more values than this does not say much about a rule.
 const FEW_VALUES: usize = 32;
-/// So many rules at least must be saved, of those that a part stands before.
-const SAVED: f32 = 1.5;
+/// Where a part is not expected to rule out more rules than this, those that are left
+/// are tried.
+const LITTLE: f32 = 0.02;
 
 /// Rules with their conditions, in order.
 #[derive(Debug, Default)]
 pub struct Group {
     rules: Box<[(usize, Id)]>,
     indexes: Vec<Index>,
-    guarded: Branch,
+    sieves: Vec<Sieve>,
 }
 
 /// Positions of rules by the value that a field must have.
@@ -34,12 +35,16 @@ struct Index {
     by_value: FxHashMap<Box<[u8]>, Vec<u32>>,
 }
 
-/// Rules in order, those with a part in common behind that part.
-#[derive(Debug, Default)]
-struct Branch {
-    /// Positions of the rules that are behind no other part.
-    rules: Vec<u32>,
-    inner: Vec<(Id, Branch)>,
+/// A bit for each rule of a sieve.
+type Rules = u64;
+
+/// Some rules, and what rules many of them out at once.
+#[derive(Debug)]
+struct Sieve {
+    /// Their positions, by bit.
+    rules: Box<[u32]>,
+    /// Parts, each with the rules that it must hold for.
+    parts: Box<[(Id, Rules)]>,
 }
 
 /// A rule with all that must hold when it matches.
@@ -60,10 +65,12 @@ impl Group {
             }
         });
         let (indexes, rest) = Index::all(candidates.collect(), plan);
+        let sieves = rest.chunks(Rules::BITS as usize);
+        let sieves = sieves.map(|rules| Sieve::new(rules, plan)).collect();
         Self {
             rules: rules.into(),
             indexes,
-            guarded: Branch::new(rest, plan),
+            sieves,
         }
     }
 
@@ -92,29 +99,16 @@ impl Group {
             let at = value.and_then(|value| index.by_value.get(value));
             self.hold(at.into_iter().flatten(), plan, run, positions);
         }
-        self.open(&self.guarded, plan, run, positions);
+        for sieve in &self.sieves {
+            let left = sieve.left(plan, run);
+            self.hold(sieve.positions(left), plan, run, positions);
+        }
         positions.sort_unstable();
         for &position in &*positions {
             if let Some(&(rule, _)) = self.rules.get(position as usize)
                 && !found(rule, run)
             {
                 return;
-            }
-        }
-    }
-
-    /// Tries the rules behind parts that hold, in any order: few match.
-    fn open<'a>(
-        &'a self,
-        branch: &'a Branch,
-        plan: &'a Plan,
-        run: &mut Run<'a, '_>,
-        matching: &mut Vec<u32>,
-    ) {
-        self.hold(branch.rules.iter(), plan, run, matching);
-        for (guard, inner) in &branch.inner {
-            if plan.holds(*guard, run) {
-                self.open(inner, plan, run, matching);
             }
         }
     }
@@ -158,9 +152,9 @@ impl Group {
                 return Some((condition, way));
             }
         }
-        let mut guards = Vec::new();
-        self.guarded.path_to(position, &mut guards);
-        Some((condition, Way::Behind(guards)))
+        let sieves = self.sieves.iter();
+        let parts = sieves.flat_map(|sieve| sieve.parts_of(position));
+        Some((condition, Way::Behind(parts.collect())))
     }
 
     /// How many rules there are.
@@ -239,67 +233,80 @@ fn useful_fields(candidates: &[Candidate], plan: &Plan) -> FxHashMap<usize, usiz
     rules
 }
 
-impl Branch {
-    /// The guards in front of a rule; whether it is here.
-    fn path_to(&self, position: u32, guards: &mut Vec<(Id, usize)>) -> bool {
-        if self.rules.contains(&position) {
-            return true;
-        }
-        self.inner.iter().any(|(guard, inner)| {
-            guards.push((*guard, inner.len()));
-            let found = inner.path_to(position, guards);
-            if !found {
-                guards.pop();
+impl Sieve {
+    /// Chooses the parts one by one: next comes what rules out most of what is
+    /// expected to be left, for its cost.
+    fn new(candidates: &[Candidate], plan: &Plan) -> Self {
+        let mut behind: BTreeMap<Id, Rules> = BTreeMap::new();
+        for (bit, candidate) in candidates.iter().enumerate() {
+            for &part in &candidate.required {
+                *behind.entry(part).or_default() |= 1 << bit;
             }
-            found
-        })
-    }
-
-    fn len(&self) -> usize {
-        let inner = self.inner.iter().map(|(_, inner)| inner.len());
-        self.rules.len() + inner.sum::<usize>()
-    }
-
-    /// Puts rules behind the part that saves most, then the rest behind the
-    /// next, while that saves enough.
-    fn new(mut rest: Vec<Candidate>, plan: &Plan) -> Self {
-        let mut inner = Vec::new();
-        while let Some(guard) = best_guard(&rest, plan) {
-            let (mut behind, others): (Vec<_>, Vec<_>) = rest
-                .into_iter()
-                .partition(|candidate| candidate.required.contains(&guard));
-            rest = others;
-            for candidate in &mut behind {
-                candidate.required.retain(|&part| part != guard);
-            }
-            inner.push((guard, Self::new(behind, plan)));
         }
-        let rules = rest.into_iter().map(|candidate| candidate.position);
+        let mut left = vec![1.0; candidates.len()];
+        let mut parts = Vec::new();
+        loop {
+            let ruled_out = |(&part, &rules): (&Id, &Rules)| {
+                let weight = plan.weight(part);
+                let left: f32 = bits(rules).map(|bit| left[bit]).sum();
+                (part, rules, (1.0 - weight.holds) * left, weight)
+            };
+            let useful = behind
+                .iter()
+                .map(ruled_out)
+                .filter(|(_, _, out, _)| *out > LITTLE);
+            let best = useful
+                .max_by(|(_, _, a, of), (_, _, b, than)| (a * than.cost).total_cmp(&(b * of.cost)));
+            let Some((part, rules, _, weight)) = best else {
+                break;
+            };
+            bits(rules).for_each(|bit| left[bit] *= weight.holds);
+            behind.remove(&part);
+            parts.push((part, rules));
+        }
+        let positions = candidates.iter().map(|candidate| candidate.position);
         Self {
-            rules: rules.collect(),
-            inner,
+            rules: positions.collect(),
+            parts: parts.into(),
         }
+    }
+
+    /// The rules that are not ruled out.
+    fn left<'a>(&'a self, plan: &'a Plan, run: &mut Run<'a, '_>) -> Rules {
+        let mut left = Rules::MAX >> (Rules::BITS as usize - self.rules.len());
+        for &(part, rules) in &self.parts {
+            if left & rules != 0 && !plan.holds(part, run) {
+                left &= !rules;
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+        left
+    }
+
+    fn positions(&self, rules: Rules) -> impl Iterator<Item = &u32> {
+        bits(rules).filter_map(|bit| self.rules.get(bit))
+    }
+
+    /// The parts in front of a rule that others have as well, each with how many
+    /// there are.
+    fn parts_of(&self, position: u32) -> impl Iterator<Item = (Id, usize)> {
+        let bit = self.rules.iter().position(|&rule| rule == position);
+        let own = bit.map_or(0, |bit| 1 << bit);
+        let parts = self.parts.iter().filter(move |(_, rules)| rules & own != 0);
+        let counted = parts.map(|&(part, rules)| (part, rules.count_ones() as usize));
+        counted.filter(|(_, count)| *count > 1)
     }
 }
 
-/// The part in common that leaves the fewest rules to try. One that consists of
-/// other parts comes first: it says more than each of them.
-fn best_guard(candidates: &[Candidate], plan: &Plan) -> Option<Id> {
-    let mut counts: FxHashMap<Id, usize> = FxHashMap::default();
-    for &part in candidates.iter().flat_map(|candidate| &candidate.required) {
-        *counts.entry(part).or_default() += 1;
-    }
-    let saved = |(part, count): (Id, usize)| {
-        let fails = 1.0 - plan.weight(part).holds;
-        (fails * count.saturating_sub(1) as f32, part)
-    };
-    let enough = counts.into_iter().map(saved).filter(|(s, _)| *s >= SAVED);
-    let best = enough.max_by(|(a, left), (b, right)| {
-        let composed = |part: Id| plan.check(part).is_none();
-        let first = composed(*left).cmp(&composed(*right));
-        first.then(a.total_cmp(b)).then(right.cmp(left))
-    });
-    best.map(|(_, part)| part)
+/// The places of the bits that are set.
+fn bits(mut rules: Rules) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = (rules != 0).then(|| rules.trailing_zeros() as usize);
+        rules &= rules.wrapping_sub(1);
+        bit
+    })
 }
 
 /// The few values of which a check asks for one.

@@ -9,6 +9,7 @@ mod merge;
 pub mod nodriver;
 
 use falco_abi::control::{Interest, Setup, hook};
+use falco_abi::event::Event as Kind;
 use falco_abi::syscall::SYSCALL_MAX;
 use nix::time::{ClockId, clock_gettime};
 
@@ -92,9 +93,9 @@ pub enum Batch {
     End,
 }
 
-/// A call of `close`, without a record.
+/// A call that changes no more than one number of a descriptor, without a record.
 #[derive(Clone, Copy, Debug)]
-pub struct Closed {
+pub struct FdCall {
     /// Number of the event.
     pub num: u64,
     /// When it happened, as in a record.
@@ -105,6 +106,32 @@ pub struct Closed {
     pub result: i64,
     /// The descriptor.
     pub fd: i64,
+    /// What it did.
+    pub change: FdChange,
+}
+
+/// What such a call does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FdChange {
+    /// `close`.
+    Close,
+    /// `fcntl` makes a copy, which the call returns.
+    Copy {
+        /// It ends with the next program.
+        cloexec: bool,
+    },
+    /// `fcntl` says whether it ends with the next program.
+    Cloexec(bool),
+}
+
+impl FdCall {
+    /// The kind of its event.
+    pub fn kind(&self) -> Kind {
+        match self.change {
+            FdChange::Close => Kind::Close,
+            FdChange::Copy { .. } | FdChange::Cloexec(_) => Kind::Fcntl,
+        }
+    }
 }
 
 /// Takes what a source hands out.
@@ -112,8 +139,8 @@ pub trait Sink {
     /// A record, with the number of its event.
     fn record(&mut self, num: u64, record: &[u8]);
 
-    /// A descriptor was closed. `false`: the record of that is wanted.
-    fn closed(&mut self, _closed: &Closed) -> bool {
+    /// A descriptor was closed or copied. `false`: the record of that is wanted.
+    fn fd_call(&mut self, _call: &FdCall) -> bool {
         false
     }
 }

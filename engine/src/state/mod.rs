@@ -35,7 +35,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::event::Event;
 use crate::filter::field::Context;
 use crate::metadata::{Container, Containers, Runtime, recorded};
-use crate::source::Closed;
+use crate::source::{FdCall, FdChange};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
 use procfd::{Open, ProcFds};
@@ -574,11 +574,11 @@ impl State {
         }
     }
 
-    /// Takes in a call of `close` that nobody else looks at. `false`: it has more
-    /// to tell, and its event is needed.
+    /// Takes in a call that changes descriptors and that nobody else looks at.
+    /// `false`: it has more to tell, and its event is needed.
     #[inline]
-    pub fn close(&mut self, closed: &Closed, time: u64) -> bool {
-        if !self.is_alone(closed.tid) {
+    pub fn take_fd_call(&mut self, call: &FdCall, time: u64) -> bool {
+        if !self.is_alone(call.tid) {
             return false;
         }
         self.renamed = false;
@@ -586,7 +586,13 @@ impl State {
         self.reaches(time);
         self.counters.threads.again += 1;
         if !self.without_files {
-            self.free(closed.tid, closed.result, closed.fd);
+            match call.change {
+                FdChange::Close => self.free(call.tid, call.result, call.fd),
+                change if call.result >= 0 => {
+                    self.fcntl(call.tid, call.fd, call.result, change);
+                }
+                _ => {}
+            }
         }
         true
     }
@@ -658,7 +664,7 @@ impl State {
         self.want_users(tid);
     }
 
-    /// Whether there is nothing to do before a `close` of this thread: it is that
+    /// Whether this thread needs no look before its descriptors change: it is that
     /// of the event before, in a capture, as for most events.
     #[inline]
     fn is_alone(&self, tid: u32) -> bool {

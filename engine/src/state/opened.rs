@@ -15,6 +15,7 @@ use super::descriptor::{Descriptor, FdKind, Label, Protocol};
 use super::files::OpenFiles;
 use crate::event::Event;
 use crate::paths;
+use crate::source::FdChange;
 
 /// Commands of `fcntl` in the portable encoding.
 mod command {
@@ -28,9 +29,14 @@ pub(crate) fn is_copy(command: u64) -> bool {
     matches!(command, command::DUPFD | command::DUPFD_CLOEXEC)
 }
 
-/// Whether a command of `fcntl` changes what is known of descriptors.
-pub(crate) fn is_change(command: u64) -> bool {
-    is_copy(command) || command == command::SETFD
+/// How a command of `fcntl` with its argument changes what is known of descriptors.
+pub(crate) fn fcntl_change(command: u64, arg: u64) -> Option<FdChange> {
+    Some(match command {
+        command::DUPFD => FdChange::Copy { cloexec: false },
+        command::DUPFD_CLOEXEC => FdChange::Copy { cloexec: true },
+        command::SETFD => FdChange::Cloexec(arg & FD_CLOEXEC != 0),
+        _ => return None,
+    })
 }
 
 /// Close-on-exec in the argument of `F_SETFD`.
@@ -314,21 +320,19 @@ impl State {
             Kind::Dup | Kind::Dup2 | Kind::Dup3 => {
                 let cloexec =
                     event.kind == Kind::Dup3 && flag(dup3::Slot::flags as usize, bits::CLOEXEC);
-                self.copied(event, num(dup::Slot::oldfd as usize), result, cloexec);
+                let from = num(dup::Slot::oldfd as usize);
+                if !self.copied(event.header.tid, from, result, cloexec) {
+                    self.put_or_read(event, result, None, cloexec);
+                }
             }
             Kind::Fcntl => {
                 use fcntl::Slot;
-                let fd = num(Slot::fd as usize);
-                match event.number(Slot::cmd as usize) {
-                    Some(command::DUPFD) => self.copied(event, fd, result, false),
-                    Some(command::DUPFD_CLOEXEC) => self.copied(event, fd, result, true),
-                    Some(command::SETFD) => {
-                        let arg = event.number(Slot::arg as usize).unwrap_or_default();
-                        if let (Some(fd), Some(mut files)) = (fd, self.files_of(event)) {
-                            files.set_cloexec(fd, arg & FD_CLOEXEC != 0);
-                        }
-                    }
-                    _ => {}
+                let value = |slot: Slot| event.number(slot as usize).unwrap_or_default();
+                let change = fcntl_change(value(Slot::cmd), value(Slot::arg));
+                if let (Some(fd), Some(change)) = (event.int(Slot::fd as usize), change)
+                    && !self.fcntl(event.header.tid, fd, result, change)
+                {
+                    self.put_or_read(event, result, None, false);
                 }
             }
             Kind::CloseRange => self.closed_range(event),
@@ -370,6 +374,21 @@ impl State {
             && let Some(mut files) = self.table.known_files_mut(tid)
         {
             files.remove(num);
+        }
+    }
+
+    /// What a call of `fcntl` that did not fail changes. `false`: what the new number
+    /// refers to is not known.
+    pub(super) fn fcntl(&mut self, tid: u32, fd: i64, result: i64, change: FdChange) -> bool {
+        match change {
+            FdChange::Copy { cloexec } => self.copied(tid, number(fd), result, cloexec),
+            FdChange::Cloexec(cloexec) => {
+                if let (Some(fd), Some(mut files)) = (number(fd), self.table.files_mut(tid)) {
+                    files.set_cloexec(fd, cloexec);
+                }
+                true
+            }
+            FdChange::Close => true,
         }
     }
 
@@ -421,23 +440,24 @@ impl State {
         }
     }
 
-    fn copied(&mut self, event: &Event<'_>, from: Option<u32>, to: i64, cloexec: bool) {
-        let Some(mut files) = self.files_of(event) else {
-            return;
+    /// Makes a number refer to what another does. `false`: nobody knows what that
+    /// is. The machine can tell; a capture cannot, and keeps what the number referred
+    /// to.
+    fn copied(&mut self, tid: u32, from: Option<u32>, to: i64, cloexec: bool) -> bool {
+        let Some(mut files) = self.table.files_mut(tid) else {
+            return true;
         };
         // Nothing was closed when both are the same.
         if from == number(to) {
-            return;
+            return true;
         }
-        if let Some(descriptor) = from.and_then(|from| files.get(from).cloned()) {
-            if let Some(to) = number(to) {
-                files.insert(to, descriptor, cloexec);
-            }
-            return;
+        let Some(descriptor) = from.and_then(|from| files.get(from).cloned()) else {
+            return false;
+        };
+        if let Some(to) = number(to) {
+            files.insert(to, descriptor, cloexec);
         }
-        // Of a copy of what nobody knows the machine can tell; a capture cannot,
-        // and keeps what the number referred to.
-        self.put_or_read(event, to, None, cloexec);
+        true
     }
 
     /// A descriptor of the process that a descriptor of the caller means.

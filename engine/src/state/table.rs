@@ -45,6 +45,9 @@ impl Hasher for IdHasher {
 pub struct Table {
     threads: HashMap<u32, Box<Thread>, BuildHasherDefault<IdHasher>>,
     files: Files,
+    /// Whose table of descriptors was changed last, and which that is, until another
+    /// thread may have it: of most events it is the same again.
+    last: Option<(u32, FilesId)>,
     limit: usize,
     refused: u64,
     turnover: Turnover,
@@ -55,6 +58,7 @@ impl Default for Table {
         Self {
             threads: HashMap::default(),
             files: Files::default(),
+            last: None,
             limit: MAX_THREADS,
             refused: 0,
             turnover: Turnover::default(),
@@ -155,6 +159,11 @@ impl Table {
     }
 
     fn files_id(&self, thread: &Thread) -> Option<FilesId> {
+        if let Some((tid, id)) = self.last
+            && tid == thread.tid
+        {
+            return Some(id);
+        }
         let leader = || self.threads.get(&thread.pid)?.files;
         thread.files.or_else(leader)
     }
@@ -181,14 +190,31 @@ impl Table {
     }
 
     /// The table of descriptors that a known thread uses, if there is one.
+    #[inline]
     pub(super) fn known_files_mut(&mut self, tid: u32) -> Option<OpenFiles<'_>> {
-        let id = self.files_id(self.get(tid)?)?;
+        let id = match self.last {
+            Some((last, id)) if last == tid => id,
+            _ => {
+                let id = self.files_id(self.get(tid)?)?;
+                self.last = Some((tid, id));
+                id
+            }
+        };
         Some(self.files.get_mut(id))
     }
 
     /// The table of descriptors that the thread uses, made if there is none.
+    #[inline]
     pub(super) fn files_mut(&mut self, tid: u32) -> Option<OpenFiles<'_>> {
+        match self.last {
+            Some((last, id)) if last == tid => Some(self.files.get_mut(id)),
+            _ => self.other_files_mut(tid),
+        }
+    }
+
+    fn other_files_mut(&mut self, tid: u32) -> Option<OpenFiles<'_>> {
         let thread = self.threads.get(&tid)?;
+        let known = thread.known;
         let id = match self.files_id(thread) {
             Some(id) => id,
             None => {
@@ -201,6 +227,9 @@ impl Table {
                 id
             }
         };
+        if known {
+            self.last = Some((tid, id));
+        }
         Some(self.files.get_mut(id))
     }
 
@@ -251,6 +280,7 @@ impl Table {
         let Some(id) = self.files_id(thread) else {
             return;
         };
+        self.last = None;
         // The other threads keep the one that they had.
         for other in thread.tasks().to_vec() {
             let Some(other) = self.threads.get_mut(&other) else {
@@ -278,6 +308,7 @@ impl Table {
     }
 
     fn set_files(&mut self, tid: u32, id: FilesId) {
+        self.last = None;
         match self.threads.get_mut(&tid) {
             Some(thread) => {
                 if let Some(old) = thread.files.replace(id) {
@@ -290,6 +321,7 @@ impl Table {
 
     /// Forgets what processes have open, to be read again.
     pub(super) fn forget_files(&mut self) {
+        self.last = None;
         self.files.clear();
         for thread in self.threads.values_mut() {
             thread.files = None;
@@ -318,6 +350,7 @@ impl Table {
 
     /// Takes the entry out, and gives back its table of descriptors.
     fn take(&mut self, tid: u32) -> Option<Box<Thread>> {
+        self.last = None;
         let thread = self.threads.remove(&tid)?;
         self.turnover.removed += 1;
         if let Some(files) = thread.files {
@@ -349,6 +382,7 @@ impl Table {
             return false;
         }
         let (tid, pid, ptid) = (thread.tid, thread.pid, thread.ptid);
+        self.last = None;
         self.threads.insert(tid, Box::new(thread));
         self.turnover.added += 1;
         if tid == pid {
@@ -429,6 +463,7 @@ impl Table {
             _ => None,
         });
         let caller = caller.filter(|tid| tasks.contains(tid));
+        self.last = None;
         let own = caller.and_then(|tid| self.get_mut(tid)?.files.take());
         if let Some(own) = own {
             self.set_files(pid, own);

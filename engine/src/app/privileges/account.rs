@@ -4,11 +4,10 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use nix::fcntl::{AT_FDCWD, AtFlags};
 use nix::unistd::{
-    AccessFlags, Gid, Group, Uid, User, faccessat, getgroups, setegid, seteuid, setgroups,
-    setresgid, setresuid,
+    AccessFlags, Gid, Uid, faccessat, getgroups, setegid, seteuid, setgroups, setresgid, setresuid,
 };
 
 use crate::app::startup::host_root;
@@ -25,13 +24,14 @@ pub(super) struct Account {
 
 impl Account {
     /// The user of this name; `None` if there is none.
-    pub(super) fn find(name: &str, config: &Config) -> anyhow::Result<Option<Self>> {
-        let user = User::from_name(name).with_context(|| format!("cannot look up `{name}`"))?;
-        Ok(user.map(|user| Self {
-            user: user.uid,
-            group: user.gid,
-            groups: groups(user.gid, config),
-        }))
+    pub(super) fn find(name: &str, config: &Config) -> Option<Self> {
+        let [user, group] = numbers(&fs::read("/etc/passwd").ok()?, name)?;
+        let group = Gid::from_raw(group);
+        Some(Self {
+            user: Uid::from_raw(user),
+            group,
+            groups: groups(group, config),
+        })
     }
 
     /// Becomes this user for good. If something must be written that it may not
@@ -64,6 +64,22 @@ impl Account {
     }
 }
 
+/// The first numbers in the line of a name in the form of `passwd(5)` or `group(5)`. Only
+/// files are asked: other places where users are kept would bring their libraries into a
+/// process that is still root.
+fn numbers<const N: usize>(file: &[u8], name: &str) -> Option<[u32; N]> {
+    let mut lines = file.split(|&byte| byte == b'\n').filter_map(|line| {
+        let line = line.strip_prefix(name.as_bytes())?.strip_prefix(b":")?;
+        let mut columns = line.split(|&byte| byte == b':').skip(1);
+        let mut numbers = [0; N];
+        for number in &mut numbers {
+            *number = std::str::from_utf8(columns.next()?).ok()?.parse().ok()?;
+        }
+        Some(numbers)
+    });
+    lines.next()
+}
+
 /// The own group, root's, and those that may talk to container runtimes: their
 /// sockets are for root or a group, and no capability that is kept opens them.
 fn groups(own: Gid, config: &Config) -> Vec<Gid> {
@@ -79,9 +95,11 @@ fn groups(own: Gid, config: &Config) -> Vec<Gid> {
     }
     // Docker may be started later; the others make theirs for root's group.
     if config.engines.is_enabled(Engine::Docker)
-        && let Ok(Some(docker)) = Group::from_name("docker")
+        && let Some([docker]) = fs::read("/etc/group")
+            .ok()
+            .and_then(|groups| numbers(&groups, "docker"))
     {
-        groups.push(docker.gid);
+        groups.push(Gid::from_raw(docker));
     }
     groups.sort_unstable_by_key(|group| group.as_raw());
     groups.dedup();
@@ -140,6 +158,17 @@ fn check_writable(path: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_those_of_the_whole_name() {
+        let passwd = b"root:x:0:0:root:/root:/bin/sh\nfalcon:x:7:8::/:/bin/sh\n\
+            falco:x:y:1::/:/bin/sh\nfalco:x:998:997:\xC4:/:/bin/false\nfalco:x:1\n";
+        assert_eq!(numbers(passwd, "root"), Some([0, 0]));
+        assert_eq!(numbers(passwd, "falcon"), Some([7, 8]));
+        assert_eq!(numbers::<2>(passwd, "falc"), None);
+        assert_eq!(numbers(b"docker:x:120:me,you\n", "docker"), Some([120]));
+        assert_eq!(numbers(passwd, "falco"), Some([998, 997]));
+    }
 
     #[test]
     fn sockets_are_those_of_the_host_and_of_its_users() {

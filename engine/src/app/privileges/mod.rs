@@ -91,7 +91,7 @@ fn become_user(config: &Config) -> anyhow::Result<()> {
     if name.is_empty() || name == "root" {
         return Ok(());
     }
-    let Some(account) = Account::find(name, config)? else {
+    let Some(account) = Account::find(name, config) else {
         bail!("there is no user `{name}` (privileges.user)");
     };
     account

@@ -163,6 +163,7 @@ impl<'a> Fd<'a> {
     }
 
     /// What the state knows of this number.
+    #[inline(always)]
     fn kept(num: i64, descriptor: &'a Descriptor) -> Self {
         Self {
             kind: descriptor.kind,
@@ -181,10 +182,16 @@ impl<'a> Fd<'a> {
 
     /// What is open under this number in the thread that made the event.
     pub(super) fn open(ctx: &Context<'a>, num: i64) -> Option<Self> {
+        let descriptor = Self::look_up(ctx, u32::try_from(num).ok()?)?;
+        Some(Self::kept(num, descriptor))
+    }
+
+    #[inline]
+    fn look_up(ctx: &Context<'a>, num: u32) -> Option<&'a Descriptor> {
         let files = ctx.state.threads().files(ctx.thread?)?;
-        let descriptor = files.get(u32::try_from(num).ok()?);
+        let descriptor = files.get(num);
         ctx.state.count_descriptor_lookup(descriptor.is_some());
-        Some(Self::kept(num, descriptor?))
+        descriptor
     }
 
     /// The descriptor that the event is about. What the record tells counts;
@@ -196,13 +203,14 @@ impl<'a> Fd<'a> {
 
     /// What the event opened by a path, of which the state keeps all that its
     /// record tells.
+    #[inline]
     fn just_opened(ctx: &Context<'a>) -> Option<Self> {
         let num = ctx.state.opened_by(ctx.event)?;
-        let kept = Self::open(ctx, num.into()).filter(|kept| kept.text.is_some())?;
+        let kept = Self::look_up(ctx, num).filter(|kept| !kept.name().is_empty())?;
         Some(Self {
             named: true,
             path: paths::one(ctx.event.kind),
-            ..kept
+            ..Self::kept(num.into(), kept)
         })
     }
 

@@ -17,7 +17,8 @@ impl Plan {
     }
 
     fn line(&self, id: Id, level: usize, not: &str, text: &mut String) {
-        let Some(entry) = self.parts.get(id.0 as usize) else {
+        let at = id.0 as usize;
+        let (Some(entry), Some(expected)) = (self.parts.get(at), self.expected.get(at)) else {
             return;
         };
         let (shown, inner): (String, &[Id]) = match &entry.part {
@@ -32,7 +33,7 @@ impl Plan {
                 (format!("{} {op} {}", compare.left, compare.right), &[])
             }
         };
-        let cost = entry.weight.cost;
+        let cost = expected.weight.cost;
         // Writing to a string cannot fail.
         let _ = write!(text, "{cost:>7.1} {}{not}{shown}", "  ".repeat(level));
         if let Part::Member(_, member) = &entry.part
@@ -46,7 +47,7 @@ impl Plan {
                 self.members(member.matcher),
             );
         } else if entry.memo != NO_MEMO {
-            let _ = write!(text, "  [answered once for {} places]", entry.uses);
+            let _ = write!(text, "  [answered once for {} places]", expected.uses);
         }
         text.push('\n');
         for &id in inner {

@@ -4,16 +4,17 @@
 //! then a copy of its bytes with a slot for each parameter. What an exit lacks
 //! is taken from the thread's last entry.
 
-use falco_abi::event::{EVENTS, Event as Kind, ParamType, fcntl, traits};
+use falco_abi::event::{ALL, EVENTS, Event as Kind, ParamType, fcntl, traits};
 use falco_abi::record::{HEADER_SIZE, NO_SYSCALL, RECORD_ALIGN, Span, flag, padded};
 use falco_abi::syscall::{NONE, SYSCALL_MAX, SYSCALLS};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::entries::{Entries, Lengths, length};
 use super::events::{self, CODES, EVENT_TYPES, EventType, Kind as Role, Type};
 use super::syscalls;
-use crate::source::Closed;
-use crate::state::opened::is_change;
+use crate::source::{FdCall, FdChange};
+use crate::state::opened::fcntl_change;
 
 /// One event as it is in the file.
 #[derive(Clone, Copy)]
@@ -39,6 +40,13 @@ pub(super) enum Outcome {
     Kept,
     /// The lengths of its parameters are not those of its data.
     Broken,
+}
+
+/// An event that needs no record.
+pub(super) enum Brief {
+    Call(FdCall),
+    /// It changes nothing, and nobody looks at it.
+    Query,
 }
 
 /// How the bytes of a parameter become a slot.
@@ -157,8 +165,9 @@ pub(super) struct Converter {
 impl Converter {
     pub(super) fn new() -> Self {
         let mut plans: Vec<Option<Plan>> = (0..CODES).map(|_| None).collect();
+        let names = Names::new();
         for ty in EVENT_TYPES {
-            plans[usize::from(ty.code)] = plan(ty);
+            plans[usize::from(ty.code)] = plan(ty, &names);
         }
         let mut this = Self {
             plans: plans.into(),
@@ -203,14 +212,17 @@ impl Converter {
             let word = calls.get(number as usize / 64);
             word.is_some_and(|word| word >> (number % 64) & 1 != 0)
         };
+        // Several calls may make the same event.
+        let mut events = [false; EVENTS.len()];
+        for call in SYSCALLS.iter().filter(|call| wanted(call.number().into())) {
+            events[call.event as usize] = true;
+        }
         for plan in self.plans.iter_mut().flatten() {
-            // Several calls may make the same event.
-            let mut same = SYSCALLS.iter().filter(|call| call.event == plan.event);
             plan.wanted = plan.event == Kind::Syscall
                 || plan.syscall == NO_SYSCALL
                 || changes_processes(plan.event)
                 || wanted(plan.syscall)
-                || same.any(|call| wanted(call.number().into()));
+                || events[plan.event as usize];
         }
         self.choose_unread();
     }
@@ -241,28 +253,38 @@ impl Converter {
         self.record.get(..len as usize).unwrap_or_default()
     }
 
-    /// The event in a block, if it is a `close` as all are written today that
-    /// somebody looks at.
-    #[inline]
-    pub(super) fn closed(&self, block: &[u8], num: u64) -> Option<Closed> {
-        const CODE: u16 = 5;
+    /// The event in a block, if it is a `close` or `fcntl` as all are written today
+    /// that somebody looks at.
+    #[inline(always)]
+    pub(super) fn brief(&self, block: &[u8], num: u64) -> Option<Brief> {
         // Length, type, number of parameters, their lengths.
-        const HEAD: [u8; 14] = [46, 0, 0, 0, CODE as u8, 0, 2, 0, 0, 0, 8, 0, 8, 0];
-        let block: &[u8; 48] = block.try_into().ok()?;
-        if block[18..32] != HEAD || self.unread(CODE).is_some() {
-            return None;
-        }
+        const CLOSE: [u8; 14] = [46, 0, 0, 0, 5, 0, 2, 0, 0, 0, 8, 0, 8, 0];
+        const FCNTL: [u8; 18] = [59, 0, 0, 0, 151, 0, 4, 0, 0, 0, 8, 0, 8, 0, 1, 0, 8, 0];
         let word = |at: usize| {
             let bytes = block.get(at..)?.first_chunk()?;
             Some(u64::from_le_bytes(*bytes))
         };
-        Some(Closed {
+        let is = |head: &[u8]| block.get(18..18 + head.len()) == Some(head);
+        let (change, at) = match block.len() {
+            48 if is(&CLOSE) && self.unread(5).is_none() => (Some(FdChange::Close), 32),
+            // With padding or without.
+            61..=64 if is(&FCNTL) && self.unread(151).is_none() => {
+                let change = fcntl_change(block.get(52).copied()?.into(), word(53)?);
+                if change.is_none() {
+                    return self.without_queries.then_some(Brief::Query);
+                }
+                (change, 36)
+            }
+            _ => return None,
+        };
+        Some(Brief::Call(FdCall {
             num,
             time: word(2)?,
             tid: u32::try_from(word(10)?).unwrap_or(NOBODY),
-            result: word(32)?.cast_signed(),
-            fd: word(40)?.cast_signed(),
-        })
+            result: word(at)?.cast_signed(),
+            fd: word(at + 8)?.cast_signed(),
+            change: change?,
+        }))
     }
 
     /// An event came that was not converted.
@@ -353,7 +375,7 @@ impl Converter {
         if self.without_queries
             && let Some(slot) = plan.command
             && let Some(command) = record.get(slot.into())
-            && !is_change(command)
+            && fcntl_change(command, 0).is_none()
         {
             return Outcome::Counted;
         }
@@ -404,8 +426,8 @@ impl EventType {
 
 /// Works out how a type of events becomes records. `None`: there is no event
 /// for it today.
-fn plan(ty: &EventType) -> Option<Plan> {
-    let (event, syscall) = event_of(ty.name)?;
+fn plan(ty: &EventType, names: &Names) -> Option<Plan> {
+    let (event, syscall) = names.event_of(ty.name)?;
     let params = event.info().params;
     let takes = takes(ty, event);
     let entry = match ty.kind {
@@ -458,26 +480,51 @@ fn zero_if_missing(code: u16) -> &'static [&'static str] {
     }
 }
 
-/// Today's event with this name, and the number of the call that makes it. Calls
-/// whose parameters nobody records are generic events.
-fn event_of(name: &str) -> Option<(Kind, u32)> {
-    let number = |of: &dyn Fn(&&falco_abi::syscall::Syscall) -> bool| {
-        let call = SYSCALLS.iter().find(of)?;
-        Some(call.number()).filter(|&n| n != NONE).map(u32::from)
-    };
-    if name == "syscall" {
-        return Some((Kind::Syscall, NO_SYSCALL));
+/// Events and calls by their names, the first of each. Of many names to look for each
+/// is found at once.
+#[derive(Default)]
+struct Names {
+    events: FxHashMap<&'static str, Kind>,
+    calls: FxHashMap<&'static str, u16>,
+    /// Calls by their names without the 64 at the end.
+    long: FxHashMap<&'static str, u16>,
+    /// Calls by the events that they make.
+    makers: FxHashMap<Kind, u16>,
+}
+
+impl Names {
+    fn new() -> Self {
+        let mut this = Self::default();
+        for (event, kind) in EVENTS.iter().zip(ALL) {
+            this.events.entry(event.name).or_insert(*kind);
+        }
+        for call in SYSCALLS {
+            let number = call.number();
+            this.calls.entry(call.name).or_insert(number);
+            if let Some(short) = call.name.strip_suffix("64") {
+                this.long.entry(short).or_insert(number);
+            }
+            this.makers.entry(call.event).or_insert(number);
+        }
+        this
     }
-    if let Some(at) = EVENTS.iter().position(|event| event.name == name) {
-        let event = Kind::from_number(at as u16)?;
+
+    /// Today's event with this name, and the number of the call that makes it. Calls
+    /// whose parameters nobody records are generic events.
+    fn event_of(&self, name: &str) -> Option<(Kind, u32)> {
+        let number = |of: Option<&u16>| of.filter(|&&n| n != NONE).map(|&n| u32::from(n));
+        if name == "syscall" {
+            return Some((Kind::Syscall, NO_SYSCALL));
+        }
+        let by_name = number(self.calls.get(name));
+        let Some(&event) = self.events.get(name) else {
+            return Some((Kind::Syscall, by_name?));
+        };
         // `pread` is the event of `pread64`.
-        let long = |of: &str| of.strip_suffix("64") == Some(name);
-        let by_name = number(&|call| call.name == name).or_else(|| number(&|call| long(call.name)));
-        let by_event = || number(&|call| call.event == event);
-        return Some((event, by_name.or_else(by_event).unwrap_or(NO_SYSCALL)));
+        let by_name = by_name.or_else(|| number(self.long.get(name)));
+        let by_event = || number(self.makers.get(&event));
+        Some((event, by_name.or_else(by_event).unwrap_or(NO_SYSCALL)))
     }
-    let number = number(&|call| call.name == name)?;
-    Some((Kind::Syscall, number))
 }
 
 fn takes(ty: &EventType, event: Kind) -> Vec<Take> {

@@ -15,10 +15,10 @@ const MOST: u64 = 192 << 20;
 
 /// Bytes of a capture between two looks. What they become is no more than some
 /// dozen times as much, but for what the state counts.
-const OFTEN: u64 = 256 << 10;
+const OFTEN: u64 = 1 << 20;
 
 /// How many bytes that the state counts are like one of the capture.
-const COUNTED: u64 = 32;
+const COUNTED: u64 = 8;
 
 /// The memory of the program since a capture was opened.
 pub(super) struct Memory {

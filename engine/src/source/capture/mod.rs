@@ -19,7 +19,7 @@ use falco_abi::control::Interest;
 use log::warn;
 
 pub use self::convert::NOBODY;
-use self::convert::{Converter, Outcome, Raw};
+use self::convert::{Brief, Converter, Outcome, Raw};
 use self::entries::Lengths;
 use self::format::{BLOCK_HEADER, BLOCK_TRAILER, Block, EventBlock};
 use self::memory::Memory;
@@ -506,12 +506,16 @@ impl Source for CaptureSource {
             {
                 let len = event.len() + BLOCK_HEADER + BLOCK_TRAILER;
                 self.block = self.stream.offset();
-                self.memory.check(self.block)?;
-                let closed = self.converter.closed(event, self.events + 1);
-                if closed.is_some_and(|closed| sink.closed(&closed)) {
+                let brief = self.converter.brief(event, self.events + 1);
+                if brief.is_some_and(|brief| match brief {
+                    Brief::Call(call) => sink.fd_call(&call),
+                    Brief::Query => true,
+                }) {
                     self.events += 1;
                     self.converter.begin();
                 } else {
+                    // Descriptors are copied once for each fork at most, which is here.
+                    self.memory.check(self.block)?;
                     let outcome = translate(event, EventBlock::USUAL, &mut self.converter);
                     if self.settle(outcome)? {
                         sink.record(self.events, self.converter.record());
