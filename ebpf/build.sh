@@ -30,23 +30,10 @@ sums() {
         LC_ALL=C sort -z | xargs -0 sha256sum
 }
 
-version="$(rustc --version | cut -d ' ' -f 2)"
 sysroot="$(rustc --print sysroot)"
 tools="$FALCO_CACHE/ebpf-$LINKER"
-library="$FALCO_CACHE/rust-src-$version"
+source="$(rust_library_source)"
 
-if [ ! -d "$library/usr/src" ]; then
-    step "fetching the source of Rust's library $version"
-    command -v apt-get >/dev/null || die "the source of Rust's library comes from Debian: apt-get is needed"
-    debian trixie-backports apt-get update
-    package="$(debian trixie-backports apt-cache madison rust-src | awk -v v="$version" \
-        '$3 ~ "^" v "\\+" { print $3; exit }')"
-    [ -n "$package" ] || die "Debian has no rust-src of version $version, which is that of rustc"
-    rm -rf "$library.new"
-    mkdir -p "$library.new"
-    (cd "$library.new" && debian trixie-backports apt-get download "rust-src=$package" && dpkg-deb -x ./*.deb . && rm ./*.deb)
-    mv "$library.new" "$library"
-fi
 if [ ! -x "$tools/bin/bpf-linker" ]; then
     step "building bpf-linker $LINKER"
     CARGO_TARGET_DIR="$tools/build" cargo install --quiet bpf-linker --version "$LINKER" --locked --root "$tools"
@@ -58,8 +45,6 @@ if ! command -v llvm-objcopy >/dev/null; then
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends llvm
 fi
 
-source="$library/usr/src/rustc-$version/library"
-[ -d "$source/core" ] || die "$source is not the source of Rust's library"
 step "compiling the eBPF programs"
 mkdir -p "$prebuilt"
 target="$TOP/target/ebpf"
@@ -89,7 +74,7 @@ for machine in x86_64 aarch64; do
         -e 's/anon\.[0-9a-f]{32}\./anon.00000000000000000000000000000000./g' "$prebuilt/falco-$machine.o"
 done
 
-printf '%s\n' "rustc $version" "bpf-linker $LINKER" >"$prebuilt/tools"
+printf '%s\n' "rustc $(rustc --version | cut -d " " -f 2)" "bpf-linker $LINKER" >"$prebuilt/tools"
 if [ -n "$check" ]; then
     for built in "$prebuilt"/*; do
         cmp "$built" "ebpf/prebuilt/${built##*/}" || die "ebpf/prebuilt is not of these sources: make ebpf"

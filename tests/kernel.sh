@@ -3,8 +3,8 @@
 #
 #   kernel.sh KERNEL JOB...     KERNEL is node for its own, checked for the same when it looks after
 #                               its memory as well as it can, debug for one that looks for mistakes
-#                               of all kinds, or a suite of Debian's: sid, experimental; bullseye
-#                               for the job ebpf alone
+#                               of all kinds, or a suite of Debian's: sid, experimental; for the
+#                               job ebpf alone bullseye, and arm64 for another architecture
 #
 # SOAK is for how many seconds the stress makes calls (see job.sh).
 set -euo pipefail
@@ -23,6 +23,11 @@ debug)
     FALCO_NODE="$("$NODE_DIR/debug-kernel.sh")"
     # What is freed is kept for a while, and each byte is accounted for.
     options+=(--memory 4096)
+    ;;
+arm64)
+    FALCO_NODE="$("$NODE_DIR/arm64.sh")"
+    programs="$("$NODE_DIR/arm64-programs.sh")"
+    export FALCO_ENGINE="$programs/falco-engine" FALCO_EXAMPLES="$programs/examples"
     ;;
 bullseye) FALCO_NODE="$("$NODE_DIR/old-kernel.sh" "$kernel")" ;;
 *) FALCO_NODE="$("$NODE_DIR/other-kernel.sh" "$kernel")" ;;

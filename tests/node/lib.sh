@@ -82,9 +82,13 @@ debian_mirror() {
 }
 
 # Runs apt with a suite of Debian as its only source, so that nothing of this machine's is changed:
-# `debian SUITE COMMAND...`. The same with the suite's packages of sources: `debian_sources`.
+# `debian SUITE COMMAND...`. The same with the suite's packages of sources: `debian_sources`; with
+# those of another architecture: `debian_arm64`.
 debian() { debian_of deb "$FALCO_CACHE/apt-$1" "$@"; }
 debian_sources() { debian_of deb-src "$FALCO_CACHE/apt-source-$1" "$@"; }
+debian_arm64() {
+    debian_of deb "$FALCO_CACHE/apt-arm64-$1" "$@" -o APT::Architecture=arm64 -o APT::Architectures=arm64
+}
 debian_of() {
     local kind="$1" state="$2"
     shift 2
@@ -95,4 +99,37 @@ debian_of() {
     "$2" -o Dir::Etc::SourceList="$state/sources.list" -o Dir::Etc::SourceParts=/dev/null \
         -o Dir::State::Lists="$state/lists" -o Dir::Cache="$state/cache" \
         -o APT::Sandbox::User=root -qq "${@:3}"
+}
+
+# The source of Rust's library, for what rustup and Debian have no compiled one for. Debian has it,
+# for exactly the version of this machine's compiler. Prints the directory.
+rust_library_source() {
+    local version library package
+    version="$(rustc --version | cut -d ' ' -f 2)"
+    library="$FALCO_CACHE/rust-src-$version"
+    if [ ! -d "$library/usr/src" ]; then
+        step "fetching the source of Rust's library $version"
+        command -v apt-get >/dev/null || die "the source of Rust's library comes from Debian: apt-get is needed"
+        debian trixie-backports apt-get update >&2
+        package="$(debian trixie-backports apt-cache madison rust-src | awk -v v="$version" \
+            '$3 ~ "^" v "\\+" { print $3; exit }')"
+        [ -n "$package" ] || die "Debian has no rust-src of version $version, which is that of rustc"
+        rm -rf "$library.new"
+        mkdir -p "$library.new"
+        (cd "$library.new" && debian trixie-backports apt-get download "rust-src=$package" >&2 &&
+            dpkg-deb -x ./*.deb . && rm ./*.deb)
+        mv "$library.new" "$library"
+    fi
+    library="$library/usr/src/rustc-$version/library"
+    [ -d "$library/core" ] || die "$library is not the source of Rust's library"
+    printf '%s\n' "$library"
+}
+
+# What compiles and links programs for arm64.
+install_cross_compiler() {
+    [ ! -e /usr/aarch64-linux-gnu/lib/libc.so ] || ! command -v aarch64-linux-gnu-gcc >/dev/null || return 0
+    step "installing a compiler for arm64"
+    [ "$(id -u)" = 0 ] || die "install gcc-aarch64-linux-gnu and libc6-dev-arm64-cross"
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        gcc-aarch64-linux-gnu libc6-dev-arm64-cross >&2
 }

@@ -14,7 +14,9 @@ use std::thread;
 
 use anyhow::{Context as _, ensure};
 use falco_abi::control::Setup;
-use falco_abi::event::{Event as Kind, connect, creat, execve, open, openat, openat2};
+use falco_abi::event::{Event as Kind, connect, execve, openat, openat2};
+#[cfg(target_arch = "x86_64")]
+use falco_abi::event::{creat, open};
 use falco_abi::flags::open as open_bits;
 use falco_engine::event::Event;
 use falco_engine::state::address::Address;
@@ -72,6 +74,8 @@ fn shared(bytes: &[u8]) -> anyhow::Result<&'static [AtomicU8]> {
 /// Makes one call with the path and returns what it returned.
 type Opens = fn(*const AtomicU8) -> i64;
 
+// Of this one and `creat` newer machines have none.
+#[cfg(target_arch = "x86_64")]
 fn by_open(path: *const AtomicU8) -> i64 {
     // SAFETY: A string with a NUL; the kernel may see either letter.
     unsafe { libc::syscall(libc::SYS_open, path, libc::O_RDONLY) }
@@ -98,6 +102,7 @@ fn by_openat2(path: *const AtomicU8) -> i64 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
 fn by_creat(path: *const AtomicU8) -> i64 {
     // SAFETY: As above.
     unsafe { libc::syscall(libc::SYS_creat, path, 0o600) }
@@ -109,7 +114,8 @@ pub(crate) fn paths() -> anyhow::Result<()> {
     /// Most rounds of turns until some path was changed in time.
     const ROUNDS: u32 = 20;
     // The call, its event, and where that has the name, the path it found, and the inode.
-    let calls: [(&str, Opens, Kind, [usize; 3]); 4] = [
+    let calls: &[(&str, Opens, Kind, [usize; 3])] = &[
+        #[cfg(target_arch = "x86_64")]
         ("open", by_open, Kind::Open, {
             use open::Slot;
             [Slot::name as usize, Slot::real as usize, Slot::ino as usize]
@@ -122,6 +128,7 @@ pub(crate) fn paths() -> anyhow::Result<()> {
             use openat2::Slot;
             [Slot::name as usize, Slot::real as usize, Slot::ino as usize]
         }),
+        #[cfg(target_arch = "x86_64")]
         ("creat", by_creat, Kind::Creat, {
             use creat::Slot;
             [Slot::name as usize, Slot::real as usize, Slot::ino as usize]
@@ -133,7 +140,7 @@ pub(crate) fn paths() -> anyhow::Result<()> {
         let path = Path::new(DIRECTORY).join(name);
         inodes.insert(File::create(&path)?.metadata()?.ino(), path);
     }
-    for (name, opens, kind, [slot_name, slot_real, slot_ino]) in calls {
+    for &(name, opens, kind, [slot_name, slot_real, slot_ino]) in calls {
         let mut source = super::source(setup(), &[name], 0)?;
         let path = shared(format!("{DIRECTORY}/fileA\0").as_bytes())?;
         let me = std::process::id();
