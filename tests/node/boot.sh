@@ -116,8 +116,8 @@ machine+=(-chardev "file,id=console,path=$console" -serial chardev:console
     -chardev "file,id=output,path=$output" -chardev "file,id=files,path=$logs/files.tar")
 if [ "$architecture" = aarch64 ]; then
     # The machine has one port of its own, which is of another kind.
-    machine+=(-chardev "null,id=none"
-        -device 'pci-serial-4x,chardev1=none,chardev2=output,chardev3=files,chardev4=none')
+    machine+=(-chardev 'null,id=first' -chardev 'null,id=last'
+        -device 'pci-serial-4x,chardev1=first,chardev2=output,chardev3=files,chardev4=last')
 else
     machine+=(-serial chardev:output -serial chardev:files)
 fi

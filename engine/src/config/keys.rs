@@ -468,7 +468,7 @@ pub static KEYS: &[Key<Config>] = &[
         "privileges.user",
         Kind::Text(|c, v| c.privileges.user = v.value),
         "falco",
-        "The user that the program becomes once it has opened the kernel module, if root starts it. Without such a user, or if that one may not write the files of the outputs, it goes on as root and says so; `root` asks for that. Not known to Falco.",
+        "The user that the program becomes once it has opened the kernel module, if root starts it, as `/etc/passwd` has it. Without such a user, or if that one may not write the files of the outputs, it goes on as root and says so; `root` asks for that. Not known to Falco.",
     ),
     full(
         "privileges.seccomp",
