@@ -8,7 +8,6 @@ use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use falco_abi::flags::open;
@@ -17,7 +16,7 @@ use rustix::fs::{CWD, Dir, FileType, Mode, OFlags, openat};
 
 use super::address::{Address, End};
 use super::descriptor::{Descriptor, FdKind, Label, Protocol};
-use super::procfs::{link, numbered, on_all_processors, read, status_at_hand};
+use super::procfs::{link, numbered, read, status_at_hand};
 
 /// Most descriptors of one process that are read at once: nobody waits long.
 const MAX_READ: usize = 4096;
@@ -308,21 +307,14 @@ impl ProcFds {
         all
     }
 
-    /// What these processes have open, each with how many descriptors it may have.
+    /// What these processes have open, each with how many descriptors it may have. By this
+    /// thread alone: this is asked for while events come, and the ends of others would be
+    /// among them.
     pub(super) fn of_all(&self, pids: Vec<u32>) -> Vec<(u32, Option<i64>, Vec<Open>)> {
-        let all = Mutex::new(Vec::with_capacity(pids.len()));
-        on_all_processors(pids.into_iter(), |shares| {
-            let mut fds = Self::new(&self.root);
-            for pids in shares {
-                let read = pids.into_iter();
-                let read: Vec<_> = read
-                    .map(|pid| (pid, fds.limit(pid), fds.all(pid)))
-                    .collect();
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                all.extend(read);
-            }
-        });
-        all.into_inner().unwrap_or_else(PoisonError::into_inner)
+        let mut fds = Self::new(&self.root);
+        let read = pids.into_iter();
+        read.map(|pid| (pid, fds.limit(pid), fds.all(pid)))
+            .collect()
     }
 
     /// What the links of a process's numbers say, which costs a fraction of
