@@ -424,11 +424,9 @@ impl State {
     /// Whether a glance at a thread shows that nothing is to be corrected.
     fn is_as_known(&self, seen: &Thread) -> bool {
         self.table.entry(seen.tid).is_some_and(|known| {
-            is_one(known, seen)
-                && !seen.dead
-                // Of the others the first one's program is looked at.
-                && !(known.is_leader() && may_have_started(known))
-                && !differs_at_a_glance(known, seen)
+            // Of the other threads the first one's program is looked at.
+            let is_unsure = known.is_leader() && may_have_started(known);
+            is_one(known, seen) && !seen.dead && !is_unsure && !differs_at_a_glance(known, seen)
         })
     }
 

@@ -70,11 +70,7 @@ fn same_or(before: &mut Shared, bytes: &[u8]) -> Shared {
 
 /// Reads what there is of a file, as far as the buffer goes. The kernel hands it
 /// over at once.
-pub(super) fn read<'a>(
-    directory: impl AsFd,
-    name: impl Arg,
-    buffer: &'a mut [u8],
-) -> Option<&'a [u8]> {
+pub(super) fn read(directory: impl AsFd, name: impl Arg, buffer: &mut [u8]) -> Option<&[u8]> {
     let file = openat(
         directory,
         name,
@@ -86,11 +82,7 @@ pub(super) fn read<'a>(
 }
 
 /// Where a link leads to, as far as the buffer goes.
-pub(super) fn link<'a>(
-    directory: impl AsFd,
-    name: impl Arg,
-    buffer: &'a mut [u8],
-) -> Option<&'a [u8]> {
+pub(super) fn link(directory: impl AsFd, name: impl Arg, buffer: &mut [u8]) -> Option<&[u8]> {
     let count = readlinkat_raw(directory, name, &mut *buffer).ok()?;
     buffer.get(..count)
 }
