@@ -117,8 +117,8 @@ pub struct Matcher {
     ends: Ends,
 }
 
-/// Lengths and ends of some texts: one that has neither in common with any of them is
-/// none of them, and need not be looked up.
+/// Lengths of some texts with their ends: one that has no such pair in common with any of
+/// them is none of them, and need not be looked up.
 #[derive(Debug, Default)]
 struct Ends([u64; 16]);
 

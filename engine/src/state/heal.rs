@@ -502,8 +502,7 @@ impl State {
         };
         process.unread = false;
         process.usage.fd_limit = 0;
-        let limit = self.fds.limit(pid);
-        self.take_limit(pid, limit);
+        self.read_limit(pid);
         let open = self.fds.all(pid);
         // It ended, or nobody may look.
         if open.is_empty() {

@@ -38,7 +38,7 @@ use crate::metadata::{Container, Containers, Runtime, recorded};
 use crate::source::{FdCall, FdChange};
 pub use descriptor::{Descriptor, FdKind, Label, Protocol};
 use heal::Healing;
-use procfd::{Open, ProcFds};
+use procfd::ProcFds;
 use procfs::ProcFs;
 pub use shared::Shared;
 use table::Table;
@@ -695,12 +695,11 @@ impl State {
             .remove(tid, reaper.unwrap_or_else(|| self.table.reaper(tid)));
     }
 
-    /// Reads now what all processes have open, for those that want to tell it.
+    /// Reads now what all processes have open, for those that want to tell it. By this
+    /// thread alone: events come meanwhile, and the ends of others would be among them.
     pub fn read_open_files(&mut self) {
-        let unread = std::mem::take(&mut self.unread).into_iter();
-        let unread = unread.filter(|&pid| self.table.entry(pid).is_some_and(|t| t.unread));
-        for (pid, limit, open) in self.fds.of_all(unread.collect()) {
-            self.take_files(pid, limit, open);
+        while let Some(pid) = self.unread.pop() {
+            self.read_files(pid);
         }
     }
 
@@ -799,22 +798,14 @@ impl State {
         }
     }
 
-    /// Reads what a process has open.
-    fn read_files(&mut self, pid: u32) {
-        if self.table.entry(pid).is_some_and(|t| t.unread) {
-            let limit = self.fds.limit(pid);
-            let open = self.fds.all(pid);
-            self.take_files(pid, limit, open);
-        }
-    }
-
     /// Takes in what a process has open, but for what events told already.
-    fn take_files(&mut self, pid: u32, limit: Option<i64>, open: Vec<Open>) {
-        if let Some(process) = self.table.get_mut(pid) {
-            process.unread = false;
-        }
-        self.take_limit(pid, limit);
-        for open in open {
+    fn read_files(&mut self, pid: u32) {
+        let Some(process) = self.table.get_mut(pid).filter(|t| t.unread) else {
+            return;
+        };
+        process.unread = false;
+        self.read_limit(pid);
+        for open in self.fds.all(pid) {
             if let Some(mut files) = self.table.files_mut(pid)
                 && files.get(open.num).is_none()
             {
@@ -824,8 +815,8 @@ impl State {
     }
 
     /// Takes in how many descriptors a process may have open, unless an event told.
-    fn take_limit(&mut self, pid: u32, limit: Option<i64>) {
-        let Some(limit) = limit else {
+    fn read_limit(&mut self, pid: u32) {
+        let Some(limit) = self.fds.limit(pid) else {
             return;
         };
         let tasks = self.table.get(pid).map(|t| t.tasks().to_vec());

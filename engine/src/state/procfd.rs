@@ -307,16 +307,6 @@ impl ProcFds {
         all
     }
 
-    /// What these processes have open, each with how many descriptors it may have. By this
-    /// thread alone: this is asked for while events come, and the ends of others would be
-    /// among them.
-    pub(super) fn of_all(&self, pids: Vec<u32>) -> Vec<(u32, Option<i64>, Vec<Open>)> {
-        let mut fds = Self::new(&self.root);
-        let read = pids.into_iter();
-        read.map(|pid| (pid, fds.limit(pid), fds.all(pid)))
-            .collect()
-    }
-
     /// What the links of a process's numbers say, which costs a fraction of
     /// [`ProcFds::all`].
     pub(super) fn glance(&mut self, pid: u32) -> Vec<Seen> {
