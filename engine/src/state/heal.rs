@@ -133,7 +133,7 @@ fn read(
     told: &Sender<Reading>,
 ) {
     on_all_processors(pids, |shares| {
-        let mut proc = ProcFs::new(root);
+        let mut proc = ProcFs::of_many(root, true);
         let mut fds = ProcFds::new(root);
         for pids in shares {
             let threads = proc.threads_of(&pids, depth);
@@ -213,7 +213,9 @@ fn is_one(known: &Thread, read: &Thread) -> bool {
 /// next program only; after a loss nobody can tell that from a lost one.
 fn differs_at_a_glance(known: &Thread, read: &Thread) -> bool {
     let ids = |t: &Thread| (t.uid, t.gid, t.ruid, t.rgid);
-    let groups = |t: &Thread| (t.sid, t.pgid, t.vpgid, t.tty);
+    // A new session is a new group too, and what a group is called in an inner pid
+    // namespace changes with it; the glance may not have told these.
+    let groups = |t: &Thread| (t.pgid, t.tty);
     let removed = read.cwd.ends_with(b" (deleted)/");
     runs_another_file(known, read)
         || known.cwd != read.cwd && !removed
@@ -226,7 +228,9 @@ fn differs_at_a_glance(known: &Thread, read: &Thread) -> bool {
 /// Whether a thread that was read whole is another than is known. Control groups
 /// are told by container alone: what they are called depends on who reads.
 fn differs(known: &Thread, read: &Thread) -> bool {
+    let groups = |t: &Thread| (t.sid, t.vpgid);
     differs_at_a_glance(known, read)
+        || groups(known) != groups(read)
         || runs_another(known, read)
         || container(known) != container(read)
         || known.loginuid != read.loginuid && read.loginuid != UNSET

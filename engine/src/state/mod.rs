@@ -10,6 +10,7 @@ pub mod files;
 pub(crate) mod grown;
 mod heal;
 pub(crate) mod opened;
+mod pidfd;
 mod process;
 pub mod procfd;
 pub mod procfs;
@@ -206,15 +207,16 @@ impl State {
 
     /// Takes in all threads of the machine. Gives their number.
     pub fn scan(&mut self) -> usize {
-        let Some(proc) = &self.proc else {
+        let Some(proc) = self.proc.take() else {
             return 0;
         };
-        for mut thread in proc.all_threads() {
+        proc.all_threads(|mut thread| {
             if thread.container.is_none() {
                 thread.container = self.container_of(&thread.cgroups);
             }
             self.table.insert(thread);
-        }
+        });
+        self.proc = Some(proc);
         self.read_addresses();
         self.table.link();
         self.choose_unread();

@@ -7,13 +7,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crossbeam_channel::Sender;
 use falco_abi::flags::exec;
+use rustc_hash::FxHashMap;
 use rustix::fs::{
     AtFlags, CWD, Dir, Mode, OFlags, Statx, StatxFlags, StatxTimestamp, openat, readlinkat_raw,
     statx,
 };
+use rustix::param::page_size;
 use rustix::path::Arg;
 
+use super::pidfd::PidFd;
 use super::shared::Shared;
 use super::thread::{Image, Thread, UNSET, Usage};
 
@@ -38,7 +42,18 @@ pub struct ProcFs {
     pidns: u32,
     /// Environments are read as well.
     pub(super) with_environments: bool,
+    /// While all threads are read.
+    by_descriptor: Option<ByDescriptor>,
     before: Common,
+}
+
+/// For a kernel that tells of threads by descriptors, which costs less than the
+/// text that says the same and more.
+#[derive(Debug, Default)]
+struct ByDescriptor {
+    /// What `cgroup` says, by the id of the control group in the unified hierarchy;
+    /// `None` where there are others too.
+    cgroups: Option<FxHashMap<u64, Shared>>,
 }
 
 /// How much is read of a thread.
@@ -47,7 +62,8 @@ pub(super) enum Depth {
     /// All that a thread keeps.
     Whole,
     /// What shows whether it is still what is known of it: no arguments, no
-    /// environment, no control groups, no login, and of the program the inode alone.
+    /// environment, no control groups, no login, no numbers of an inner pid namespace,
+    /// and of the program the inode alone.
     Glance,
 }
 
@@ -176,17 +192,42 @@ fn parse_status(status: &[u8], thread: &mut Thread) -> Option<Status> {
     ids.then_some(rest)
 }
 
-/// What `stat` alone tells.
+/// What `stat` tells.
 struct Stat<'a> {
     comm: &'a [u8],
     /// It ended, and nobody asked how.
     dead: bool,
     /// It is a task of the kernel, and has no program.
     kernel: bool,
+    ptid: u32,
+    pgid: u32,
+    sid: u32,
     tty: u32,
     minor_faults: u64,
     major_faults: u64,
     start_ticks: u64,
+    /// How many threads the process has; 0 if it does not say.
+    threads: u32,
+    /// In bytes and in pages; 0 if it does not say.
+    vm_size: u64,
+    vm_rss: u64,
+}
+
+impl Stat<'_> {
+    /// Takes into a thread what a descriptor has not told of it.
+    fn complete(&self, thread: &mut Thread) -> Status {
+        let kib = |bytes: u64| u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        (thread.vpid, thread.vtid) = (thread.pid, thread.tid);
+        thread.ptid = self.ptid;
+        (thread.pgid, thread.vpgid) = (self.pgid, self.pgid);
+        thread.sid = self.sid;
+        thread.usage.vm_size = kib(self.vm_size);
+        thread.usage.vm_rss = kib(self.vm_rss.saturating_mul(page_size() as u64));
+        Status {
+            threads: self.threads,
+            outermost: true,
+        }
+    }
 }
 
 fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
@@ -194,23 +235,39 @@ fn parse_stat(stat: &[u8]) -> Option<Stat<'_>> {
     // The name may hold blanks and parentheses itself.
     let open = stat.iter().position(|&b| b == b'(')?;
     let close = stat.iter().rposition(|&b| b == b')')?;
-    let comm = stat.get(open + 1..close)?;
     let mut columns = words(&stat[close + 1..]);
-    // Column 3.
-    let state = columns.next()?;
-    let tty = columns.nth(3).and_then(number::<i32>)?;
-    let flags: u32 = columns.nth(1).and_then(number)?;
-    let minor_faults = columns.next().and_then(number)?;
-    let major_faults = columns.nth(1).and_then(number)?;
-    let start_ticks = columns.nth(9).and_then(number)?;
+    // Those behind the name, up to column 24: state ppid pgrp session tty tpgid flags
+    // minflt cminflt majflt cmajflt utime stime cutime cstime priority nice threads
+    // itrealvalue starttime vsize rss.
+    let columns: [&[u8]; 22] = std::array::from_fn(|_| columns.next().unwrap_or_default());
+    let [
+        state,
+        ptid,
+        pgid,
+        sid,
+        tty,
+        _,
+        flags,
+        minor_faults,
+        _,
+        major_faults,
+        ..,
+    ] = columns;
+    let flags: u32 = number(flags)?;
     Some(Stat {
-        comm,
+        comm: stat.get(open + 1..close)?,
         dead: matches!(state, b"Z" | b"X"),
         kernel: flags & PF_KTHREAD != 0,
-        tty: tty.cast_unsigned(),
-        minor_faults,
-        major_faults,
-        start_ticks,
+        ptid: number(ptid)?,
+        pgid: number(pgid)?,
+        sid: number(sid)?,
+        tty: number::<i32>(tty)?.cast_unsigned(),
+        minor_faults: number(minor_faults)?,
+        major_faults: number(major_faults)?,
+        start_ticks: number(columns[19])?,
+        threads: number(columns[17]).unwrap_or_default(),
+        vm_size: number(columns[20]).unwrap_or_default(),
+        vm_rss: number(columns[21]).unwrap_or_default(),
     })
 }
 
@@ -288,15 +345,44 @@ impl ProcFs {
             boot: boot_time(),
             pidns: 0,
             with_environments: true,
+            by_descriptor: None,
             before: Common::default(),
         }
     }
 
-    /// Another one that reads the same, for another processor.
-    pub(super) fn another(&self) -> Self {
-        let mut another = Self::new(&self.root);
-        another.with_environments = self.with_environments;
-        another
+    /// One that reads many threads, on one of the processors.
+    pub(super) fn of_many(root: &Path, with_environments: bool) -> Self {
+        let mut proc = Self::new(root);
+        proc.with_environments = with_environments;
+        proc.by_descriptor = proc.can_ask();
+        proc
+    }
+
+    /// What there is to know for asking by descriptors, if that can be done here.
+    fn can_ask(&mut self) -> Option<ByDescriptor> {
+        // Only `status` tells how much is swapped out.
+        let memory = nix::sys::sysinfo::sysinfo().ok()?;
+        if memory.swap_free() != memory.swap_total() {
+            return None;
+        }
+        // Descriptors are of threads by their numbers in the own pid namespace. The
+        // proc file system may be another's, of the machine around a container.
+        let own = std::process::id();
+        let directory = self.directory(own)?;
+        let mut this = Thread::new(own, own);
+        let status = parse_status(read(&directory, c"status", &mut self.buffer)?, &mut this)?;
+        let pidns = self.pidns(&directory, status.outermost);
+        let asked = PidFd::open(own)?;
+        asked.tell(&mut this)?;
+        if !status.outermost || asked.pid_namespace() != Some(pidns) {
+            return None;
+        }
+        let groups = read(&directory, c"cgroup", &mut self.buffer).unwrap_or_default();
+        let unified =
+            groups.starts_with(b"0::") && groups.iter().filter(|&&b| b == b'\n').count() == 1;
+        Some(ByDescriptor {
+            cgroups: unified.then(FxHashMap::default),
+        })
     }
 
     /// Where it is mounted.
@@ -351,7 +437,7 @@ impl ProcFs {
     pub(super) fn environments(&self, pids: Vec<u32>) -> Vec<(u32, Shared)> {
         let all = Mutex::new(Vec::new());
         on_all_processors(pids.into_iter(), |shares| {
-            let mut proc = self.another();
+            let mut proc = Self::new(&self.root);
             for pids in shares {
                 let read = pids.into_iter().filter_map(|pid| {
                     let directory = proc.directory(pid)?;
@@ -389,10 +475,17 @@ impl ProcFs {
         leader: impl FnOnce(u32) -> Option<Thread>,
     ) -> Option<(Thread, Status)> {
         let mut thread = Thread::new(tid, tid);
-        let status = read(directory, c"status", &mut self.buffer)?;
-        let status = parse_status(status, &mut thread)?;
+        let asked = self.ask(&mut thread, depth);
+        let told = match asked {
+            Some(_) => None,
+            None => {
+                let status = read(directory, c"status", &mut self.buffer)?;
+                Some(parse_status(status, &mut thread)?)
+            }
+        };
         thread.unread = thread.is_leader();
         let stat = parse_stat(read(directory, c"stat", &mut self.buffer)?)?;
+        let status = told.unwrap_or_else(|| stat.complete(&mut thread));
         thread.tty = stat.tty;
         thread.dead = stat.dead;
         thread.usage.minor_faults = stat.minor_faults;
@@ -419,9 +512,7 @@ impl ProcFs {
             if let Some(id) = read(directory, c"loginuid", &mut self.buffer) {
                 thread.loginuid = number(id).unwrap_or(UNSET);
             }
-            if let Some(groups) = read(directory, c"cgroup", &mut self.buffer).map(parse_cgroup) {
-                thread.cgroups = same_or(&mut self.before.cgroups, &groups);
-            }
+            thread.cgroups = self.cgroups(directory, asked).unwrap_or_default();
             thread.pidns = self.pidns(directory, status.outermost);
             if !kernel {
                 self.program(directory, &mut image);
@@ -433,6 +524,39 @@ impl ProcFs {
         image.process_start = thread.start;
         thread.run(&comm, image);
         Some((thread, status))
+    }
+
+    /// Asks by a descriptor of a thread. Returns the id of its control group. `None`:
+    /// it is to be read from `status`.
+    fn ask(&self, thread: &mut Thread, depth: Depth) -> Option<u64> {
+        self.by_descriptor.as_ref()?;
+        let asked = PidFd::open(thread.tid)?;
+        // In another pid namespace it has more numbers than these. A glance can do
+        // without them.
+        if depth == Depth::Whole && asked.pid_namespace()? != self.pidns {
+            return None;
+        }
+        asked.tell(thread)
+    }
+
+    /// What it says of its control groups. `id`: of the one in the unified hierarchy.
+    fn cgroups(&mut self, directory: &OwnedFd, id: Option<u64>) -> Option<Shared> {
+        let known = self
+            .by_descriptor
+            .as_mut()
+            .and_then(|all| all.cgroups.as_mut());
+        let known = known.zip(id);
+        if let Some((known, id)) = &known
+            && let Some(groups) = known.get(id)
+        {
+            return Some(groups.clone());
+        }
+        let groups = parse_cgroup(read(directory, c"cgroup", &mut self.buffer)?);
+        let groups = same_or(&mut self.before.cgroups, &groups);
+        if let Some((known, id)) = known {
+            known.insert(id, groups.clone());
+        }
+        Some(groups)
     }
 
     /// The program that it runs: how it was started, and from which path.
@@ -478,18 +602,29 @@ impl ProcFs {
         }
     }
 
-    /// Reads all threads, the first one of a process before the others.
-    pub fn all_threads(&self) -> Vec<Thread> {
-        let all = Mutex::new(Vec::new());
-        on_all_processors(self.processes(), |shares| {
-            let mut proc = self.another();
-            for pids in shares {
-                let threads = proc.threads_of(&pids, Depth::Whole);
-                let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-                all.extend(threads);
+    /// Reads all threads, the first one of a process before the others, and hands
+    /// them over while it goes on.
+    pub fn all_threads(&self, take: impl FnMut(Thread)) {
+        let (told, readings) = crossbeam_channel::unbounded();
+        let read = |told: Sender<Vec<Thread>>| {
+            on_all_processors(self.processes(), |shares| {
+                let mut proc = Self::of_many(&self.root, self.with_environments);
+                for pids in shares {
+                    // Whoever takes them is there until the end.
+                    let _ = told.send(proc.threads_of(&pids, Depth::Whole));
+                }
+            });
+        };
+        std::thread::scope(|scope| {
+            let other = told.clone();
+            let reader = std::thread::Builder::new().spawn_scoped(scope, || read(other));
+            // Where there can be no more threads, this one reads first.
+            match reader {
+                Ok(_) => drop(told),
+                Err(_) => read(told),
             }
+            readings.into_iter().flatten().for_each(take);
         });
-        all.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the threads of these processes.
@@ -673,6 +808,49 @@ mod tests {
         assert_eq!(thread.pid, pid);
         assert!(std::ptr::eq(&*thread.image, &*this.image));
         assert!(proc.thread(u32::MAX, |_| None).is_none());
+    }
+
+    /// Where the kernel tells by descriptors, they tell what the texts do.
+    #[test]
+    fn descriptors_tell_the_same() {
+        let root = Path::new("/proc");
+        let mut asking = ProcFs::of_many(root, false);
+        if asking.by_descriptor.is_none() {
+            eprintln!("skipped: the kernel does not tell of threads by descriptors, or it swaps");
+            return;
+        }
+        let mut reading = ProcFs::new(root);
+        reading.with_environments = false;
+        let pids: Vec<u32> = asking.processes().collect();
+        let mut same = 0;
+        for depth in [Depth::Whole, Depth::Glance] {
+            for &pid in &pids {
+                let [asked, read] = [&mut asking, &mut reading].map(|proc| {
+                    let directory = proc.directory(pid)?;
+                    proc.thread_in(&directory, pid, depth, |_| None)
+                });
+                // Others come and go meanwhile, and grow.
+                let (Some((mut asked, told)), Some((read, said))) = (asked, read) else {
+                    continue;
+                };
+                if asked.dead != read.dead || asked.start != read.start {
+                    continue;
+                }
+                asked.usage = read.usage;
+                if depth == Depth::Glance && !said.outermost {
+                    (asked.vpid, asked.vtid) = (read.vpid, read.vtid);
+                    (asked.sid, asked.vpgid) = (read.sid, read.vpgid);
+                } else {
+                    assert_eq!(told.outermost, said.outermost, "{pid}");
+                }
+                assert_eq!(format!("{asked:?}"), format!("{read:?}"));
+                same += 1;
+            }
+        }
+        assert!(same > 0);
+        let this = std::process::id();
+        let asked = asking.ask(&mut Thread::new(this, this), Depth::Whole);
+        assert!(asked.is_some(), "it was not asked");
     }
 
     #[test]

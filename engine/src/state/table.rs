@@ -534,9 +534,8 @@ impl Table {
         }
         if parent != child
             && let Some(parent) = self.threads.get_mut(&parent)
-            && !parent.children().contains(&child)
         {
-            parent.family().children.push(child);
+            parent.add_child(child);
         }
     }
 }

@@ -201,7 +201,7 @@ pub struct Thread {
 pub(super) struct Family {
     /// Ids of the living threads but for the first.
     pub(super) tasks: Vec<u32>,
-    /// Ids of the children.
+    /// Ids of the children, in order: there may be thousands.
     pub(super) children: Vec<u32>,
 }
 
@@ -331,8 +331,18 @@ impl Thread {
 
     /// A child of the process is there no more.
     pub(super) fn forget_child(&mut self, pid: u32) {
-        if let Some(family) = &mut self.family {
-            forget(&mut family.children, pid);
+        if let Some(family) = &mut self.family
+            && let Ok(at) = family.children.binary_search(&pid)
+        {
+            family.children.remove(at);
+        }
+    }
+
+    /// The process has one child more, unless it is known.
+    pub(super) fn add_child(&mut self, pid: u32) {
+        let children = &mut self.family().children;
+        if let Err(at) = children.binary_search(&pid) {
+            children.insert(at, pid);
         }
     }
 
