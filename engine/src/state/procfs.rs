@@ -11,8 +11,8 @@ use crossbeam_channel::Sender;
 use falco_abi::flags::exec;
 use rustc_hash::FxHashMap;
 use rustix::fs::{
-    AtFlags, CWD, Dir, Mode, OFlags, Statx, StatxFlags, StatxTimestamp, openat, readlinkat_raw,
-    statx,
+    AtFlags, CWD, Dir, Mode, OFlags, PROC_SUPER_MAGIC, Statx, StatxFlags, StatxTimestamp, openat,
+    readlinkat_raw, statfs, statx,
 };
 use rustix::param::page_size;
 use rustix::path::Arg;
@@ -360,6 +360,10 @@ impl ProcFs {
 
     /// What there is to know for asking by descriptors, if that can be done here.
     fn can_ask(&mut self) -> Option<ByDescriptor> {
+        // Files that somebody has written are of no process that runs here.
+        if statfs(&self.root).ok()?.f_type != PROC_SUPER_MAGIC {
+            return None;
+        }
         // Only `status` tells how much is swapped out.
         let memory = nix::sys::sysinfo::sysinfo().ok()?;
         if memory.swap_free() != memory.swap_total() {
@@ -851,6 +855,11 @@ mod tests {
         let this = std::process::id();
         let asked = asking.ask(&mut Thread::new(this, this), Depth::Whole);
         assert!(asked.is_some(), "it was not asked");
+
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/proc/self", folder.path().join(this.to_string())).unwrap();
+        let copied = ProcFs::of_many(folder.path(), false);
+        assert!(copied.by_descriptor.is_none());
     }
 
     #[test]
