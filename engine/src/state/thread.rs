@@ -313,6 +313,7 @@ impl Thread {
     }
 
     /// Ids of the children of the process; the first thread has them.
+    #[cfg(test)]
     pub(super) fn children(&self) -> &[u32] {
         self.family.as_ref().map_or(&[], |family| &family.children)
     }
